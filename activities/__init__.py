@@ -1,0 +1,1 @@
+"""How Twilio does it: REST calls as Temporal activities. Knows nothing of transfers."""

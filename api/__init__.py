@@ -1,0 +1,1 @@
+"""How people and Twilio reach the engine. Holds no truth."""

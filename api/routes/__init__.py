@@ -1,0 +1,1 @@
+"""Routes for people: one thin function per button."""

@@ -1,0 +1,1 @@
+"""Routes for Twilio: signed callbacks in, TwiML out."""

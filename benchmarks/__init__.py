@@ -1,0 +1,1 @@
+"""The figures of the README, each printed again by one command."""

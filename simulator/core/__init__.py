@@ -1,0 +1,1 @@
+"""The network itself: pure, on a clock that can be turned."""

@@ -1,0 +1,1 @@
+"""The network's face: REST, control, TwiML fetching and webhooks over HTTP."""

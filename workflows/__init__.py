@@ -1,0 +1,1 @@
+"""What should happen: durable workflows, and in `machine/` the rules they run."""
