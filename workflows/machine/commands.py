@@ -1,0 +1,163 @@
+"""What to do. Imperative, then the party; one class per thing that can be done to a call.
+
+A row of a table names the class. `step` gives it a key made from the transfer and the step, so that
+the same command carried out twice is recognised as the same. What Twilio needs to know besides is
+read from the transfer by `workflows/dispatch.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from workflows.machine.model import Party
+
+
+@dataclass(frozen=True)
+class Command:
+    """Something to be done beside the loop; its outcome comes back as an event."""
+
+    key: str = ""
+    after: tuple[str, ...] = ()
+    """Keys of the commands whose outcome must be known first, whatever it is."""
+
+    leg: ClassVar[Party | None] = None
+    """Commands on one leg run one after the other; None waits for every leg."""
+
+    @property
+    def name(self) -> str:
+        """The word of the journal and of the outcome events."""
+        return type(self).__name__
+
+
+@dataclass(frozen=True)
+class HoldCaller(Command):
+    """Exit flags off and read back; then the caller on hold and read back. In this order: Twilio
+    answers success and changes nothing when the flag of a held leg is written."""
+
+    leg = Party.CALLER
+
+
+@dataclass(frozen=True)
+class ResumeCaller(Command):
+    """The caller off hold."""
+
+    leg = Party.CALLER
+
+
+@dataclass(frozen=True)
+class GiveCallerBack(Command):
+    """The caller off hold, and the exit flags as they were before the transfer."""
+
+    leg = Party.CALLER
+
+
+@dataclass(frozen=True)
+class DivertCaller(Command):
+    """The caller to the spoken apology and the mailbox, out of the room."""
+
+    leg = Party.CALLER
+
+
+@dataclass(frozen=True)
+class DialTarget(Command):
+    """The next target's phone, under the attempt's label."""
+
+    leg = Party.TARGET
+
+
+@dataclass(frozen=True)
+class HoldTarget(Command):
+    """The target on hold."""
+
+    leg = Party.TARGET
+
+
+@dataclass(frozen=True)
+class ResumeTarget(Command):
+    """The target off hold."""
+
+    leg = Party.TARGET
+
+
+@dataclass(frozen=True)
+class EndTarget(Command):
+    """The target's leg, by `completed`, so that a leg answered in that moment also ends."""
+
+    leg = Party.TARGET
+
+
+@dataclass(frozen=True)
+class FindTarget(Command):
+    """Ask Twilio what became of the target's leg."""
+
+    leg = Party.TARGET
+
+
+@dataclass(frozen=True)
+class RemoveAgent(Command):
+    """The agent's leg out of the room, after a look that the caller is talking to the target."""
+
+    leg = Party.AGENT
+
+
+@dataclass(frozen=True)
+class LetAgentGo(Command):
+    """The agent's leg out of the room, after a look that the caller is on hold."""
+
+    leg = Party.AGENT
+
+
+@dataclass(frozen=True)
+class RecallAgent(Command):
+    """The agent's phone again, because nobody else could be had."""
+
+    leg = Party.AGENT
+
+
+@dataclass(frozen=True)
+class EndRecall(Command):
+    """The recall's leg, because nobody answers it."""
+
+    leg = Party.AGENT
+
+
+@dataclass(frozen=True)
+class EndRoom(Command):
+    """Everybody's leg: the caller has gone, and the room has no purpose any more."""
+
+
+@dataclass(frozen=True)
+class ReadRoom(Command):
+    """Ask Twilio who is in the room."""
+
+
+@dataclass(frozen=True)
+class EndStray(Command):
+    """A leg of ours that turned up after it had been given up."""
+
+    label: str = ""
+    call_sid: str = ""
+
+
+COMMANDS: dict[str, type[Command]] = {
+    cls.__name__: cls
+    for cls in (
+        HoldCaller,
+        ResumeCaller,
+        GiveCallerBack,
+        DivertCaller,
+        DialTarget,
+        HoldTarget,
+        ResumeTarget,
+        EndTarget,
+        FindTarget,
+        RemoveAgent,
+        LetAgentGo,
+        RecallAgent,
+        EndRecall,
+        EndRoom,
+        ReadRoom,
+        EndStray,
+    )
+}

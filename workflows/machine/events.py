@@ -1,0 +1,248 @@
+"""What happened. Facts are what the network reports; requests are what a person asks for.
+
+Past tense, frozen, of plain values only, because they cross Temporal. `kind` tells them apart in a
+payload: without it a union decodes to the first class that fits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from workflows.machine.model import Cause
+
+
+@dataclass(frozen=True)
+class LegRang:
+    """A phone began to ring."""
+
+    at: float = 0.0
+    call_sid: str = ""
+    label: str = ""
+    kind: Literal["leg_rang"] = "leg_rang"
+
+
+@dataclass(frozen=True)
+class LegAnswered:
+    """A phone was picked up. The leg is in the room unless the target is screened first."""
+
+    at: float = 0.0
+    call_sid: str = ""
+    label: str = ""
+    kind: Literal["leg_answered"] = "leg_answered"
+
+
+@dataclass(frozen=True)
+class LegJoined:
+    """A leg entered the room."""
+
+    at: float = 0.0
+    call_sid: str = ""
+    label: str = ""
+    conference_sid: str = ""
+    kind: Literal["leg_joined"] = "leg_joined"
+
+
+@dataclass(frozen=True)
+class LegScreened:
+    """A screened leg was found to be a willing person (`willing`), or a machine or unwilling."""
+
+    at: float = 0.0
+    call_sid: str = ""
+    label: str = ""
+    willing: bool = False
+    cause: str = Cause.MACHINE.value
+    kind: Literal["leg_screened"] = "leg_screened"
+
+
+@dataclass(frozen=True)
+class LegEnded:
+    """A leg's call is over, or the leg has left the room. `cause` is a `Cause`, or empty."""
+
+    at: float = 0.0
+    call_sid: str = ""
+    label: str = ""
+    cause: str = ""
+    kind: Literal["leg_ended"] = "leg_ended"
+
+
+@dataclass(frozen=True)
+class RoomEnded:
+    """The conference is over, for whatever reason."""
+
+    at: float = 0.0
+    conference_sid: str = ""
+    kind: Literal["room_ended"] = "room_ended"
+
+
+@dataclass(frozen=True)
+class LegReading:
+    """One leg as Twilio tells it when asked.
+
+    `status` is one of: queued, ringing, connected, ended. `cause` is a `Cause` when it ended
+    unanswered, else empty.
+    """
+
+    call_sid: str = ""
+    label: str = ""
+    address: str = ""
+    status: str = "connected"
+    held: bool = False
+    muted: bool = False
+    exit_flag: bool = False
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class RoomReading:
+    """The room as Twilio tells it when asked: the truth about legs at that moment."""
+
+    conference_sid: str = ""
+    room_name: str = ""
+    is_live: bool = True
+    legs: tuple[LegReading, ...] = ()
+
+
+@dataclass(frozen=True)
+class CommandSucceeded:
+    """A command's effect is in place at Twilio."""
+
+    at: float = 0.0
+    command: str = ""
+    """The command's class name, as `HoldCaller`."""
+    key: str = ""
+    call_sid: str = ""
+    """The leg that came of it, for a dial."""
+    reading: RoomReading | None = None
+    kind: Literal["command_succeeded"] = "command_succeeded"
+
+
+class Failure:
+    """The words in `CommandFailed.failure`."""
+
+    GONE = "gone"
+    """Twilio says the leg, the call or the room is not there any more."""
+    REFUSED = "refused"
+    """Twilio said no, and would say no again."""
+    UNAVAILABLE = "unavailable"
+    """Twilio could not be asked until the command's time was up; nothing is known to be done."""
+    UNMET = "unmet"
+    """What had to be true before the change was not, so nothing was changed."""
+
+
+@dataclass(frozen=True)
+class CommandFailed:
+    """A command has no effect, and will have none."""
+
+    at: float = 0.0
+    command: str = ""
+    key: str = ""
+    failure: str = Failure.UNAVAILABLE
+    cause: str = ""
+    """A `Cause` for a refused dial, else empty."""
+    code: int = 0
+    """Twilio's error code, 0 if there is none."""
+    reading: RoomReading | None = None
+    kind: Literal["command_failed"] = "command_failed"
+
+
+@dataclass(frozen=True)
+class DeadlinePassed:
+    """The state's time is up. `step` is the step that set the deadline: an older one is late."""
+
+    at: float = 0.0
+    step: int = 0
+    kind: Literal["deadline_passed"] = "deadline_passed"
+
+
+@dataclass(frozen=True)
+class CompletionRequested:
+    """The agent gives the caller to the target."""
+
+    at: float = 0.0
+    by: str = "agent"
+    kind: Literal["completion_requested"] = "completion_requested"
+
+
+@dataclass(frozen=True)
+class CancellationRequested:
+    """The agent takes the caller back."""
+
+    at: float = 0.0
+    by: str = "agent"
+    kind: Literal["cancellation_requested"] = "cancellation_requested"
+
+
+@dataclass(frozen=True)
+class SwapRequested:
+    """The agent changes from the target to the caller, or back."""
+
+    at: float = 0.0
+    by: str = "agent"
+    kind: Literal["swap_requested"] = "swap_requested"
+
+
+@dataclass(frozen=True)
+class JoinRequested:
+    """The agent brings all three together."""
+
+    at: float = 0.0
+    by: str = "agent"
+    kind: Literal["join_requested"] = "join_requested"
+
+
+@dataclass(frozen=True)
+class TargetDropRequested:
+    """The agent lets the target go and stays with the caller."""
+
+    at: float = 0.0
+    by: str = "agent"
+    kind: Literal["target_drop_requested"] = "target_drop_requested"
+
+
+Fact = LegRang | LegAnswered | LegJoined | LegScreened | LegEnded | RoomEnded
+Outcome = CommandSucceeded | CommandFailed
+Request = (
+    CompletionRequested
+    | CancellationRequested
+    | SwapRequested
+    | JoinRequested
+    | TargetDropRequested
+)
+Event = Fact | Outcome | Request | DeadlinePassed
+
+FACTS: dict[str, type[Fact]] = {cls().kind: cls for cls in get_args(Fact)}
+REQUESTS: dict[str, type[Request]] = {
+    "complete": CompletionRequested,
+    "cancel": CancellationRequested,
+    "swap": SwapRequested,
+    "join": JoinRequested,
+    "drop-target": TargetDropRequested,
+}
+"""The verb of the API -> the request it makes."""
+
+
+def fact_from(value: Any) -> Fact | None:
+    """A fact out of whatever a signal carried, or None. Cannot raise.
+
+    A signal that raises suspends its workflow, and with it a caller; so unknown kinds, missing
+    fields and wrong types all end in None or in the field's default.
+    """
+    if not isinstance(value, dict):
+        return None
+    cls = FACTS.get(str(value.get("kind")))
+    if cls is None:
+        return None
+    known: dict[str, Any] = {}
+    for each in fields(cls):
+        given = value.get(each.name)
+        if each.name == "kind" or given is None:
+            continue
+        if each.name == "at":
+            is_number = isinstance(given, int | float) and not isinstance(given, bool)
+            known["at"] = float(given) if is_number else 0.0
+        elif each.name == "willing":
+            known["willing"] = given is True
+        elif isinstance(given, str):
+            known[each.name] = given[:200]
+    return cls(**known)

@@ -1,0 +1,374 @@
+"""What is true now: the people, their legs, and one transfer as a value.
+
+Nothing here changes in place and nothing here reads a clock. Moments are seconds since the epoch,
+durations are seconds, both as `float`, and both come in with the events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+
+class Party(StrEnum):
+    """Who a leg belongs to."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+    TARGET = "target"
+
+
+class Kind(StrEnum):
+    """Which table is run."""
+
+    WARM = "warm"
+    COLD = "cold"
+    INBOUND = "inbound"
+
+
+class State(StrEnum):
+    """Where everybody is. Each docstring answers for caller, agent and target, in that order.
+
+    How a state is reached and left is not told here: it is drawn from the tables
+    (`docs/state-machine.md`).
+    """
+
+    HOLDING = "holding"
+    """Caller: with the agent, about to be held. Agent: with the caller. Target: not dialled."""
+
+    DIALING = "dialing"
+    """Caller: on hold. Agent: hears the target's phone ring. Target: being rung."""
+
+    SCREENING = "screening"
+    """Caller: on hold. Agent: waits. Target: picked up, not yet known to be a willing person."""
+
+    CONSULTING = "consulting"
+    """Caller: on hold. Agent: talks to the target in private. Target: talks to the agent."""
+
+    SWAPPING_BACK = "swapping_back"
+    """Caller: on hold, about to be with the agent. Agent: waits. Target: being put on hold."""
+
+    REVISITING = "revisiting"
+    """Caller: with the agent. Agent: with the caller. Target: on hold, waits for the agent."""
+
+    SWAPPING_FORTH = "swapping_forth"
+    """Caller: being put on hold. Agent: waits. Target: on hold, about to be with the agent."""
+
+    DIALING_ASIDE = "dialing_aside"
+    """Caller: with the agent again. Agent: with the caller. Target: still being rung."""
+
+    CONFERRING = "conferring"
+    """Caller, agent and target all talk."""
+
+    HANDING_OVER = "handing_over"
+    """Caller: being taken off hold. Agent: still there. Target: there, about to meet the caller."""
+
+    LEAVING = "leaving"
+    """Caller: with the target. Agent: being removed. Target: with the caller."""
+
+    DOUBTING = "doubting"
+    """Caller: off hold. Agent: being removed, it is not known whether in time. Target: gone."""
+
+    AWAITING = "awaiting"
+    """Caller: on hold. Agent: gone or leaving. Target: being rung for the caller alone."""
+
+    VETTING = "vetting"
+    """Caller: on hold. Agent: gone or leaving. Target: picked up, not yet known to be willing."""
+
+    CONNECTING = "connecting"
+    """Caller: being taken off hold. Agent: gone. Target: there, about to meet the caller."""
+
+    SETTLING = "settling"
+    """Caller: with the target. Agent: gone. Target: there; the first seconds are watched."""
+
+    MISSING = "missing"
+    """Caller: on hold. Agent: there or not, as before. Target: silent past its time; Twilio is
+    being asked what became of it."""
+
+    DROPPING = "dropping"
+    """Caller: on hold. Agent: there or not, as before. Target: did not come, its leg is ended."""
+
+    CANCELLING = "cancelling"
+    """Caller: being given back to the agent. Agent: there. Target: its leg is being ended. The
+    agent asked for it."""
+
+    RETURNING = "returning"
+    """Caller: being given back to the agent. Agent: there. Target: gone, or its leg is being ended.
+    The transfer failed."""
+
+    RECALLING = "recalling"
+    """Caller: on hold or alone. Agent: gone, being rung to take the caller back. Target: gone."""
+
+    DIVERTING = "diverting"
+    """Caller: being sent to the apology and the mailbox. Agent: gone. Target: gone."""
+
+    RELEASING = "releasing"
+    """Caller: gone. Agent and target: their legs are being ended."""
+
+    TALKING = "talking"
+    """Caller: with the agent who took the call. Agent: with the caller. No transfer runs here;
+    the call's own workflow only watches that nobody is left alone."""
+
+    CHECKING = "checking"
+    """Somebody left a call between two transfers; Twilio is being asked who is still there."""
+
+    COMPLETED = "completed"
+    """Over. Caller and target were left talking, without the agent."""
+
+    CANCELLED = "cancelled"
+    """Over. The agent took the transfer back and talks with the caller."""
+
+    FAILED = "failed"
+    """Over. The transfer came to nothing; the caller is with the agent, or nobody could be had."""
+
+    ABANDONED = "abandoned"
+    """Over. The caller hung up before the transfer ended; no leg of ours is left."""
+
+    DIVERTED = "diverted"
+    """Over. Nobody could be had: the caller was told so and may leave a message."""
+
+
+class Presence(StrEnum):
+    """How far a leg has come, as we believe it. The order is the order of a leg's life."""
+
+    NONE = "none"
+    DIALED = "dialed"
+    RINGING = "ringing"
+    SCREENED = "screened"
+    """Picked up, but not yet known to be a person who wants the call."""
+    PRESENT = "present"
+    LEAVING = "leaving"
+    """Its removal is under way."""
+    GONE = "gone"
+
+
+class Accept(StrEnum):
+    """What a phone number's answer must be followed by before it counts."""
+
+    NONE = "none"
+    PRESS_1 = "press_1"
+
+
+class ReleaseAgent(StrEnum):
+    """When a cold transfer lets the agent go."""
+
+    ON_DIAL = "on_dial"
+    ON_RINGING = "on_ringing"
+    ON_ANSWER = "on_answer"
+
+
+class Cause(StrEnum):
+    """Why an attempt to reach somebody came to nothing."""
+
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    MACHINE = "machine"
+    DROPPED = "dropped"
+    """Answered, and gone again within the guarded first seconds."""
+    CANCELLED = "cancelled"
+    UNAVAILABLE = "unavailable"
+    """The provider could not be asked, or did not say what became of the request."""
+
+
+class Reason(StrEnum):
+    """Why a transfer ended as it did. One per end; the words of the API and of the metrics."""
+
+    COMPLETED = "completed"
+    COMPLETED_BY_HANGUP = "completed_by_hangup"
+    CANCELLED_BY_AGENT = "cancelled_by_agent"
+    CANCELLED_BY_OPERATOR = "cancelled_by_operator"
+    TARGET_DROPPED_BY_AGENT = "target_dropped_by_agent"
+    TARGET_BUSY = "target_busy"
+    TARGET_NO_ANSWER = "target_no_answer"
+    TARGET_REJECTED = "target_rejected"
+    TARGET_FAILED = "target_failed"
+    TARGET_BLOCKED = "target_blocked"
+    TARGET_MACHINE = "target_machine"
+    TARGET_DROPPED = "target_dropped"
+    TARGET_UNAVAILABLE = "target_unavailable"
+    TARGET_HUNG_UP = "target_hung_up"
+    CONSULT_TIMEOUT = "consult_timeout"
+    CALLER_HUNG_UP = "caller_hung_up"
+    CALLER_NOT_HELD = "caller_not_held"
+    AGENT_NOT_ON_CALL = "agent_not_on_call"
+    CALL_NOT_ACTIVE = "call_not_active"
+    PROVIDER_DOWN = "provider_down"
+    NOBODY_ANSWERED = "nobody_answered"
+    CALL_ENDED = "call_ended"
+    ENGINE_FAULT = "engine_fault"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Somebody the caller may be moved to.
+
+    `address` is `client:name`, an E.164 number or a `sip:` address; `ring_seconds` is 5 to 120.
+    """
+
+    address: str
+    ring_seconds: float = 25.0
+    accept: Accept = Accept.NONE
+    detect_machine: bool = False
+
+    @property
+    def is_screened(self) -> bool:
+        """Whether picking up is not yet taking the call."""
+        return self.detect_machine or self.accept is not Accept.NONE
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is decided before the transfer starts. All durations in seconds."""
+
+    release_agent: ReleaseAgent = ReleaseAgent.ON_ANSWER
+    consult_seconds_max: float = 600.0
+    budget_seconds: float = 240.0
+    """One budget for all attempts: past it no further phone is rung."""
+    recall: bool = True
+    """Whether an agent who has gone is rung when nobody else could be had."""
+    recall_ring_seconds: float = 25.0
+    guard_seconds: float = 3.0
+    """A target that is gone again within this time has not taken the call."""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One phone's connection to the room, as we believe it."""
+
+    address: str = ""
+    call_sid: str = ""
+    label: str = ""
+    presence: Presence = Presence.NONE
+    held: bool = False
+    exit_flag: bool = False
+    """Whether the leg carried `endConferenceOnExit` when the transfer took it over."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the leg is in the room for good, held or not."""
+        return self.presence is Presence.PRESENT
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a phone may be ringing or connected because of this leg."""
+        return self.presence not in (Presence.NONE, Presence.GONE)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One dial of one target. Personal only in `address`, which stays in encrypted payloads."""
+
+    number: int
+    address: str
+    label: str
+    dialed_at: float
+    call_sid: str = ""
+    rang_at: float | None = None
+    answered_at: float | None = None
+    ended_at: float | None = None
+    cause: Cause | None = None
+
+    @property
+    def ring_seconds(self) -> float:
+        """Seconds from the dial to the answer, or to the end when nobody answered."""
+        until = self.answered_at if self.answered_at is not None else self.ended_at
+        return round(max(0.0, (until or self.dialed_at) - self.dialed_at), 3)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the journal: what was heard, what it changed, what was begun.
+
+    Free of numbers and names: it is shown to operators and written to logs.
+    """
+
+    step: int
+    at: float
+    heard: str
+    state_from: State
+    state_to: State
+    began: tuple[str, ...] = ()
+    note: str = ""
+
+
+JOURNAL_ENTRIES_MAX = 200
+"""The journal is bounded. A transfer takes 8 to 40 steps; past this the oldest lines go."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """All that is known of one transfer. A new value per step; the old one is never touched."""
+
+    kind: Kind
+    part: str
+    """The transfer's own half of its public id, and the first half of every label."""
+    conference_sid: str
+    caller: Leg
+    agent: Leg
+    targets: tuple[Target, ...]
+    policy: Policy
+    started_at: float
+    since: float
+    state: State
+    target: Leg = field(default_factory=Leg)
+    room_name: str = ""
+    """The room's friendly name: only for TwiML, which knows no SIDs. Never used as an address."""
+    step: int = 0
+    deadline_at: float | None = None
+    attempts: tuple[Attempt, ...] = ()
+    recalls: int = 0
+    pending: tuple[str, ...] = ()
+    """Keys of the commands whose outcome is not known yet."""
+    held_since: float | None = None
+    hold_seconds: float = 0.0
+    met_at: float | None = None
+    """When caller and target first talked."""
+    back_at: float | None = None
+    reason: Reason | None = None
+    decided_by: str = ""
+    """Who decided the end: agent, caller, target, deadline, operator, engine."""
+    journal: tuple[Entry, ...] = ()
+
+    @property
+    def public_id(self) -> str:
+        """The id people use: the conference and the transfer's own part."""
+        return f"{self.conference_sid}-{self.part}"
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The attempt that is under way, or the last one."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def next_target(self) -> Target | None:
+        """The target that would be dialled next, if any is left."""
+        tried = len(self.attempts)
+        return self.targets[tried] if tried < len(self.targets) else None
+
+    @property
+    def current_target(self) -> Target | None:
+        """The target that the attempt under way is for."""
+        return self.targets[len(self.attempts) - 1] if self.attempts else None
+
+    def leg(self, party: Party) -> Leg:
+        """The leg of `party`."""
+        return {Party.CALLER: self.caller, Party.AGENT: self.agent, Party.TARGET: self.target}[
+            party
+        ]
+
+    def with_leg(self, party: Party, leg: Leg) -> Transfer:
+        """This transfer with another leg for `party`."""
+        if party is Party.CALLER:
+            return replace(self, caller=leg)
+        if party is Party.AGENT:
+            return replace(self, agent=leg)
+        return replace(self, target=leg)
+
+
+TERMINAL = frozenset(
+    {State.COMPLETED, State.CANCELLED, State.FAILED, State.ABANDONED, State.DIVERTED}
+)
+"""States in which nothing happens any more."""

@@ -1,0 +1,195 @@
+"""All that crosses the boundary of a workflow: ids, names, inputs, and what a reader is shown.
+
+Frozen dataclasses of plain values, each sent there and back by a test. New fields only with
+defaults: an old history must decode in new code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from workflows.machine.model import Entry, Kind, Policy, Target
+
+TASK_QUEUE = "handover"
+"""One queue for workflows and activities: only then are activities started eagerly."""
+
+FACT = "fact"
+"""The one signal. Its payload is a fact of `workflows.machine.events` as a mapping."""
+
+MEMO_VIEW = "view"
+"""Memo field with the latest `TransferView` or `CallView`."""
+MEMO_ENTRY = "entry-"
+"""Memo fields `entry-0001`, …: one journal `Entry` each."""
+MEMO_KEYS = "keys"
+"""Memo field with the tuple of `KeyRecord`: the starts of this call that are remembered."""
+
+SEARCH_KIND = "HandoverKind"
+SEARCH_OUTCOME = "HandoverOutcome"
+SEARCH_AGENT = "HandoverAgent"
+"""Search attributes, all keywords. They are never encrypted: ids only, no names, no numbers."""
+
+KEY_LIFE_SECONDS = 48 * 3600.0
+"""How long an `Idempotency-Key` is remembered; the contract promises a day."""
+KEYS_MAX = 50
+"""How many starts of one call are remembered."""
+
+CONFERENCE_SID = re.compile(r"^CF[0-9a-f]{32}$")
+CALL_SID = re.compile(r"^CA[0-9a-f]{32}$")
+PART_LENGTH = 16
+_PUBLIC_ID = re.compile(rf"^(CF[0-9a-f]{{32}})-([0-9a-f]{{{PART_LENGTH}}})$")
+
+
+def transfer_workflow_id(conference_sid: str) -> str:
+    """The lock and the address of the one live transfer of a call."""
+    return f"transfer/{conference_sid}"
+
+
+def call_workflow_id(conference_sid: str) -> str:
+    """The owner of a call between its transfers."""
+    return f"call/{conference_sid}"
+
+
+def inbound_workflow_id(call_sid: str) -> str:
+    """The set-up of one inbound call, before its conference is known."""
+    return f"inbound/{call_sid}"
+
+
+def transfer_part(principal: str, idempotency_key: str) -> str:
+    """The transfer's own part of its public id: a hash, so that a key never shows anywhere."""
+    digest = hashlib.sha256(f"{principal}\0{idempotency_key}".encode()).hexdigest()
+    return digest[:PART_LENGTH]
+
+
+def split_public_id(public_id: str) -> tuple[str, str] | None:
+    """Conference SID and own part of a transfer's public id; None if it is not one."""
+    match = _PUBLIC_ID.match(public_id)
+    return (match.group(1), match.group(2)) if match else None
+
+
+@dataclass(frozen=True)
+class StartTransferInput:
+    """What a transfer workflow is started with."""
+
+    kind: Kind
+    part: str
+    conference_sid: str
+    agent_address: str
+    targets: tuple[Target, ...]
+    accepted_at: float
+    policy: Policy = Policy()
+    agent_call_sid: str = ""
+    """Empty: found by reading the room."""
+    caller_call_sid: str = ""
+    """Empty: found by reading the room."""
+
+
+@dataclass(frozen=True)
+class StartInboundInput:
+    """What an inbound call's set-up is started with."""
+
+    call_sid: str
+    room_name: str
+    caller_address: str
+    agents: tuple[str, ...]
+    """Addresses dialled in turn until one answers."""
+    accepted_at: float
+    ring_seconds: float = 25.0
+
+
+@dataclass(frozen=True)
+class StartCallInput:
+    """What the owner of a call is started with, once its conference is known."""
+
+    conference_sid: str
+    room_name: str
+    caller_call_sid: str
+    caller_address: str
+    agents: tuple[str, ...]
+    accepted_at: float
+    ring_seconds: float = 25.0
+
+
+@dataclass(frozen=True)
+class KeyRecord:
+    """One accepted start, remembered so that its repetition is answered and not carried out."""
+
+    part: str
+    fingerprint: str
+    """Hash of the canonical request body."""
+    at: float
+    run_id: str = ""
+    """The run that carried it out; empty while it is the run that holds this memo."""
+
+
+@dataclass(frozen=True)
+class PersonView:
+    """One person of a call, as we believe it."""
+
+    party: str
+    address: str = ""
+    call_sid: str = ""
+    presence: str = "none"
+    held: bool = False
+    hears: tuple[str, ...] = ()
+    """Parties this person hears."""
+
+
+@dataclass(frozen=True)
+class AttemptView:
+    """One dial of one target."""
+
+    number: int
+    address: str
+    call_sid: str = ""
+    dialed_at: float = 0.0
+    answered_at: float | None = None
+    ended_at: float | None = None
+    ring_seconds: float = 0.0
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class TransferView:
+    """One transfer as a reader is shown it. Durations in seconds, moments since the epoch."""
+
+    id: str
+    kind: str
+    state: str
+    conference_sid: str
+    since: float
+    started_at: float
+    step: int = 0
+    is_over: bool = False
+    reason: str = ""
+    decided_by: str = ""
+    deadline_at: float | None = None
+    ended_at: float | None = None
+    allowed: tuple[str, ...] = ()
+    """Verbs of the API that make sense now."""
+    waits_for: str = ""
+    """What has to happen next, in words."""
+    people: tuple[PersonView, ...] = ()
+    attempts: tuple[AttemptView, ...] = ()
+    hold_seconds: float = 0.0
+    seconds_to_human: float | None = None
+    agent_address: str = ""
+    """Who started it, and may act on it."""
+    journal: tuple[Entry, ...] = ()
+    """Empty in the memo, where each entry has a field of its own."""
+
+
+@dataclass(frozen=True)
+class CallView:
+    """One call between transfers: who is on it."""
+
+    conference_sid: str
+    state: str
+    since: float
+    started_at: float
+    is_over: bool = False
+    reason: str = ""
+    people: tuple[PersonView, ...] = ()
+    room_name: str = ""
+    journal: tuple[Entry, ...] = ()
