@@ -1,24 +1,115 @@
-# Every command a developer needs. `make help` lists them.
+# Every command a developer needs. `make help` lists them. Each verb installs what it needs itself.
 SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
 PYTHON ?= python3
+UV ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NODE_DIR := tests/simulator/node
+NODE_READY := $(if $(wildcard $(NODE_DIR)/package.json),$(NODE_DIR)/node_modules/.ready)
+ARGS ?=
+
+# need FILE: stops with a clear word when the part that a verb runs is not in this checkout.
+need = @test -f $(1) || { echo "make $@: $(1) is not part of this checkout yet." >&2; exit 1; }
 
 .PHONY: help
 help:  ## List the commands
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) \
+		| awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# --- Setting up ----------------------------------------------------------------------------------
 
 $(READY): requirements.lock
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "Handover needs Python 3.11 or newer; '$(PYTHON)' was not found." >&2; \
+		echo "Install it, or name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Handover needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V)." >&2; \
+		echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@echo "Building .venv (once; about a minute) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements.lock
+	@touch $@
+	@echo "Building .venv ... done."
+
+$(NODE_DIR)/node_modules/.ready: $(wildcard $(NODE_DIR)/package.json $(NODE_DIR)/package-lock.json)
+	@command -v npm >/dev/null || { \
+		echo "The simulator's Node SDK test needs node and npm; npm was not found." >&2; exit 1; }
+	@echo "Installing the Node SDK for the simulator's test ..."
+	@npm ci --prefix $(NODE_DIR) --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .PHONY: install
 install: $(READY)  ## Build .venv from the lock file
 
 .PHONY: lock
-lock:  ## Resolve pyproject.toml anew into requirements.lock (needs uv)
-	uv pip compile pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+lock:  ## Resolve pyproject.toml anew into both lock files (needs uv)
+	@command -v $(UV) >/dev/null || { \
+		echo "make lock needs uv (pip install uv), or name it: make lock UV=/path/to/uv" >&2; \
+		exit 1; }
+	$(UV) pip compile pyproject.toml --group dev --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --quiet -o requirements.lock
+	$(UV) pip compile pyproject.toml --constraint requirements.lock --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
+		-o requirements-runtime.lock
+
+# --- Checking ------------------------------------------------------------------------------------
+
+.PHONY: format
+format: $(READY)  ## Rewrite the code in the project's format
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+.PHONY: check
+check: $(READY)  ## Format, lint, types, import rules, generated docs fresh, lock files in step
+	@echo "ruff format"; $(BIN)/ruff format --quiet --check . \
+		|| { echo "Not in the project's format: run 'make format'." >&2; exit 1; }
+	@echo "ruff check"; $(BIN)/ruff check --quiet .
+	@echo "mypy"; $(BIN)/mypy --no-error-summary && $(BIN)/mypy --no-error-summary worker.py
+	@echo "tidy"; $(BIN)/python -m pytest --quiet --no-header tests/tidy
+	@echo "generated docs"; $(BIN)/python -m workflows.machine.render --check
+
+.PHONY: test
+test: $(READY) $(NODE_READY)  ## All tests but the slow ones (ARGS="-k name" chooses)
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+.PHONY: test-machine
+test-machine: $(READY)  ## The state machine's tests alone: seconds
+	@$(BIN)/python -m pytest --quiet tests/machine $(ARGS)
+
+.PHONY: e2e
+e2e: $(READY)  ## The whole engine with simulated telephones
+	@$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+.PHONY: simulate
+simulate: $(READY)  ## Seeded bad days (SEED=7 replays one, RUNS=1000 plays many)
+	$(call need,tests/simulation/simulate.py)
+	@$(BIN)/python -m tests.simulation.simulate \
+		$(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(ARGS)
+
+.PHONY: bench
+bench: $(READY)  ## Benchmarks beside the floor
+	$(call need,benchmarks/__main__.py)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+# --- Trying it -----------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(READY)  ## Play the stories on simulated phones with a real Temporal server
+	$(call need,tests/e2e/demo.py)
+	@$(BIN)/python -m tests.e2e.demo $(ARGS)
+
+.PHONY: up
+up: $(READY)  ## The same stack, staying up, with its pages; Ctrl-C stops it
+	$(call need,tests/e2e/up.py)
+	@$(BIN)/python -m tests.e2e.up $(ARGS)
+
+.PHONY: clean
+clean:  ## Remove .venv, caches and node modules
+	@rm -rf $(VENV) $(NODE_DIR)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
