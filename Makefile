@@ -31,7 +31,7 @@ $(READY): requirements.lock
 		echo "Handover needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V)." >&2; \
 		echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@echo "Building .venv (once; about a minute) ..."
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements.lock
 	@touch $@
