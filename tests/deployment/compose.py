@@ -1,0 +1,146 @@
+"""Readers of the deployment files, and of what the code itself says about its settings."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import AliasChoices
+from pydantic_settings import BaseSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = Path(__file__).parent / "data"
+CODE = ("workflows", "activities", "api", "simulator", "worker.py")
+
+TEMPORAL_READS = ("TEMPORAL_",)
+"""Read by Temporal's SDK from the environment, not by us."""
+
+COMPOSE_READS = frozenset({"POSTGRES_PASSWORD", "HANDOVER_VERSION", "HANDOVER_CODEC_ENDPOINT"})
+"""Used by docker-compose.yml itself, for images that are not ours."""
+
+VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z][A-Z0-9_]*)(?::?([-?])([^}]*))?\}")
+
+
+@cache
+def compose() -> dict[str, Any]:
+    loaded = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def services() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = compose()["services"]
+    return found
+
+
+def our_services() -> dict[str, dict[str, Any]]:
+    """Those that are built from this repository."""
+    return {name: service for name, service in services().items() if "build" in service}
+
+
+def words(service: dict[str, Any]) -> list[str]:
+    return [str(word) for word in service.get("command", [])]
+
+
+def runs_once(service: dict[str, Any]) -> bool:
+    return str(service.get("restart", "")).startswith("on-failure")
+
+
+def variables() -> Iterator[tuple[str, str, str]]:
+    """Name, kind (`?` demanded, `-` with a default, empty) and text of each interpolation."""
+    for match in VARIABLE.finditer((ROOT / "docker-compose.yml").read_text()):
+        yield match[1], match[2] or "", match[3] or ""
+
+
+@cache
+def example() -> dict[str, str]:
+    """The settings of `.env.example`."""
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name: value for name, _, value in pairs}
+
+
+@cache
+def code_files() -> tuple[Path, ...]:
+    found: list[Path] = []
+    for part in CODE:
+        path = ROOT / part
+        found += sorted(path.rglob("*.py")) if path.is_dir() else [path] * path.is_file()
+    return tuple(found)
+
+
+@cache
+def texts_of_code(*parts: str) -> frozenset[str]:
+    """Every string written in the code of these parts, pieces of f-strings included."""
+    files = [f for f in code_files() if f.relative_to(ROOT).parts[0] in (parts or CODE)]
+    return frozenset(
+        node.value
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+
+
+@cache
+def numbers_of_code(*parts: str) -> frozenset[int]:
+    files = [f for f in code_files() if f.relative_to(ROOT).parts[0] in (parts or CODE)]
+    return frozenset(
+        node.value
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and type(node.value) is int
+    )
+
+
+def names_of(settings: type[BaseSettings]) -> Iterator[str]:
+    """The environment variables that a settings class reads."""
+    prefix = settings.model_config.get("env_prefix", "")
+    for name, field in settings.model_fields.items():
+        alias = field.validation_alias or field.alias
+        if isinstance(alias, AliasChoices):
+            yield from (str(choice).upper() for choice in alias.choices)
+        elif alias is not None:
+            yield str(alias).upper()
+        else:
+            yield f"{prefix}{name}".upper()
+
+
+def is_settings_class(node: ast.AST) -> bool:
+    return isinstance(node, ast.ClassDef) and any(
+        "Settings" in ast.unparse(base) for base in node.bases
+    )
+
+
+def environment_reads(tree: ast.Module) -> Iterator[str]:
+    """Names read with `os.environ[…]`, `os.environ.get(…)` or `os.getenv(…)`."""
+    for node in ast.walk(tree):
+        key: ast.expr | None = None
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("environ"):
+            key = node.slice
+        elif isinstance(node, ast.Call) and node.args:
+            called = ast.unparse(node.func)
+            key = node.args[0] if called.endswith(("environ.get", "getenv")) else None
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            yield key.value
+
+
+@cache
+def settings_of_code() -> frozenset[str]:
+    """Every environment variable that our processes read."""
+    found: set[str] = set()
+    for file in code_files():
+        tree = ast.parse(file.read_text())
+        found.update(environment_reads(tree))
+        if not any(is_settings_class(node) for node in ast.walk(tree)):
+            continue
+        name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        for value in vars(importlib.import_module(name)).values():
+            if isinstance(value, type) and issubclass(value, BaseSettings):
+                found.update(names_of(value))
+    return frozenset(found)
