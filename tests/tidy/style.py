@@ -105,7 +105,7 @@ def places(source: Source) -> Iterator[Finding]:
 
 PHONE_NUMBER = re.compile(r"(?<![\w+])\+[1-9]\d{7,14}(?!\d)")
 RESERVED = re.compile(
-    r"\+(?:1\d{3}555\d{4}"  # North America; 500 555 00xx are Twilio's magic numbers
+    r"\+(?:1\d{3}555\d{4}|1555\d{7}"  # North America; 500 555 00xx are Twilio's magic numbers
     r"|447700900\d{3}|442079460\d{3}|441632960\d{3}"  # United Kingdom, for drama
     r"|4930231250?\d{2,3}"  # Germany, for drama
     r"|3363998\d{4}|3319900\d{4}"  # France, for drama
