@@ -1,0 +1,240 @@
+"""One phone call: make it, end it, find out what became of it, send it somewhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio import activity
+from twilio.rest import Client
+from twilio.twiml.voice_response import VoiceResponse
+
+from activities.creating import AddedLeg, create_once
+from activities.errors import GONE, REFUSED, TwilioError, ask, unavailable
+from activities.participants import ring_timeout
+from activities.reading import find_participant, read_call
+from activities.room import ENDED, Room, read_call_status
+from activities.settings import TwilioSettings
+
+CLOCK_SLACK_SECONDS = 2.0
+"""Twilio tells a call's creation in whole seconds and by its own clock."""
+DIAL_SECONDS_MAX = 60.0
+"""A dial is given up long before this, so a call made later is not its result."""
+CALLS_LISTED_MAX = 50
+"""One page of the newest calls to one number. https://www.twilio.com/docs/voice/api/call-resource
+"""
+MESSAGE_SECONDS_MAX = 120
+"""Length of a recorded message. Twilio's own default of an hour would keep a silent line open."""
+
+
+@dataclass(frozen=True)
+class CreateCallInput:
+    """Whose phone is to be rung for TwiML of ours (a question, "press 1") before it joins."""
+
+    conference_sid: str
+    label: str
+    to: str
+    ring_seconds: float
+    answer_path: str
+    callback_path: str
+    callback_events: tuple[str, ...] = ("answered", "completed")
+    detect_machine: bool = False
+    amd_path: str = ""
+
+
+@dataclass(frozen=True)
+class EndLegInput:
+    """Which leg is to end. By `call_sid`; else by `label` in the room.
+
+    Without both: for a leg made by `create_call` whose answer was never had, the one call to `to`
+    made within a minute of `dialed_at` (seconds since the epoch). `is_doubtful`: the outcome of
+    the dial was never known, so not finding the leg does not yet mean that there is none.
+    """
+
+    conference_sid: str
+    label: str = ""
+    call_sid: str = ""
+    to: str = ""
+    is_doubtful: bool = False
+    dialed_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class EndedLeg:
+    """What is known of an ended leg; `cause` as in `RoomLeg`."""
+
+    status: str = ENDED
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class FindLegInput:
+    """Which leg is asked about."""
+
+    conference_sid: str
+    label: str = ""
+    call_sid: str = ""
+
+
+@dataclass(frozen=True)
+class DivertInput:
+    """Whose call is sent to the apology and the mailbox. Paths are below the public address."""
+
+    call_sid: str
+    action_path: str = "/twilio/voice/mailbox"
+    recording_path: str = "/twilio/status/recording"
+
+
+class Calls:
+    """Activities on the Call resource."""
+
+    def __init__(self, client: Client, settings: TwilioSettings) -> None:
+        self._client = client
+        self._settings = settings
+
+    @activity.defn(name="create_call")
+    async def create_call(self, given: CreateCallInput) -> AddedLeg:
+        """Ring a phone for TwiML of ours, at most once however often this is attempted.
+
+        A call has no label. What an earlier attempt made is recognised by number and time, and
+        only if a single call fits: two transfers may be dialling one number at the same moment.
+        """
+        scheduled_at = activity.info().scheduled_time
+
+        async def create() -> str:
+            made = await ask(
+                self._client.calls.create_async(
+                    to=given.to, from_=self._settings.twilio_number, **self._wishes(given)
+                )
+            )
+            return str(made.sid)
+
+        async def find() -> str:
+            return await self._find_dialled(given.to, scheduled_at)
+
+        return await create_once(create, find)
+
+    @activity.defn(name="end_leg")
+    async def end_leg(self, given: EndLegInput) -> EndedLeg:
+        """End a leg in whatever state it is. Ended already is done.
+
+        By `completed`: `canceled` would let a leg live that is answered in this moment.
+        https://www.twilio.com/docs/voice/api/call-resource#update-a-call-resource
+        """
+        call_sid = given.call_sid or await self._find_leg(given)
+        if call_sid:
+            return await self._complete(call_sid)
+        if given.is_doubtful:
+            raise unavailable("the leg is not found; it may still appear")
+        return EndedLeg()
+
+    @activity.defn(name="find_leg")
+    async def find_leg(self, given: FindLegInput) -> Room:
+        """What became of a leg: a room with that leg alone, or with none if Twilio shows none."""
+        key = given.call_sid or given.label
+        leg = await find_participant(self._client, given.conference_sid, key)
+        call_sid = given.call_sid or (leg.call_sid if leg else "")
+        if call_sid and (leg is None or leg.status == ENDED):
+            leg = await read_call(self._client, call_sid, given.label) or leg
+        return Room(conference_sid=given.conference_sid, legs=(leg,) if leg else ())
+
+    @activity.defn(name="divert_call")
+    async def divert_call(self, given: DivertInput) -> None:
+        """Send a call to the spoken apology and the mailbox. Takes it out of its room at once."""
+        twiml = VoiceResponse()
+        twiml.say(self._settings.handover_apology)
+        twiml.record(
+            action=self._settings.public_url(given.action_path),
+            method="POST",
+            max_length=MESSAGE_SECONDS_MAX,
+            play_beep=True,
+            recording_status_callback=self._settings.public_url(given.recording_path),
+            recording_status_callback_event="completed",
+        )
+        await ask(self._client.calls(given.call_sid).update_async(twiml=str(twiml)))
+
+    async def _find_leg(self, given: EndLegInput) -> str:
+        leg = await find_participant(self._client, given.conference_sid, given.label)
+        if leg is not None:
+            return leg.call_sid
+        if not given.to or not given.dialed_at:
+            return ""
+        since = datetime.fromtimestamp(given.dialed_at, UTC)
+        return await self._find_dialled(given.to, since, is_live_only=True)
+
+    async def _find_dialled(self, to: str, since: datetime, is_live_only: bool = False) -> str:
+        """The one call of ours to `to` that was made since then, "" if there is none.
+
+        Several that fit are reported as not known: taking another transfer's call for ours would
+        end a stranger's conversation.
+        """
+        listed = await ask(
+            self._client.calls.list_async(
+                to=to,
+                from_=self._settings.twilio_number,
+                limit=CALLS_LISTED_MAX,
+                page_size=CALLS_LISTED_MAX,
+            )
+        )
+        fitting = _made_by_us_since(listed, since)
+        if is_live_only:
+            fitting = [call for call in fitting if read_call_status(call.status)[0] != ENDED]
+        if len(fitting) > 1:
+            raise unavailable("several calls fit; none is taken for ours")
+        return str(fitting[0].sid) if fitting else ""
+
+    async def _complete(self, call_sid: str) -> EndedLeg:
+        try:
+            call = await ask(self._client.calls(call_sid).update_async(status="completed"))
+        except TwilioError as error:
+            if error.kind not in (GONE, REFUSED):
+                raise
+            # Over already, or so it seems: its own record tells, and tells how.
+            leg = await read_call(self._client, call_sid)
+            if leg is None:
+                return EndedLeg()
+            if leg.status != ENDED:
+                raise
+            return EndedLeg(cause=leg.cause)
+        return EndedLeg(cause=read_call_status(call.status)[1])
+
+    def _wishes(self, given: CreateCallInput) -> dict[str, Any]:
+        wishes: dict[str, Any] = {
+            "url": self._settings.public_url(given.answer_path),
+            "method": "POST",
+            "timeout": ring_timeout(given.ring_seconds),
+            "status_callback": self._settings.public_url(given.callback_path),
+            "status_callback_event": list(given.callback_events),
+            "status_callback_method": "POST",
+        }
+        if given.detect_machine:
+            # Asynchronous, so that a person does not wait in silence for the verdict:
+            # https://www.twilio.com/docs/voice/answering-machine-detection
+            wishes["machine_detection"] = "Enable"
+            wishes["async_amd"] = "true"
+            wishes["async_amd_status_callback"] = self._settings.public_url(given.amd_path)
+            wishes["async_amd_status_callback_method"] = "POST"
+        return wishes
+
+
+async def complete_call(client: Client, call_sid: str) -> None:
+    """End a call in whatever state it is; over already is done."""
+    try:
+        await ask(client.calls(call_sid).update_async(status="completed"))
+    except TwilioError as error:
+        if error.kind != GONE:
+            raise
+
+
+def _made_by_us_since(calls: Sequence[Any], since: datetime) -> list[Any]:
+    earliest = since - timedelta(seconds=CLOCK_SLACK_SECONDS)
+    latest = since + timedelta(seconds=DIAL_SECONDS_MAX)
+    return [
+        call
+        for call in calls
+        if call.date_created is not None
+        and earliest <= call.date_created <= latest
+        and str(call.direction) == "outbound-api"
+    ]

@@ -1,0 +1,90 @@
+"""Dialling at most once: what to do when nobody knows whether a create took effect.
+
+Twilio documents no idempotency key for creating calls or participants, so a create that is simply
+repeated after a time-out may ring a phone twice. Each attempt of the activity is therefore one step
+of a cycle: ask; after an unknown outcome, look; absent twice, a second apart, ask again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.errors import LABEL_IN_USE, TwilioError, unavailable
+
+LOOK_AGAIN_SECONDS = 1.0
+"""Between the two looks that must both find nothing. A create that Twilio accepted is listed well
+within it; the label's uniqueness (error 16026) guards what comes later still."""
+
+_CALL_SID = re.compile(r"^CA[0-9a-f]{32}$")
+
+_CLEAR = "clear"
+"""The attempt before asked, and its request is known not to have been processed."""
+_ABSENT = "absent"
+"""The attempt before looked and found nothing."""
+
+
+@dataclass(frozen=True)
+class AddedLeg:
+    """The leg that is being dialled. `is_adopted`: an earlier attempt had already made it."""
+
+    call_sid: str
+    is_adopted: bool = False
+
+
+async def create_once(
+    create: Callable[[], Awaitable[str]], find: Callable[[], Awaitable[str]]
+) -> AddedLeg:
+    """One step of the cycle. `create` and `find` answer a call SID; `find` may answer none."""
+    attempt = activity.info().attempt
+    known = _recall(attempt)
+    if attempt > 1 and known != _CLEAR:
+        found = await _look(find, known)
+        if found:
+            return AddedLeg(checked_call_sid(found), is_adopted=True)
+        if known != _ABSENT:
+            _remember(_ABSENT)
+            raise unavailable("leg not found yet", retry_after=LOOK_AGAIN_SECONDS)
+    try:
+        return AddedLeg(checked_call_sid(await create()))
+    except TwilioError as error:
+        if error.code == LABEL_IN_USE:
+            found = await find()
+            if found:
+                return AddedLeg(checked_call_sid(found), is_adopted=True)
+            raise unavailable("label in use, but its leg is not found") from None
+        if error.is_unprocessed:
+            _remember(_CLEAR)
+        raise
+
+
+def checked_call_sid(value: object) -> str:
+    """`value` if it is a call SID; an answer without one tells nothing about what was done."""
+    if isinstance(value, str) and _CALL_SID.match(value):
+        return value
+    raise unavailable("Twilio: answer without a call SID")
+
+
+async def _look(find: Callable[[], Awaitable[str]], known: str) -> str:
+    try:
+        return await find()
+    except TwilioError:
+        if known:
+            _remember(known)
+        raise
+
+
+def _remember(word: str) -> None:
+    """Tell the next attempt. The attempt's own number goes along: what is remembered is only true
+    for the very next one, since any attempt in between may have asked and died."""
+    activity.heartbeat({"known": word, "attempt": activity.info().attempt})
+
+
+def _recall(attempt: int) -> str:
+    for detail in activity.info().heartbeat_details:
+        if isinstance(detail, dict) and detail.get("attempt") == attempt - 1:
+            return str(detail.get("known") or "")
+    return ""

@@ -1,0 +1,236 @@
+"""What Twilio's refusals mean: try again, or final; and the one error that activities raise.
+
+A message carries an HTTP status and Twilio's code, never Twilio's own text: that text quotes phone
+numbers, and failure messages are read in many places.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import aiohttp
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+from twilio.base.exceptions import TwilioException
+
+from activities.client import TooManyRequests
+from activities.room import Room
+
+T = TypeVar("T")
+
+GONE = "gone"
+"""The leg, the call or the room is not there any more. Final."""
+REFUSED = "refused"
+"""Twilio said no and would say no again. Final."""
+UNMET = "unmet"
+"""What had to be true before the change was not, so nothing was changed. Final."""
+UNAVAILABLE = "unavailable"
+"""Twilio could not be asked, or did not say what became of the request. Worth another try."""
+
+BLOCKED = "blocked"
+FAILED = "failed"
+
+GONE_STATUS = frozenset({404, 410})
+LABEL_IN_USE = 16026
+"""https://www.twilio.com/docs/api/errors/16026"""
+CALL_NOT_IN_PROGRESS = 21220
+"""https://www.twilio.com/docs/api/errors/21220"""
+
+CODES: dict[int, tuple[str, str]] = {
+    10004: (UNAVAILABLE, ""),  # call concurrency limit exceeded: passes as calls end
+    13214: (REFUSED, FAILED),  # Dial: invalid caller id
+    13223: (REFUSED, FAILED),  # Dial: invalid phone number format
+    13224: (REFUSED, FAILED),  # Dial: number not supported or invalid
+    13225: (REFUSED, BLOCKED),  # Dial: blocked by Twilio's block list
+    13226: (REFUSED, FAILED),  # Dial: invalid country code
+    13227: (REFUSED, BLOCKED),  # geo permission does not allow the call
+    13247: (REFUSED, FAILED),  # Dial: invalid From number
+    16020: (REFUSED, FAILED),  # conference is full
+    16021: (UNAVAILABLE, ""),  # account's conference concurrency exceeded: passes
+    16022: (GONE, ""),  # conference does not exist or is completed
+    16024: (REFUSED, FAILED),  # bad participant label
+    LABEL_IN_USE: (REFUSED, FAILED),  # adopted where a leg is added; elsewhere final
+    16027: (REFUSED, FAILED),  # coached participant is on hold
+    16028: (REFUSED, FAILED),  # coached participant is not in the conference
+    20001: (REFUSED, FAILED),  # bad parameter, or a state that does not allow it
+    20003: (UNAVAILABLE, FAILED),  # not authenticated: a key is being rotated, or was revoked
+    20162: (UNAVAILABLE, ""),  # a conflicting update is in progress
+    20403: (UNAVAILABLE, FAILED),  # forbidden: as 20003
+    20404: (GONE, ""),  # not found
+    20409: (UNAVAILABLE, ""),  # conflict
+    20410: (GONE, ""),  # gone
+    20429: (UNAVAILABLE, ""),  # too many requests
+    20500: (UNAVAILABLE, ""),  # internal server error
+    20503: (UNAVAILABLE, ""),  # service unavailable
+    21201: (REFUSED, FAILED),  # no called number
+    21202: (REFUSED, BLOCKED),  # premium number
+    21203: (REFUSED, BLOCKED),  # international calling not enabled
+    21205: (REFUSED, FAILED),  # invalid URL
+    21208: (REFUSED, FAILED),  # invalid Timeout
+    21210: (REFUSED, FAILED),  # From not verified
+    21211: (REFUSED, FAILED),  # invalid To
+    21212: (REFUSED, FAILED),  # invalid From
+    21213: (REFUSED, FAILED),  # From missing
+    21214: (REFUSED, FAILED),  # To cannot be reached
+    21215: (REFUSED, BLOCKED),  # geo permission does not allow the call
+    21216: (REFUSED, BLOCKED),  # blocked by Twilio's block list
+    21217: (REFUSED, FAILED),  # number does not appear to be valid
+    21218: (REFUSED, FAILED),  # invalid ApplicationSid
+    21219: (REFUSED, FAILED),  # To not verified (trial account)
+    CALL_NOT_IN_PROGRESS: (GONE, ""),  # invalid call state: the call is over
+    21226: (REFUSED, FAILED),  # SIP calling not enabled for this account
+    21262: (REFUSED, FAILED),  # no AMD status callback URL
+    21263: (REFUSED, FAILED),  # invalid answering-machine parameters
+}
+"""Twilio's error code -> our type and cause.
+
+Each row's text: https://www.twilio.com/docs/api/errors/<code>. Authentication errors are worth
+another try because retries are bounded by the step's deadline anyway, and a caller on hold is
+given back as soon as a rotated key works.
+"""
+
+_UNPROCESSED_CODES = frozenset({10004, 20003, 20403, 20429})
+"""Refused before anything was begun."""
+
+_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""No connection was had, so Twilio cannot have heard the request."""
+
+BACKOFF_FIRST_SECONDS = 0.25
+BACKOFF_MAX_SECONDS = 4.0
+"""Twilio advises exponential backoff with jitter after 429; the ceiling keeps several tries within
+the 15 seconds that a step usually has. https://www.twilio.com/docs/api/errors/20429"""
+
+
+@dataclass(frozen=True)
+class FailureDetails:
+    """What goes with every failure: Twilio's code, the cause for the journal, the room as read."""
+
+    code: int = 0
+    cause: str = ""
+    room: Room | None = None
+
+
+class TwilioError(ApplicationError):
+    """The one error of this package. `type` is one of the four words above."""
+
+    def __init__(
+        self,
+        message: str,
+        kind: str,
+        details: FailureDetails | None = None,
+        *,
+        status: int = 0,
+        is_unprocessed: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        """`is_unprocessed` says that the request is known to have had no effect."""
+        self.kind = kind
+        self.report = details or FailureDetails()
+        self.status = status
+        self.is_unprocessed = is_unprocessed
+        super().__init__(
+            message,
+            self.report,
+            type=kind,
+            non_retryable=kind != UNAVAILABLE,
+            next_retry_delay=None if retry_after is None else timedelta(seconds=retry_after),
+        )
+
+    @property
+    def code(self) -> int:
+        """Twilio's error code, or 0."""
+        return self.report.code
+
+
+def gone(message: str, room: Room | None = None) -> TwilioError:
+    """The thing is not there any more."""
+    return TwilioError(message, GONE, FailureDetails(room=room))
+
+
+def unmet(message: str, room: Room) -> TwilioError:
+    """A condition did not hold; `room` shows what was found instead."""
+    return TwilioError(message, UNMET, FailureDetails(room=room))
+
+
+def unavailable(message: str, retry_after: float | None = None) -> TwilioError:
+    """Not known, or not done; worth another try."""
+    return TwilioError(message, UNAVAILABLE, retry_after=retry_after)
+
+
+async def ask(request: Awaitable[T]) -> T:
+    """Await one SDK call; whatever goes wrong becomes a `TwilioError`.
+
+    The original error is dropped on purpose (`from None`): Temporal would store its text, which
+    quotes URLs and numbers. Cancellation is no `Exception` and passes through.
+    """
+    try:
+        return await request
+    except TwilioError:
+        raise
+    except Exception as error:
+        raise translate(error) from None
+
+
+def translate(error: Exception) -> TwilioError:
+    """The failure that stands for `error`."""
+    if isinstance(error, TooManyRequests):
+        wait = error.retry_after if error.retry_after is not None else backoff(_attempt())
+        return TwilioError(
+            "Twilio: too many requests",
+            UNAVAILABLE,
+            FailureDetails(code=20429),
+            status=429,
+            is_unprocessed=True,
+            retry_after=wait,
+        )
+    status = _whole(getattr(error, "status", 0))
+    if isinstance(error, TwilioException) and status:
+        return _refusal(status, _whole(getattr(error, "code", 0)))
+    if isinstance(error, _NEVER_SENT):
+        return TwilioError("Twilio: no connection", UNAVAILABLE, is_unprocessed=True)
+    if isinstance(error, TimeoutError):
+        return unavailable("Twilio: no answer in time")
+    if isinstance(error, aiohttp.ClientError | OSError):
+        return unavailable(f"Twilio: connection lost ({type(error).__name__})")
+    # What is left was raised while reading an answer: a page of a proxy, a missing field, a list
+    # page that is not 200 (a bare TwilioException). Whether the request took effect is unknown.
+    return unavailable(f"Twilio: answer not understood ({type(error).__name__})")
+
+
+def _refusal(status: int, code: int) -> TwilioError:
+    kind, cause = CODES.get(code, ("", ""))
+    if not kind:
+        if status in GONE_STATUS:
+            kind = GONE
+        elif status in (401, 403, 408, 409, 425) or status >= 500 or status < 400:
+            kind = UNAVAILABLE
+        else:
+            kind, cause = REFUSED, FAILED
+    if status >= 500:  # a code that names a refusal does not make a server error final
+        kind, cause = UNAVAILABLE, ""
+    return TwilioError(
+        f"Twilio: HTTP {status}, code {code}",
+        kind,
+        FailureDetails(code=code, cause=cause),
+        status=status,
+        is_unprocessed=status < 500 and code in _UNPROCESSED_CODES,
+    )
+
+
+def backoff(attempt: int) -> float:
+    """Seconds before the next try: doubled per attempt, half of it by chance so that many waiting
+    transfers do not return together."""
+    full = min(BACKOFF_MAX_SECONDS, BACKOFF_FIRST_SECONDS * 2.0 ** min(max(attempt, 1) - 1, 10))
+    return full * (0.5 + 0.5 * random.random())  # noqa: S311
+
+
+def _attempt() -> int:
+    return activity.info().attempt if activity.in_activity() else 1
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -1,0 +1,337 @@
+"""Who is in the room and what they hear: add, hold, resume, remove one participant."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any
+
+from temporalio import activity
+from twilio.base import values
+from twilio.rest import Client
+
+from activities.creating import AddedLeg, create_once
+from activities.errors import GONE, REFUSED, TwilioError, ask, gone, unavailable, unmet
+from activities.reading import find_participant, read_legs, read_whole, with_addresses
+from activities.room import CONNECTED, Room, RoomLeg
+from activities.settings import TwilioSettings
+
+TALKING = "talking"
+HELD = "held"
+
+RING_SECONDS_MIN = 5
+RING_SECONDS_MAX = 600
+"""Bounds of `Timeout`. https://www.twilio.com/docs/voice/api/conference-participant-resource"""
+
+
+@dataclass(frozen=True)
+class HoldInput:
+    """Who is to be put on hold.
+
+    With `exit_flags_off` this is the first step of taking a call over: `call_sid` may be empty
+    (the caller is then whoever is not the agent) and the agent must be in the room too.
+    """
+
+    conference_sid: str
+    call_sid: str = ""
+    exit_flags_off: bool = False
+    agent_address: str = ""
+    agent_call_sid: str = ""
+
+
+@dataclass(frozen=True)
+class ResumeInput:
+    """Who is to be taken off hold, and whose exit flags are then switched on again."""
+
+    conference_sid: str
+    call_sid: str
+    exit_flags_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AddInput:
+    """Whose phone is to be rung, straight into the room."""
+
+    conference_sid: str
+    label: str
+    to: str
+    ring_seconds: float
+    callback_path: str
+    callback_events: tuple[str, ...] = ("answered", "completed")
+    detect_machine: bool = False
+    amd_path: str = ""
+    early_media: bool = True
+    muted: bool = False
+    coach_call_sid: str = ""
+
+
+@dataclass(frozen=True)
+class RemoveInput:
+    """Who is to leave the room, and what must be true of those who stay.
+
+    `require` is `talking` (caller and other connected, neither on hold) or `held` (the caller
+    connected and on hold).
+    """
+
+    conference_sid: str
+    call_sid: str
+    caller_call_sid: str
+    require: str = TALKING
+    other_call_sid: str = ""
+
+
+class Participants:
+    """Activities on the Participant resource."""
+
+    def __init__(self, client: Client, settings: TwilioSettings) -> None:
+        self._client = client
+        self._settings = settings
+
+    @activity.defn(name="hold_participant")
+    async def hold_participant(self, given: HoldInput) -> Room:
+        """Put one leg on hold, read it back, and answer the room.
+
+        With `exit_flags_off`, first switch every `endConferenceOnExit` off and read that back too.
+        The answered room shows the flags as they were before, for whoever restores them.
+        """
+        if not given.exit_flags_off:
+            await self._update(given.conference_sid, given.call_sid, **self._hold())
+            room = await read_legs(self._client, given.conference_sid)
+            return _proven_held(room, given.call_sid)
+        room = await read_whole(self._client, given.conference_sid)
+        room, caller = await self._identify(room, given)
+        flagged = _flags_before(room)
+        room = await self._clear_exit_flags(room, caller)
+        await self._update(given.conference_sid, caller, **self._hold())
+        after = await read_legs(self._client, given.conference_sid)
+        told = {leg.call_sid: leg.address for leg in room.legs}
+        after = replace(
+            after,
+            room_name=room.room_name,
+            legs=tuple(replace(leg, address=told.get(leg.call_sid, "")) for leg in after.legs),
+        )
+        return _proven_held(after, caller).with_exit_flags(flagged)
+
+    @activity.defn(name="resume_participant")
+    async def resume_participant(self, given: ResumeInput) -> Room:
+        """Take one leg off hold, read it back, then restore exit flags of those still there."""
+        await self._update(given.conference_sid, given.call_sid, hold=False)
+        room = await read_legs(self._client, given.conference_sid)
+        leg = room.find(given.call_sid)
+        if leg is None:
+            raise gone("the leg has left the room", room)
+        if leg.held:
+            raise unavailable("the leg is still on hold")
+        # A held leg is left out: the flag would be echoed but have no effect (see
+        # `_clear_exit_flags`), and nobody is to be taken off hold for the sake of a flag.
+        flags = [
+            each.call_sid
+            for each in room.legs
+            if each.call_sid in given.exit_flags_on and not each.held and not each.exit_flag
+        ]
+        await asyncio.gather(
+            *(self._set_exit_flag_if_there(given.conference_sid, each, on=True) for each in flags)
+        )
+        on = {each.call_sid for each in room.legs if each.exit_flag} | set(flags)
+        return room.with_exit_flags(on)
+
+    @activity.defn(name="add_participant")
+    async def add_participant(self, given: AddInput) -> AddedLeg:
+        """Ring a phone into the room, at most once however often this is attempted."""
+
+        async def create() -> str:
+            made = await ask(
+                self._client.conferences(given.conference_sid).participants.create_async(
+                    from_=self._settings.twilio_number, to=given.to, **self._wishes(given)
+                )
+            )
+            return str(made.call_sid)
+
+        async def find() -> str:
+            leg = await find_participant(self._client, given.conference_sid, given.label)
+            return leg.call_sid if leg else ""
+
+        return await create_once(create, find)
+
+    @activity.defn(name="remove_participant")
+    async def remove_participant(self, given: RemoveInput) -> Room:
+        """Remove one leg after a look that nobody is left alone by it. Gone already is done."""
+        room = await read_legs(self._client, given.conference_sid)
+        leg = room.find(given.call_sid)
+        if leg is None:
+            return room
+        _demand(room, given)
+        if leg.exit_flag:
+            # Removing a leg whose endConferenceOnExit is on ends the room for everybody:
+            # https://www.twilio.com/docs/voice/twiml/conference#attributes-endconferenceonexit
+            room = await self._clear_exit_flags(room, "")
+        try:
+            participants = self._client.conferences(given.conference_sid).participants
+            await ask(participants(given.call_sid).delete_async())
+        except TwilioError as error:
+            if error.kind not in (GONE, REFUSED):
+                raise
+            # Which code stands for "not connected" is not documented: look instead.
+            after = await read_legs(self._client, given.conference_sid)
+            if after.find(given.call_sid) is not None:
+                raise
+        return room.without(given.call_sid)
+
+    async def _identify(self, room: Room, given: HoldInput) -> tuple[Room, str]:
+        """The room with the addresses that had to be read, and the caller's call SID."""
+        if not room.is_live:
+            raise gone("the conference is over", room)
+        agent = room.find(given.agent_call_sid)
+        caller = room.find(given.call_sid)
+        if (agent is None and given.agent_address) or (caller is None and not given.call_sid):
+            room = await with_addresses(
+                self._client, room, [leg.call_sid for leg in room.legs if leg.call_sid]
+            )
+            agent = agent or _at_address(room, given.agent_address)
+            caller = room.find(given.call_sid) or _other_than(room, agent, given)
+        is_agent_expected = bool(given.agent_call_sid or given.agent_address)
+        if is_agent_expected and not _is_here(agent):
+            raise unmet("the agent is not in the room", room)
+        if caller is None or not _is_here(caller):
+            raise unmet("the caller is not in the room", room)
+        return room, caller.call_sid
+
+    async def _clear_exit_flags(self, room: Room, to_be_held: str) -> Room:
+        """Switch every exit flag off and read it back.
+
+        Changing endConferenceOnExit of a held participant answers 200 and has no effect unless
+        Hold=false goes in the same request (reported in Twilio's own plug-ins, for instance
+        github.com/twilio-professional-services/flex-dialpad-addon-plugin/issues/60). So a held leg
+        is taken off hold with it, and put back afterwards unless it is held next anyway.
+        """
+        flagged = [leg for leg in room.legs if leg.exit_flag]
+        if not flagged:
+            return room
+        await asyncio.gather(*(self._clear_exit_flag(room.conference_sid, leg) for leg in flagged))
+        after = await read_legs(self._client, room.conference_sid)
+        if any(leg.exit_flag for leg in after.legs):
+            raise unavailable("an exit flag is still on")
+        await asyncio.gather(
+            *(
+                self._update_if_there(room.conference_sid, leg.call_sid, **self._hold())
+                for leg in flagged
+                if leg.held and leg.call_sid != to_be_held
+            )
+        )
+        return room
+
+    async def _clear_exit_flag(self, conference_sid: str, leg: RoomLeg) -> None:
+        changes: dict[str, Any] = {"end_conference_on_exit": False}
+        if leg.held:
+            changes["hold"] = False
+        await self._update_if_there(conference_sid, leg.call_sid, **changes)
+
+    async def _set_exit_flag_if_there(self, conference_sid: str, call_sid: str, on: bool) -> None:
+        await self._update_if_there(conference_sid, call_sid, end_conference_on_exit=on)
+
+    async def _update(self, conference_sid: str, call_sid: str, **changes: Any) -> None:
+        participants = self._client.conferences(conference_sid).participants
+        await ask(participants(call_sid).update_async(**changes))
+
+    async def _update_if_there(self, conference_sid: str, call_sid: str, **changes: Any) -> None:
+        try:
+            await self._update(conference_sid, call_sid, **changes)
+        except TwilioError as error:
+            if error.kind != GONE:
+                raise
+
+    def _hold(self) -> dict[str, Any]:
+        """Without a URL Twilio plays its own music: hold audio never comes from us."""
+        if not self._settings.handover_hold_url:
+            return {"hold": True}
+        return {"hold": True, "hold_url": self._settings.handover_hold_url, "hold_method": "GET"}
+
+    def _wishes(self, given: AddInput) -> dict[str, Any]:
+        wishes: dict[str, Any] = {
+            "label": given.label,
+            "timeout": ring_timeout(given.ring_seconds),
+            "end_conference_on_exit": False,
+            "beep": "false",
+            "early_media": given.early_media,
+            "muted": given.muted,
+            "status_callback": self._settings.public_url(given.callback_path),
+            "status_callback_event": list(given.callback_events),
+            "status_callback_method": "POST",
+        }
+        if given.detect_machine:
+            wishes["machine_detection"] = "Enable"
+            wishes["amd_status_callback"] = (
+                self._settings.public_url(given.amd_path) if given.amd_path else values.unset
+            )
+        if given.coach_call_sid:
+            wishes["coaching"] = True
+            wishes["call_sid_to_coach"] = given.coach_call_sid
+        return wishes
+
+
+def ring_timeout(seconds: float) -> int:
+    """`Timeout` in whole seconds, within Twilio's bounds. Twilio itself adds about five."""
+    return max(RING_SECONDS_MIN, min(RING_SECONDS_MAX, round(seconds)))
+
+
+def _is_here(leg: RoomLeg | None) -> bool:
+    return leg is not None and leg.status == CONNECTED
+
+
+def _at_address(room: Room, address: str) -> RoomLeg | None:
+    matching = [leg for leg in room.legs if address and leg.address == address]
+    here = [leg for leg in matching if _is_here(leg)]
+    return next(iter(here or matching), None)
+
+
+def _other_than(room: Room, agent: RoomLeg | None, given: HoldInput) -> RoomLeg | None:
+    """The caller, when nobody told who that is: the one connected leg that is not the agent.
+
+    With several, the one without a label: legs that an application adds have labels, a person who
+    called in does not. Still several: nobody is guessed to be the caller.
+    """
+    if given.call_sid or agent is None:
+        return None
+    others = [leg for leg in room.legs if _is_here(leg) and leg.call_sid != agent.call_sid]
+    if len(others) > 1:
+        others = [leg for leg in others if not leg.label]
+    return others[0] if len(others) == 1 else None
+
+
+def _flags_before(room: Room) -> frozenset[str]:
+    """Call SIDs whose exit flag was on before this activity's first attempt changed anything.
+
+    Remembered in a heartbeat, and only if there is something to remember: a heartbeat is billed.
+    """
+    before = {
+        sid
+        for detail in activity.info().heartbeat_details
+        if isinstance(detail, dict)
+        for sid in detail.get("exit_flags") or ()
+    }
+    now = {leg.call_sid for leg in room.legs if leg.exit_flag}
+    if now - before:
+        activity.heartbeat({"exit_flags": sorted(before | now)})
+    return frozenset(before | now)
+
+
+def _proven_held(room: Room, call_sid: str) -> Room:
+    leg = room.find(call_sid)
+    if leg is None:
+        raise gone("the leg has left the room", room)
+    if not leg.held:
+        raise unavailable("the leg is not on hold yet")
+    return room
+
+
+def _demand(room: Room, given: RemoveInput) -> None:
+    caller = room.find(given.caller_call_sid)
+    if caller is None or not _is_here(caller):
+        raise unmet("the caller is not in the room", room)
+    if given.require == HELD:
+        if not caller.held:
+            raise unmet("the caller is not on hold", room)
+        return
+    other = room.find(given.other_call_sid)
+    if other is None or not _is_here(other) or other.held or caller.held:
+        raise unmet("the caller is not talking to the other", room)
