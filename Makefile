@@ -32,7 +32,7 @@ $(READY): requirements.lock
 		echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@echo "Building .venv (once; about a minute) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes \
 		-r requirements.lock
 	@touch $@
 	@echo "Building .venv ... done."
