@@ -96,15 +96,27 @@ def machine_breaches(source: Source) -> Iterator[Finding]:
             yield Finding(source.path, node.lineno, f"does I/O: {node.func.id}()")
 
 
-TEMPORAL_INSIDE_WORKFLOWS = ("shell", "dispatch", "codec")
-"""Beside the workflow classes: file names, or their beginnings, that may know Temporal."""
+KNOW_TEMPORAL = ("shell", "dispatch", "connection", "encryption", "telemetry", "logs")
+"""Beside the workflow classes: the files of workflows/, or the beginnings of their names, that may
+know Temporal. The shell and its dispatch run on it; the others are how a process reaches it,
+what it stores encrypted, and what is said about it."""
+
+TWILIOS_WORDS = frozenset(
+    {
+        *("no-answer", "in-progress", "canceled", "machine_start", "machine_end_beep"),
+        *("conference-start", "conference-end", "participant-join", "participant-leave"),
+        *("participant-hold", "participant-unhold", "participant-modify"),
+        *("CallSid", "ConferenceSid", "CallStatus", "StatusCallbackEvent", "SequenceNumber"),
+        *("EndConferenceOnExit", "endConferenceOnExit", "end_conference_on_exit"),
+    }
+)
 
 
 def is_temporal_free(source: Source) -> bool:
     if not source.inside("workflows"):
         return False
     name = source.path.split("/")[1].removesuffix(".py")
-    return not name.startswith(TEMPORAL_INSIDE_WORKFLOWS) and not defines_workflow(source)
+    return not name.startswith(KNOW_TEMPORAL) and not defines_workflow(source)
 
 
 def package_breaches(source: Source) -> Iterator[Finding]:
@@ -115,6 +127,15 @@ def package_breaches(source: Source) -> Iterator[Finding]:
         yield Finding(source.path, 1, "has no docstring")
     for node in source.tree.body[1:]:
         yield Finding(source.path, node.lineno, f"holds more than a docstring: {ast.unparse(node)}")
+
+
+def border_breaches(source: Source) -> Iterator[Finding]:
+    is_ours = source.inside("workflows") and not source.path.startswith("workflows/dispatch")
+    if not is_ours or not source.path.endswith(".py"):
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Constant) and node.value in TWILIOS_WORDS:
+            yield Finding(source.path, node.lineno, f"says {node.value!r}, which is Twilio's word")
 
 
 def product(source: Source) -> bool:
@@ -159,11 +180,13 @@ RULES = (
     ),
     Rule(
         "temporal_stays_in_the_shell",
-        "only the shell, the workflow classes, dispatch.py and the codec import temporalio",
+        "the machine's side is free of Temporal: use the shell, a workflow class, dispatch.py, or "
+        f"one of {', '.join(KNOW_TEMPORAL)}",
         refuse(is_temporal_free, lambda m: below(m, "temporalio")),
         bad=(bad("workflows/views.py", "from temporalio import workflow"),),
         good=(
             bad("workflows/shell.py", "from temporalio import workflow"),
+            bad("workflows/encryption.py", "from temporalio.converter import PayloadCodec"),
             bad(
                 "workflows/warm_transfer.py",
                 "from temporalio import workflow\n@workflow.defn\nclass W: ...",
@@ -190,6 +213,16 @@ RULES = (
         bad=(
             bad("workflows/shell.py", "import twilio.rest"),
             bad("workflows/shell.py", "from api.schemas import Transfer"),
+        ),
+    ),
+    Rule(
+        "twilios_words_stay_at_the_border",
+        "translate in api/webhooks/ on the way in and in workflows/dispatch.py on the way out",
+        border_breaches,
+        bad=(bad("workflows/machine/classify.py", "if status == 'no-answer': ..."),),
+        good=(
+            bad("workflows/dispatch.py", "x = 'no-answer'"),
+            bad("workflows/machine/model.py", "x = 'no_answer'"),
         ),
     ),
     Rule(
