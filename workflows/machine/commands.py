@@ -31,9 +31,17 @@ class Command:
 
 
 @dataclass(frozen=True)
+class SecureCaller(Command):
+    """The call taken over: exit flags off and read back; then the caller on hold and read back. In
+    this order: Twilio answers success and changes nothing when the flag of a held leg is written.
+    """
+
+    leg = Party.CALLER
+
+
+@dataclass(frozen=True)
 class HoldCaller(Command):
-    """Exit flags off and read back; then the caller on hold and read back. In this order: Twilio
-    answers success and changes nothing when the flag of a held leg is written."""
+    """The caller on hold again, in the middle of a transfer."""
 
     leg = Party.CALLER
 
@@ -143,6 +151,7 @@ class EndStray(Command):
 COMMANDS: dict[str, type[Command]] = {
     cls.__name__: cls
     for cls in (
+        SecureCaller,
         HoldCaller,
         ResumeCaller,
         GiveCallerBack,

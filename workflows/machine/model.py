@@ -57,6 +57,9 @@ class State(StrEnum):
     DIALING_ASIDE = "dialing_aside"
     """Caller: with the agent again. Agent: with the caller. Target: still being rung."""
 
+    JOINING = "joining"
+    """Caller: being taken off hold. Agent: talks to the target. Target: talks to the agent."""
+
     CONFERRING = "conferring"
     """Caller, agent and target all talk."""
 
@@ -80,10 +83,6 @@ class State(StrEnum):
 
     SETTLING = "settling"
     """Caller: with the target. Agent: gone. Target: there; the first seconds are watched."""
-
-    MISSING = "missing"
-    """Caller: on hold. Agent: there or not, as before. Target: silent past its time; Twilio is
-    being asked what became of it."""
 
     DROPPING = "dropping"
     """Caller: on hold. Agent: there or not, as before. Target: did not come, its leg is ended."""
@@ -123,6 +122,9 @@ class State(StrEnum):
 
     ABANDONED = "abandoned"
     """Over. The caller hung up before the transfer ended; no leg of ours is left."""
+
+    ENDED = "ended"
+    """Over. The call itself has ended, outside any transfer."""
 
     DIVERTED = "diverted"
     """Over. Nobody could be had: the caller was told so and may leave a message."""
@@ -242,6 +244,8 @@ class Leg:
     call_sid: str = ""
     label: str = ""
     presence: Presence = Presence.NONE
+    is_doubtful: bool = False
+    """Given up without Twilio having said what became of it: it may still turn up."""
     held: bool = False
     exit_flag: bool = False
     """Whether the leg carried `endConferenceOnExit` when the transfer took it over."""
@@ -291,6 +295,8 @@ class Entry:
     state_from: State
     state_to: State
     began: tuple[str, ...] = ()
+    people: str = ""
+    """Where caller, agent and target are after the step, one word each."""
     note: str = ""
 
 
@@ -318,6 +324,8 @@ class Transfer:
     """The room's friendly name: only for TwiML, which knows no SIDs. Never used as an address."""
     step: int = 0
     deadline_at: float | None = None
+    deadline_step: int = 0
+    """The step that set the deadline; the expiry of an older one is late news."""
     attempts: tuple[Attempt, ...] = ()
     recalls: int = 0
     pending: tuple[str, ...] = ()
@@ -326,7 +334,6 @@ class Transfer:
     hold_seconds: float = 0.0
     met_at: float | None = None
     """When caller and target first talked."""
-    back_at: float | None = None
     reason: Reason | None = None
     decided_by: str = ""
     """Who decided the end: agent, caller, target, deadline, operator, engine."""
@@ -369,6 +376,13 @@ class Transfer:
 
 
 TERMINAL = frozenset(
-    {State.COMPLETED, State.CANCELLED, State.FAILED, State.ABANDONED, State.DIVERTED}
+    {
+        State.COMPLETED,
+        State.CANCELLED,
+        State.FAILED,
+        State.ABANDONED,
+        State.DIVERTED,
+        State.ENDED,
+    }
 )
 """States in which nothing happens any more."""

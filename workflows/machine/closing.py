@@ -1,0 +1,399 @@
+"""The states that warm and cold transfers share: from the hand-over on, and every way back.
+
+They are the same because from here on the kinds do not differ: a caller is being given to somebody,
+back to somebody, or to nobody.
+"""
+
+from __future__ import annotations
+
+from workflows.machine.commands import (
+    DialTarget as Dial,
+)
+from workflows.machine.commands import (
+    DivertCaller,
+    EndRecall,
+    EndRoom,
+    EndTarget,
+    FindTarget,
+    GiveCallerBack,
+    HoldCaller,
+    RemoveAgent,
+    ResumeCaller,
+    ResumeTarget,
+)
+from workflows.machine.fragments import (
+    CALL_CAN_END,
+    LADDER,
+    NO_CALLER_HOLD,
+    NO_CALLER_RESUME,
+    NO_CLAIM,
+    NO_DIVERSION,
+    NO_READING,
+    NO_RECALL,
+    NO_REMOVAL,
+    NO_TARGET_HOLD,
+    NO_TARGET_YET,
+    NO_WINDING_UP,
+    OTHERS_COME_AND_GO,
+    QUIET,
+    TARGET_HAS_TAKEN,
+    TOGETHER,
+    cancel_talking,
+    give_back,
+    part_and_give_back,
+)
+from workflows.machine.model import Reason, State
+from workflows.machine.stimuli import Stimulus as On
+from workflows.machine.table import Deadline, Row, go, ignore, reject, row, stay, then
+
+_TOO_LATE = reject("it is too late: the caller is with the target")
+_AGENT_GONE = reject("the agent has left the call")
+
+HANDING_OVER = row(
+    *TOGETHER,
+    TARGET_HAS_TAKEN,
+    NO_REMOVAL,
+    own={
+        On.CALLER_MET_TARGET: go(State.LEAVING, RemoveAgent),
+        On.CALLER_RESUMED: stay(why="the target is still being taken off hold"),
+        On.TARGET_RESUMED: stay(why="the caller is still being taken off hold"),
+        On.CALLER_NOT_RESUMED: stay(ResumeCaller),
+        On.TARGET_NOT_RESUMED: stay(ResumeTarget),
+        On.CALLER_HELD: stay(ResumeCaller, why="an older hold took effect in between"),
+        On.CALLER_NOT_HELD: ignore("the caller is not to be held any more"),
+        On.TARGET_HELD: stay(ResumeTarget, why="an older hold took effect in between"),
+        On.TARGET_NOT_HELD: ignore("the target is not to be held any more"),
+        On.AGENT_LEFT: go(State.CONNECTING, because=Reason.COMPLETED_BY_HANGUP),
+        On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
+        On.DEADLINE: part_and_give_back(Reason.PROVIDER_DOWN),
+        On.CANCEL: cancel_talking(),
+        On.COMPLETE: reject("the caller is being handed over already"),
+    },
+)
+
+LEAVING = row(
+    *TOGETHER,
+    TARGET_HAS_TAKEN,
+    NO_CALLER_HOLD,
+    NO_TARGET_HOLD,
+    own={
+        On.AGENT_REMOVED: go(State.SETTLING),
+        On.AGENT_LEFT: go(State.SETTLING),
+        On.AGENT_NOT_REMOVED: stay(ResumeCaller, then(RemoveAgent)),
+        On.AGENT_MAY_GO: ignore("the agent is being removed already"),
+        On.TARGET_LEFT: go(State.DOUBTING),
+        On.CALLER_RESUMED: stay(why="the look before the removal comes next"),
+        On.CALLER_MET_TARGET: stay(why="the look before the removal comes next"),
+        On.CALLER_NOT_RESUMED: stay(why="the look before the removal decides"),
+        On.DEADLINE: go(State.SETTLING),
+        On.CANCEL: _TOO_LATE,
+        On.COMPLETE: reject("the agent is being removed already"),
+    },
+)
+
+DOUBTING = row(
+    *TOGETHER,
+    NO_TARGET_YET,
+    NO_TARGET_HOLD,
+    NO_CALLER_HOLD,
+    NO_CALLER_RESUME,
+    own={
+        On.AGENT_NOT_REMOVED: give_back(),
+        On.AGENT_REMOVED: ignore("without a target this is the caller being alone"),
+        On.AGENT_LEFT: ignore("without a target this is the caller being alone"),
+        On.AGENT_MAY_GO: ignore("the agent is being removed already"),
+        On.DEADLINE: give_back(),
+    },
+)
+
+_RUNG_FOR_CALLER_ALONE: Row = {
+    On.TARGET_DIALED: stay(),
+    On.TARGET_ANSWERED: go(State.CONNECTING, ResumeCaller, because=Reason.COMPLETED),
+    On.TARGET_UNWILLING: go(State.DROPPING, EndTarget),
+    On.TARGET_SILENT: go(State.DROPPING, EndTarget),
+    On.TARGET_DOUBTFUL: go(State.DROPPING, EndTarget),
+    On.TARGET_LEFT: ignore("a target that has not taken the call cannot leave it"),
+    On.TARGET_LOST_NEXT: go(State.AWAITING, Dial),
+    On.TARGET_LOST_LAST: go(State.DOUBTING),
+    On.AGENT_REMOVED: stay(why="the agent left as told"),
+    On.AGENT_LEFT: stay(why="the agent left as told"),
+    On.AGENT_MAY_GO: ignore("the agent was let go already"),
+    On.CALLER_HELD: stay(),
+    On.CALLER_NOT_HELD: stay(HoldCaller),
+    On.CALL_UNMET: stay(HoldCaller, why="the agent left during the claim"),
+    On.CALLER_RESUMED: stay(HoldCaller, why="an older un-hold took effect in between"),
+    On.CALLER_NOT_RESUMED: ignore("the caller is to stay on hold"),
+    On.CALLER_MET_TARGET: ignore("the target is not there yet"),
+    On.DEADLINE: stay(FindTarget),
+    On.CANCEL: _AGENT_GONE,
+    On.COMPLETE: reject("the agent has let go of the caller already"),
+}
+
+AWAITING = row(
+    *QUIET,
+    CALL_CAN_END,
+    NO_RECALL,
+    NO_WINDING_UP,
+    LADDER,
+    NO_TARGET_HOLD,
+    _RUNG_FOR_CALLER_ALONE,
+    own={
+        On.TARGET_RANG: stay(),
+        On.TARGET_PICKED_UP: go(State.VETTING),
+        On.AGENT_NOT_REMOVED: go(State.DIALING),
+    },
+)
+
+VETTING = row(
+    *QUIET,
+    CALL_CAN_END,
+    NO_RECALL,
+    NO_WINDING_UP,
+    LADDER,
+    NO_TARGET_HOLD,
+    _RUNG_FOR_CALLER_ALONE,
+    own={
+        On.TARGET_RANG: ignore("the phone has been picked up since"),
+        On.TARGET_PICKED_UP: ignore("it has been picked up already"),
+        On.AGENT_NOT_REMOVED: go(State.SCREENING),
+    },
+)
+
+CONNECTING = row(
+    *TOGETHER,
+    TARGET_HAS_TAKEN,
+    own={
+        On.CALLER_MET_TARGET: go(State.SETTLING),
+        On.CALLER_RESUMED: stay(why="the target is still being taken off hold"),
+        On.TARGET_RESUMED: stay(why="the caller is still being taken off hold"),
+        On.CALLER_NOT_RESUMED: stay(ResumeCaller),
+        On.TARGET_NOT_RESUMED: stay(ResumeTarget),
+        On.CALLER_HELD: stay(ResumeCaller, why="an older hold took effect in between"),
+        On.CALLER_NOT_HELD: ignore("the caller is not to be held any more"),
+        On.TARGET_HELD: stay(ResumeTarget, why="an older hold took effect in between"),
+        On.TARGET_NOT_HELD: ignore("the target is not to be held any more"),
+        On.TARGET_LEFT: go(State.DOUBTING),
+        On.AGENT_REMOVED: stay(why="the agent left as told"),
+        On.AGENT_LEFT: stay(why="the agent left as told"),
+        On.AGENT_NOT_REMOVED: go(State.HANDING_OVER),
+        On.AGENT_MAY_GO: ignore("the agent was let go already"),
+        On.DEADLINE: go(State.FAILED, because=Reason.PROVIDER_DOWN),
+        On.CANCEL: _AGENT_GONE,
+    },
+)
+
+SETTLING = row(
+    *TOGETHER,
+    TARGET_HAS_TAKEN,
+    NO_TARGET_HOLD,
+    own={
+        On.DEADLINE: go(State.COMPLETED),
+        On.TARGET_LEFT: go(State.DOUBTING),
+        On.AGENT_REMOVED: stay(why="the agent left as told"),
+        On.AGENT_LEFT: stay(why="the agent left as told"),
+        On.AGENT_NOT_REMOVED: go(State.LEAVING, RemoveAgent),
+        On.AGENT_MAY_GO: ignore("the agent was let go already"),
+        On.CALLER_HELD: stay(ResumeCaller, why="an older hold took effect in between"),
+        On.CALLER_NOT_HELD: ignore("the caller is not to be held any more"),
+        On.CALLER_RESUMED: stay(),
+        On.CALLER_MET_TARGET: stay(),
+        On.CALLER_NOT_RESUMED: stay(ResumeCaller),
+        On.CANCEL: _TOO_LATE,
+        On.COMPLETE: reject("the transfer is complete but for its first seconds"),
+    },
+)
+
+DROPPING = row(
+    *TOGETHER,
+    NO_TARGET_HOLD,
+    own={
+        On.TARGET_LOST_NEXT: go(State.DIALING, Dial),
+        On.TARGET_LOST_LAST: give_back(),
+        On.TARGET_LEFT: give_back(Reason.TARGET_NO_ANSWER),
+        On.TARGET_DIALED: stay(why="it is ended next"),
+        On.TARGET_RANG: ignore("its leg is being ended"),
+        On.TARGET_PICKED_UP: ignore("its leg is being ended"),
+        On.TARGET_ANSWERED: ignore("its leg is being ended, by a request that ends answered ones"),
+        On.TARGET_UNWILLING: ignore("its leg is being ended"),
+        On.TARGET_SILENT: ignore("its leg is being ended"),
+        On.TARGET_DOUBTFUL: ignore("its leg is being ended"),
+        On.AGENT_LEFT: stay(),
+        On.AGENT_REMOVED: stay(),
+        On.AGENT_NOT_REMOVED: stay(),
+        On.AGENT_MAY_GO: ignore("this target is being given up"),
+        On.CALLER_HELD: stay(),
+        On.CALLER_NOT_HELD: stay(HoldCaller),
+        On.CALL_UNMET: stay(HoldCaller, why="the agent left during the claim"),
+        On.CALLER_RESUMED: stay(HoldCaller, why="an older un-hold took effect in between"),
+        On.CALLER_NOT_RESUMED: ignore("the caller is to stay on hold"),
+        On.CALLER_MET_TARGET: stay(HoldCaller, why="an older un-hold took effect in between"),
+        On.DEADLINE: go(State.FAILED, because=Reason.PROVIDER_DOWN),
+        On.CANCEL: go(State.CANCELLING, GiveCallerBack, because=Reason.CANCELLED_BY_AGENT),
+    },
+)
+
+_GIVING_BACK: Row = {
+    On.TARGET_DIALED: stay(why="it is ended next"),
+    On.TARGET_RANG: ignore("its leg is being ended"),
+    On.TARGET_PICKED_UP: ignore("its leg is being ended"),
+    On.TARGET_ANSWERED: ignore("its leg is being ended, by a request that ends answered ones"),
+    On.TARGET_UNWILLING: ignore("its leg is being ended"),
+    On.TARGET_SILENT: ignore("its leg is being ended"),
+    On.TARGET_DOUBTFUL: ignore("its leg is being ended and looked for"),
+    On.TARGET_LEFT: stay(),
+    On.TARGET_LOST_NEXT: stay(),
+    On.TARGET_LOST_LAST: stay(),
+    On.CALLER_RESUMED: stay(),
+    On.CALLER_NOT_RESUMED: stay(GiveCallerBack),
+    On.CALLER_MET_TARGET: stay(GiveCallerBack, why="an older un-hold took effect before"),
+    On.CALLER_HELD: stay(GiveCallerBack, why="an older hold took effect in between"),
+    On.CALLER_NOT_HELD: stay(),
+    On.CALL_UNMET: stay(why="who is there is settled by what is heard of the legs"),
+    On.AGENT_LEFT: stay(why="once the target's leg is gone, the ladder is next"),
+    On.AGENT_REMOVED: stay(why="once the target's leg is gone, the ladder is next"),
+    On.AGENT_NOT_REMOVED: stay(),
+    On.AGENT_MAY_GO: ignore("the caller is being given back"),
+    On.DEADLINE: go(State.FAILED, because=Reason.PROVIDER_DOWN),
+}
+
+CANCELLING = row(
+    *QUIET,
+    CALL_CAN_END,
+    LADDER,
+    NO_RECALL,
+    NO_TARGET_HOLD,
+    _GIVING_BACK,
+    own={
+        On.SETTLED: go(State.CANCELLED),
+        On.CANCEL: reject("the caller is being given back already"),
+    },
+)
+
+RETURNING = row(
+    *QUIET,
+    CALL_CAN_END,
+    LADDER,
+    NO_RECALL,
+    NO_TARGET_HOLD,
+    _GIVING_BACK,
+    own={
+        On.SETTLED: go(State.FAILED),
+        On.CANCEL: reject("the caller is being given back already"),
+    },
+)
+
+RECALLING = row(
+    *QUIET,
+    CALL_CAN_END,
+    LADDER,
+    NO_WINDING_UP,
+    NO_CLAIM,
+    NO_TARGET_YET,
+    NO_TARGET_HOLD,
+    own={
+        On.AGENT_BACK: give_back(),
+        On.AGENT_UNREACHED: go(
+            State.DIVERTING, EndRecall, DivertCaller, because=Reason.NOBODY_ANSWERED
+        ),
+        On.AGENT_LEFT: ignore("the leg that left is not the recall"),
+        On.AGENT_REMOVED: ignore("the leg that left is not the recall"),
+        On.AGENT_NOT_REMOVED: ignore("the agent has left since"),
+        On.AGENT_MAY_GO: ignore("the agent has left"),
+        On.CALLER_HELD: stay(),
+        On.CALLER_NOT_HELD: stay(HoldCaller),
+        On.CALLER_RESUMED: stay(HoldCaller, why="an older un-hold took effect in between"),
+        On.CALLER_NOT_RESUMED: ignore("the caller is to stay on hold"),
+        On.CALLER_MET_TARGET: stay(HoldCaller, why="an older un-hold took effect in between"),
+        On.DEADLINE: go(State.DIVERTING, EndRecall, DivertCaller, because=Reason.NOBODY_ANSWERED),
+    },
+)
+
+DIVERTING = row(
+    OTHERS_COME_AND_GO,
+    NO_READING,
+    NO_CLAIM,
+    NO_WINDING_UP,
+    NO_CALLER_HOLD,
+    NO_CALLER_RESUME,
+    NO_TARGET_YET,
+    NO_TARGET_HOLD,
+    NO_REMOVAL,
+    own={
+        On.CALLER_DIVERTED: go(State.DIVERTED),
+        On.CALLER_NOT_DIVERTED: stay(DivertCaller),
+        On.CALLER_UNREACHABLE: go(State.ABANDONED, because=Reason.CALLER_HUNG_UP),
+        On.CALLER_LEFT: ignore("the diversion itself takes the caller out of the room"),
+        On.ROOM_ENDED: ignore("the room is not needed any more"),
+        On.AGENT_BACK: stay(EndRecall, why="too late: the caller hears the apology"),
+        On.AGENT_UNREACHED: ignore("the recall was given up"),
+        On.AGENT_LEFT: ignore("the agent is not needed any more"),
+        On.ALONE_NEXT: ignore("the caller is being sent to the apology"),
+        On.ALONE_RECALL: ignore("the caller is being sent to the apology"),
+        On.ALONE_DIVERT: ignore("the caller is being sent to the apology"),
+        On.DEADLINE: go(State.FAILED, because=Reason.PROVIDER_DOWN),
+    },
+)
+
+_CALLER_GONE = "the caller has gone; only the legs are left to be ended"
+
+RELEASING = row(
+    OTHERS_COME_AND_GO,
+    own={
+        **{
+            stimulus: ignore(_CALLER_GONE)
+            for fragment in (
+                NO_DIVERSION,
+                NO_RECALL,
+                NO_CLAIM,
+                NO_CALLER_HOLD,
+                NO_CALLER_RESUME,
+                NO_TARGET_HOLD,
+                NO_TARGET_YET,
+                NO_REMOVAL,
+                LADDER,
+                CALL_CAN_END,
+                {On.AGENT_LEFT: ignore("-")},
+                NO_READING,
+            )
+            for stimulus in fragment
+        },
+        On.SETTLED: go(State.ABANDONED),
+        On.ROOM_UNAVAILABLE: stay(EndRoom),
+        On.DEADLINE: go(State.ABANDONED),
+    },
+)
+
+CLOSING_ROWS: dict[State, Row] = {
+    State.HANDING_OVER: HANDING_OVER,
+    State.LEAVING: LEAVING,
+    State.DOUBTING: DOUBTING,
+    State.AWAITING: AWAITING,
+    State.VETTING: VETTING,
+    State.CONNECTING: CONNECTING,
+    State.SETTLING: SETTLING,
+    State.DROPPING: DROPPING,
+    State.CANCELLING: CANCELLING,
+    State.RETURNING: RETURNING,
+    State.RECALLING: RECALLING,
+    State.DIVERTING: DIVERTING,
+    State.RELEASING: RELEASING,
+}
+
+CLOSING_DEADLINES: dict[State, Deadline] = {
+    State.HANDING_OVER: Deadline(60.0),
+    State.LEAVING: Deadline(60.0),
+    State.DOUBTING: Deadline(30.0),
+    State.AWAITING: Deadline(10.0, of="ring"),
+    State.VETTING: Deadline(30.0),
+    State.CONNECTING: Deadline(120.0),
+    State.SETTLING: Deadline(of="guard"),
+    State.DROPPING: Deadline(60.0),
+    State.CANCELLING: Deadline(180.0),
+    State.RETURNING: Deadline(180.0),
+    State.RECALLING: Deadline(10.0, of="recall"),
+    State.DIVERTING: Deadline(120.0),
+    State.RELEASING: Deadline(120.0),
+}
+"""Ring times get 10 s on top: Twilio itself adds 5 s to what it is asked for, and news of the end
+may take some more. States that only wait for commands get the time in which a command is retried,
+and then some; 180 s covers the two minutes in which a doubtful dial is looked for."""

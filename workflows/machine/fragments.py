@@ -1,0 +1,135 @@
+"""Squares that several states share, written once and named for what they say.
+
+Each fragment covers a group of stimuli whole, so that a row is the sum of what is and is not under
+way in its state, and nothing falls between two of them. A row's own squares win over these.
+"""
+
+from __future__ import annotations
+
+from workflows.machine.commands import (
+    DialTarget,
+    DivertCaller,
+    EndRoom,
+    EndStray,
+    EndTarget,
+    GiveCallerBack,
+    HoldCaller,
+    RecallAgent,
+)
+from workflows.machine.model import Reason, State
+from workflows.machine.stimuli import Stimulus as On
+from workflows.machine.table import Cell, Row, go, ignore, stay, then
+
+# --- in every state -----------------------------------------------------------------------------
+
+CALL_CAN_END: Row = {
+    On.CALLER_LEFT: go(State.RELEASING, EndTarget, EndRoom, because=Reason.CALLER_HUNG_UP),
+    On.ROOM_ENDED: go(State.DIVERTING, EndTarget, DivertCaller, because=Reason.CALL_ENDED),
+}
+
+OTHERS_COME_AND_GO: Row = {
+    On.STRAY_LEG: stay(EndStray, why="a leg that was given up must not ring or talk"),
+    On.STRANGER_LEFT: ignore("only the three of the transfer decide it"),
+}
+
+# --- what is not under way ----------------------------------------------------------------------
+
+
+def not_under_way(what: str, *stimuli: On) -> Row:
+    """Squares for outcomes that cannot come here, and do nothing if one comes all the same."""
+    return {stimulus: ignore(f"no {what} is under way") for stimulus in stimuli}
+
+
+NO_READING: Row = not_under_way(
+    "reading of the room",
+    On.ROOM_FINE,
+    On.CALLER_ALONE,
+    On.CALLER_FORGOTTEN,
+    On.ROOM_UNAVAILABLE,
+)
+NO_DIVERSION: Row = not_under_way(
+    "diversion of the caller", On.CALLER_DIVERTED, On.CALLER_NOT_DIVERTED, On.CALLER_UNREACHABLE
+)
+NO_RECALL: Row = not_under_way("recall of the agent", On.AGENT_BACK, On.AGENT_UNREACHED)
+NO_WINDING_UP: Row = not_under_way("winding up", On.SETTLED)
+NO_CLAIM: Row = not_under_way("claim of the call", On.CALL_UNMET)
+NO_CALLER_HOLD: Row = not_under_way("hold of the caller", On.CALLER_HELD, On.CALLER_NOT_HELD)
+NO_CALLER_RESUME: Row = not_under_way(
+    "un-hold of the caller", On.CALLER_RESUMED, On.CALLER_NOT_RESUMED, On.CALLER_MET_TARGET
+)
+NO_TARGET_HOLD: Row = not_under_way(
+    "hold of the target",
+    On.TARGET_HELD,
+    On.TARGET_NOT_HELD,
+    On.TARGET_RESUMED,
+    On.TARGET_NOT_RESUMED,
+)
+NO_REMOVAL: Row = not_under_way(
+    "removal of the agent", On.AGENT_REMOVED, On.AGENT_NOT_REMOVED, On.AGENT_MAY_GO
+)
+NO_TARGET_YET: Row = not_under_way(
+    "dial",
+    On.TARGET_DIALED,
+    On.TARGET_RANG,
+    On.TARGET_PICKED_UP,
+    On.TARGET_ANSWERED,
+    On.TARGET_UNWILLING,
+    On.TARGET_SILENT,
+    On.TARGET_DOUBTFUL,
+    On.TARGET_LEFT,
+    On.TARGET_LOST_NEXT,
+    On.TARGET_LOST_LAST,
+)
+"""There is no leg of a target, or none any more."""
+
+TARGET_HAS_TAKEN: Row = {
+    On.TARGET_DIALED: stay(why="the answer was faster than the dial's own outcome"),
+    On.TARGET_RANG: ignore("the target has answered since"),
+    On.TARGET_PICKED_UP: ignore("the target has taken the call since"),
+    On.TARGET_ANSWERED: ignore("the target has taken the call already"),
+    On.TARGET_UNWILLING: ignore("the target has taken the call since"),
+    On.TARGET_SILENT: ignore("the target has answered since"),
+    On.TARGET_DOUBTFUL: ignore("the target's answer settled the doubt"),
+    On.TARGET_LOST_NEXT: ignore("this attempt was answered"),
+    On.TARGET_LOST_LAST: ignore("this attempt was answered"),
+}
+"""The target is in the room; how it came there does not matter any more."""
+
+# --- the caller has nobody ----------------------------------------------------------------------
+
+LADDER: Row = {
+    On.ALONE_NEXT: go(State.AWAITING, HoldCaller, DialTarget),
+    On.ALONE_RECALL: go(State.RECALLING, HoldCaller, RecallAgent),
+    On.ALONE_DIVERT: go(State.DIVERTING, DivertCaller, because=Reason.NOBODY_ANSWERED),
+}
+"""Next target, then the agent who sent the call, then the apology and the mailbox."""
+
+QUIET: tuple[Row, ...] = (OTHERS_COME_AND_GO, NO_READING, NO_DIVERSION)
+"""What no transfer state but the last ones is concerned with."""
+
+TOGETHER: tuple[Row, ...] = (*QUIET, CALL_CAN_END, NO_RECALL, NO_WINDING_UP, NO_CLAIM, LADDER)
+"""What holds while agent or target are, or may soon be, there for the caller."""
+
+
+# --- ways of giving the caller back -------------------------------------------------------------
+
+
+def give_back(because: Reason | None = None) -> Cell:
+    """The transfer failed and the target's leg is gone."""
+    return go(State.RETURNING, GiveCallerBack, because=because)
+
+
+def part_and_give_back(because: Reason) -> Cell:
+    """The transfer failed with the target in the room: the target first, so that it hears nothing
+    of what caller and agent say next."""
+    return go(State.RETURNING, EndTarget, then(GiveCallerBack), because=because)
+
+
+def cancel_ringing(because: Reason = Reason.CANCELLED_BY_AGENT) -> Cell:
+    """The agent takes the caller back at once, whatever becomes of the ringing phone."""
+    return go(State.CANCELLING, EndTarget, GiveCallerBack, because=because)
+
+
+def cancel_talking(because: Reason = Reason.CANCELLED_BY_AGENT) -> Cell:
+    """The agent takes the caller back; the target is gone before the caller is heard."""
+    return go(State.CANCELLING, EndTarget, then(GiveCallerBack), because=because)

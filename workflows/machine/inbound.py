@@ -1,0 +1,152 @@
+"""The call itself: an agent is rung for a caller who waits, and the call is watched to its end.
+
+In this table the person being rung stands in the target's place: the caller has nobody yet. While
+a transfer lives, its workflow hears of the room; this one acts only between transfers, and then by
+reading the room, because who is on the call may have changed.
+"""
+
+from __future__ import annotations
+
+from workflows.machine.closing import CLOSING_DEADLINES, DIVERTING
+from workflows.machine.commands import DialTarget, DivertCaller, EndRoom, EndTarget, FindTarget
+from workflows.machine.commands import ReadRoom as Read
+from workflows.machine.fragments import (
+    CALL_CAN_END,
+    NO_CALLER_HOLD,
+    NO_CALLER_RESUME,
+    NO_CLAIM,
+    NO_DIVERSION,
+    NO_READING,
+    NO_RECALL,
+    NO_REMOVAL,
+    NO_TARGET_HOLD,
+    NO_TARGET_YET,
+    NO_WINDING_UP,
+    OTHERS_COME_AND_GO,
+)
+from workflows.machine.model import Kind, Reason, State
+from workflows.machine.stimuli import FACTS
+from workflows.machine.stimuli import Stimulus as On
+from workflows.machine.table import Deadline, Row, Table, go, ignore, row, stay
+
+_NO_AGENT: Row = {On.AGENT_LEFT: ignore("the agent stands in the target's place here")}
+
+_NOTHING_CHANGES: tuple[Row, ...] = (
+    NO_DIVERSION,
+    NO_RECALL,
+    NO_CLAIM,
+    NO_REMOVAL,
+    NO_WINDING_UP,
+    NO_TARGET_HOLD,
+    NO_CALLER_HOLD,
+    NO_CALLER_RESUME,
+    _NO_AGENT,
+)
+
+_LADDER: Row = {
+    On.ALONE_NEXT: go(State.AWAITING, DialTarget),
+    On.ALONE_RECALL: go(State.DIVERTING, DivertCaller, because=Reason.NOBODY_ANSWERED),
+    On.ALONE_DIVERT: go(State.DIVERTING, DivertCaller, because=Reason.NOBODY_ANSWERED),
+}
+
+_AWAITING = row(
+    *_NOTHING_CHANGES,
+    OTHERS_COME_AND_GO,
+    NO_READING,
+    CALL_CAN_END,
+    _LADDER,
+    own={
+        On.TARGET_DIALED: stay(),
+        On.TARGET_RANG: stay(),
+        On.TARGET_PICKED_UP: stay(),
+        On.TARGET_ANSWERED: go(State.TALKING),
+        On.TARGET_UNWILLING: go(State.DROPPING, EndTarget),
+        On.TARGET_SILENT: go(State.DROPPING, EndTarget),
+        On.TARGET_DOUBTFUL: go(State.DROPPING, EndTarget),
+        On.TARGET_LEFT: ignore("without an agent this is the caller being alone"),
+        On.TARGET_LOST_NEXT: ignore("without an agent this is the caller being alone"),
+        On.TARGET_LOST_LAST: ignore("without an agent this is the caller being alone"),
+        On.DEADLINE: stay(FindTarget),
+    },
+)
+
+_DROPPING = row(
+    *_NOTHING_CHANGES,
+    OTHERS_COME_AND_GO,
+    NO_READING,
+    CALL_CAN_END,
+    NO_TARGET_YET,
+    _LADDER,
+    own={
+        On.TARGET_ANSWERED: ignore("its leg is being ended, by a request that ends answered ones"),
+        On.DEADLINE: go(State.DIVERTING, DivertCaller, because=Reason.PROVIDER_DOWN),
+    },
+)
+
+_TALKING = row(
+    *_NOTHING_CHANGES,
+    NO_TARGET_YET,
+    own={
+        On.CALLER_LEFT: go(State.RELEASING, EndRoom, because=Reason.CALLER_HUNG_UP),
+        On.ROOM_ENDED: go(State.ENDED, because=Reason.CALL_ENDED),
+        On.STRANGER_LEFT: go(State.CHECKING, Read),
+        On.STRAY_LEG: ignore("a phone dialled for this call is known to whoever dialled it"),
+        On.ALONE_NEXT: go(State.CHECKING, Read),
+        On.ALONE_RECALL: go(State.CHECKING, Read),
+        On.ALONE_DIVERT: go(State.CHECKING, Read),
+        On.DEADLINE: go(State.CHECKING, Read),
+        **dict.fromkeys(NO_READING, ignore("the reading was for a question settled since")),
+    },
+)
+
+_CHECKING = row(
+    *_NOTHING_CHANGES,
+    NO_TARGET_YET,
+    own={
+        On.ROOM_FINE: go(State.TALKING),
+        On.CALLER_ALONE: go(State.RELEASING, EndRoom, because=Reason.CALL_ENDED),
+        On.CALLER_FORGOTTEN: go(State.DIVERTING, DivertCaller, because=Reason.NOBODY_ANSWERED),
+        On.ROOM_UNAVAILABLE: go(State.CHECKING, Read),
+        On.CALLER_LEFT: go(State.RELEASING, EndRoom, because=Reason.CALLER_HUNG_UP),
+        On.ROOM_ENDED: go(State.ENDED, because=Reason.CALL_ENDED),
+        On.STRANGER_LEFT: stay(Read),
+        On.STRAY_LEG: ignore("the reading will show it"),
+        On.ALONE_NEXT: stay(Read),
+        On.ALONE_RECALL: stay(Read),
+        On.ALONE_DIVERT: stay(Read),
+        On.DEADLINE: go(State.CHECKING, Read),
+    },
+)
+
+_RELEASING = row(
+    own={
+        **dict.fromkeys(FACTS, ignore("the call is over; only the legs are left to be ended")),
+        On.SETTLED: go(State.ENDED),
+        On.ROOM_UNAVAILABLE: stay(EndRoom),
+        On.DEADLINE: go(State.ENDED),
+    },
+)
+
+INBOUND = Table(
+    kind=Kind.INBOUND,
+    initial=State.AWAITING,
+    first=(DialTarget,),
+    rows={
+        State.AWAITING: _AWAITING,
+        State.DROPPING: _DROPPING,
+        State.TALKING: _TALKING,
+        State.CHECKING: _CHECKING,
+        State.DIVERTING: DIVERTING,
+        State.RELEASING: _RELEASING,
+    },
+    deadlines={
+        State.AWAITING: Deadline(10.0, of="ring"),
+        State.DROPPING: Deadline(60.0),
+        State.TALKING: Deadline(4 * 3600.0),
+        State.CHECKING: Deadline(60.0),
+        State.DIVERTING: CLOSING_DEADLINES[State.DIVERTING],
+        State.RELEASING: CLOSING_DEADLINES[State.RELEASING],
+    },
+)
+"""The rules of an inbound call. Four hours is Twilio's own limit for a `<Dial>`; past it the room
+is read again rather than believed in."""

@@ -1,0 +1,39 @@
+"""The story of one transfer, drawn: one line per step, from one function.
+
+The same lines stand on the operator's screen in Temporal's Web UI, in the output of a failed test
+and in the demo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from workflows.machine.model import Entry, Party
+
+
+def line(entry: Entry) -> str:
+    """One step in the shape of the log: `< fact = STATE->STATE > command`."""
+    states = entry.state_to.upper()
+    if entry.state_from is not entry.state_to:
+        states = f"{entry.state_from.upper()}->{states}"
+    began = f" > {', '.join(entry.began)}" if entry.began else ""
+    return f"< {entry.heard} = {states}{began}"
+
+
+def ladder(entries: Sequence[Entry], started_at: float) -> str:
+    """The whole story: seconds since the start, where each person is, and what happened."""
+    titles = "".join(f"{party:<9}" for party in Party)
+    lines = [f"{'time':>9}  {titles}what happened"]
+    for entry in entries:
+        places = dict(each.split(" ", 1) for each in entry.people.split(", ") if " " in each)
+        people = "".join(f"{places.get(party, ''):<9}" for party in Party)
+        lines.append(f"{entry.at - started_at:>+8.2f}s  {people}{line(entry)}")
+    return "\n".join(lines)
+
+
+def waits_for(entry: Entry | None, deadline_in: float | None) -> str:
+    """What has to happen next, for an operator: the commands under way and the time left."""
+    if entry is None or deadline_in is None:
+        return ""
+    under_way = ", ".join(entry.began) or "somebody to act"
+    return f"{under_way}; in {max(0.0, deadline_in):.0f} s at the latest the next step is taken"

@@ -1,0 +1,299 @@
+"""One step: (table, transfer, event) -> (transfer, commands, journal entry).
+
+The next state is looked up, never computed. Here is only what every step does the same way: keys,
+attempts, deadlines, hold time, reason, journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from workflows.machine.classify import hear
+from workflows.machine.commands import (
+    Command,
+    DialTarget,
+    EndRecall,
+    EndStray,
+    EndTarget,
+    HoldCaller,
+    HoldTarget,
+    LetAgentGo,
+    RecallAgent,
+    RemoveAgent,
+    ResumeCaller,
+    ResumeTarget,
+)
+from workflows.machine.events import REQUESTS, Event, Request
+from workflows.machine.model import (
+    JOURNAL_ENTRIES_MAX,
+    TERMINAL,
+    Accept,
+    Attempt,
+    Entry,
+    Leg,
+    Presence,
+    Reason,
+    Transfer,
+)
+from workflows.machine.people import where_everybody_is
+from workflows.machine.stimuli import REASON_OF, VERBS, Stimulus
+from workflows.machine.table import Cell, Deadline, Step, Table, Then, Verdict, stay
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What came of one event."""
+
+    transfer: Transfer
+    commands: tuple[Command, ...] = ()
+    entry: Entry | None = None
+    """None when there was nothing to decide, or when a request was refused."""
+    refusal: str = ""
+    """Why a request was refused; empty otherwise."""
+
+
+_NOTHING = stay()
+RING_GRACE_SECONDS = 20.0
+"""How long Twilio is given to say what became of a phone that should have stopped ringing."""
+
+_LOSSES = frozenset(
+    {
+        Stimulus.TARGET_LEFT,
+        Stimulus.TARGET_LOST_LAST,
+        Stimulus.ALONE_NEXT,
+        Stimulus.ALONE_RECALL,
+        Stimulus.ALONE_DIVERT,
+    }
+)
+
+
+def start(table: Table, transfer: Transfer) -> Stepped:
+    """The first step of a transfer that stands in the table's initial state."""
+    cell = Cell(Verdict.GO, to=table.initial, commands=table.first)
+    return _carry_on(table, transfer, transfer, "Started", cell, transfer.started_at, None)
+
+
+def step(table: Table, transfer: Transfer, event: Event) -> Stepped:
+    """What `event` does to `transfer`: pure, total, and the same for the same arguments.
+
+    Facts never fail; a request that makes no sense now comes back with a refusal and the transfer
+    unchanged.
+    """
+    heard, stimulus = hear(transfer, event)
+    if stimulus is Stimulus.NOTED:
+        return Stepped(_account(transfer, heard, event.at))
+    cell = table.cell(transfer.state, stimulus)
+    if cell.verdict is Verdict.REJECT:
+        return Stepped(transfer, refusal=cell.why)
+    return _carry_on(table, transfer, heard, stimulus, cell, event.at, event)
+
+
+def allowed(table: Table, transfer: Transfer) -> tuple[str, ...]:
+    """The verbs that make sense now, in the order of the API's page."""
+    return tuple(
+        verb
+        for verb, stimulus in VERBS.items()
+        if table.cell(transfer.state, stimulus).verdict is not Verdict.REJECT
+    )
+
+
+def refusal_of(table: Table, transfer: Transfer, request: Request) -> str:
+    """Why `request` would be refused now; empty if it would not."""
+    stimulus = next(VERBS[verb] for verb, cls in REQUESTS.items() if isinstance(request, cls))
+    cell = table.cell(transfer.state, stimulus)
+    return cell.why if cell.verdict is Verdict.REJECT else ""
+
+
+def _carry_on(
+    table: Table,
+    before: Transfer,
+    heard: Transfer,
+    stimulus: str,
+    cell: Cell,
+    at: float,
+    event: Event | None,
+) -> Stepped:
+    """Apply `cell`: begin its commands, set state and deadline, write the journal."""
+    after = replace(heard, step=before.step + 1)
+    to = cell.to if cell.verdict is Verdict.GO and cell.to is not None else before.state
+    if cell.verdict is Verdict.GO:
+        after = replace(after, state=to, since=at if to is not before.state else before.since)
+        after = _reasoned(after, cell, stimulus, event)
+    begun: list[Command] = []
+    if cell.verdict is not Verdict.IGNORE:
+        for each in _needed(after, cell.commands):
+            after, command = _begin(after, each, begun, at, event)
+            begun.append(command)
+    is_rearmed = cell.verdict is Verdict.GO or stimulus == Stimulus.DEADLINE
+    if is_rearmed and cell.verdict is not Verdict.IGNORE:
+        after = _with_deadline(table, after, at, is_again=cell.verdict is not Verdict.GO)
+    after = _account(before, after, at)
+    names = tuple(command.name for command in begun)
+    entry = Entry(
+        step=after.step,
+        at=at,
+        heard=_camel(stimulus),
+        state_from=before.state,
+        state_to=to,
+        began=names,
+        people=where_everybody_is(after),
+        note=cell.why or _note(after, stimulus),
+    )
+    journal = (*after.journal, entry)[-JOURNAL_ENTRIES_MAX:]
+    return Stepped(replace(after, journal=journal), tuple(begun), entry)
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+def _needed(transfer: Transfer, wanted: Iterable[Step | Then]) -> list[Step | Then]:
+    """`wanted` without what has nothing to act on; but never nothing out of something, so that a
+    state that waits for an outcome gets one."""
+    all_of_them = list(wanted)
+    needed = [each for each in all_of_them if _is_needed(transfer, _bare(each))]
+    return needed or all_of_them[:1]
+
+
+def _bare(each: Step | Then) -> Step:
+    return each.command if isinstance(each, Then) else each
+
+
+def _is_needed(transfer: Transfer, command: Step) -> bool:
+    caller, agent, target = transfer.caller, transfer.agent, transfer.target
+    if command is EndTarget:
+        return target.is_live
+    if command is EndRecall:
+        return agent.is_live or agent.is_doubtful
+    if command in (HoldCaller, ResumeCaller):
+        is_under_way = any("Caller" in key for key in transfer.pending)
+        return is_under_way or caller.held is not (command is HoldCaller)
+    if command in (HoldTarget, ResumeTarget):
+        is_under_way = any("Target" in key for key in transfer.pending)
+        return is_under_way or target.held is not (command is HoldTarget)
+    return True
+
+
+def _begin(
+    transfer: Transfer, each: Step | Then, begun: list[Command], at: float, event: Event | None
+) -> tuple[Transfer, Command]:
+    """Give the command its key, and note in `transfer` what is under way because of it."""
+    cls = _bare(each)
+    key = f"{transfer.part}-{transfer.step}-{cls.__name__}"
+    after = tuple(command.key for command in begun) if isinstance(each, Then) else ()
+    if cls is EndStray:
+        command: Command = EndStray(
+            key=key,
+            label=getattr(event, "label", ""),
+            call_sid=getattr(event, "call_sid", ""),
+        )
+    else:
+        command = cls(key=key, after=after)
+    transfer = replace(transfer, pending=(*transfer.pending, key))
+    if cls is DialTarget:
+        transfer = _dial(transfer, at)
+    elif cls in (RemoveAgent, LetAgentGo):
+        if transfer.agent.is_here:
+            leaving = replace(transfer.agent, presence=Presence.LEAVING)
+            transfer = replace(transfer, agent=leaving)
+    elif cls is RecallAgent:
+        recall = Leg(
+            address=transfer.agent.address,
+            label=f"{transfer.part}-r{transfer.recalls + 1}",
+            presence=Presence.DIALED,
+        )
+        transfer = replace(transfer, agent=recall, recalls=transfer.recalls + 1)
+    return transfer, command
+
+
+def _dial(transfer: Transfer, at: float) -> Transfer:
+    """The next attempt, with its own label. A trailing `s` marks a leg that joins by TwiML."""
+    target = transfer.next_target
+    if target is None:
+        raise ValueError("a dial was begun with no target left")
+    number = len(transfer.attempts) + 1
+    joins_itself = "s" if target.accept is Accept.PRESS_1 else ""
+    label = f"{transfer.part}-t{number}{joins_itself}"
+    attempt = Attempt(number=number, address=target.address, label=label, dialed_at=at)
+    leg = Leg(address=target.address, label=label, presence=Presence.DIALED)
+    return replace(transfer, target=leg, attempts=(*transfer.attempts, attempt))
+
+
+# --- what every step notes ----------------------------------------------------------------------
+
+
+def _with_deadline(table: Table, transfer: Transfer, at: float, is_again: bool) -> Transfer:
+    if transfer.state in TERMINAL:
+        return replace(transfer, deadline_at=None, deadline_step=transfer.step)
+    due = at + _seconds(table.deadlines[transfer.state], transfer, at)
+    if is_again:
+        due = max(due, at + RING_GRACE_SECONDS)
+    return replace(transfer, deadline_at=due, deadline_step=transfer.step)
+
+
+def _seconds(deadline: Deadline, transfer: Transfer, at: float) -> float:
+    policy = transfer.policy
+    if deadline.of == "ring" and transfer.attempt is not None and transfer.current_target:
+        # The clock of a ringing phone runs from the dial, however often the agent swaps.
+        rung = at - transfer.attempt.dialed_at
+        return max(0.0, transfer.current_target.ring_seconds + deadline.seconds - rung)
+    of = {
+        "consult": policy.consult_seconds_max,
+        "guard": policy.guard_seconds,
+        "recall": policy.recall_ring_seconds,
+    }
+    return of.get(deadline.of, 0.0) + deadline.seconds
+
+
+def _account(before: Transfer, after: Transfer, at: float) -> Transfer:
+    """Keep the sums: seconds on hold, and when caller and target first met."""
+    if after.caller.held and not before.caller.held:
+        after = replace(after, held_since=at)
+    elif before.caller.held and not after.caller.held and before.held_since is not None:
+        held = max(0.0, at - before.held_since)
+        after = replace(after, held_since=None, hold_seconds=round(before.hold_seconds + held, 3))
+    can_talk = after.caller.is_here and not after.caller.held
+    if after.met_at is None and can_talk and after.target.is_here and not after.target.held:
+        after = replace(after, met_at=at)
+    return after
+
+
+def _reasoned(transfer: Transfer, cell: Cell, stimulus: str, event: Event | None) -> Transfer:
+    """The reason of the end that this step leads to, and who decided it."""
+    because = cell.because
+    if because is None and stimulus in _LOSSES and transfer.attempt and transfer.attempt.cause:
+        because = REASON_OF[transfer.attempt.cause]
+    if because is None:
+        return transfer
+    by = getattr(event, "by", "") or _decider(stimulus)
+    if because is Reason.CANCELLED_BY_AGENT and by == "operator":
+        because = Reason.CANCELLED_BY_OPERATOR
+    return replace(transfer, reason=because, decided_by=by)
+
+
+def _decider(stimulus: str) -> str:
+    if stimulus == Stimulus.DEADLINE:
+        return "deadline"
+    for party in ("caller", "agent", "target"):
+        if stimulus in (f"{party}_left", f"{party}_lost_last", f"{party}_lost_next"):
+            return party
+    return "target" if stimulus.startswith("alone") else "engine"
+
+
+def _note(transfer: Transfer, stimulus: str) -> str:
+    """What a reader of the journal wants to know besides: the attempt's number and cause."""
+    attempt = transfer.attempt
+    is_about_attempt = stimulus.startswith(("target", "alone"))
+    if attempt is None or not is_about_attempt:
+        return ""
+    of = f"attempt {attempt.number} of {len(transfer.targets)}"
+    return f"{of}: {attempt.cause}" if attempt.cause else of
+
+
+def _camel(stimulus: str) -> str:
+    return "".join(word.capitalize() for word in stimulus.split("_"))
+
+
+def is_over(transfer: Transfer) -> bool:
+    """Whether nothing will happen to `transfer` any more."""
+    return transfer.state in TERMINAL

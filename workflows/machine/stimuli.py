@@ -1,0 +1,136 @@
+"""What a table's columns are: events, refined until no row needs a condition.
+
+`classify.py` makes them. A fact says what the network reported and what it means for the people; a
+request says what a person asks for.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from workflows.machine.model import Cause, Reason
+
+
+class Stimulus(StrEnum):
+    """One column of a table. Named party first, then what happened."""
+
+    CALLER_HELD = "caller_held"
+    CALLER_NOT_HELD = "caller_not_held"
+    """The hold could not be had; the caller is as before."""
+    CALLER_RESUMED = "caller_resumed"
+    CALLER_NOT_RESUMED = "caller_not_resumed"
+    CALLER_MET_TARGET = "caller_met_target"
+    """The change that was under way is in place, and now caller and target can talk."""
+    CALLER_DIVERTED = "caller_diverted"
+    CALLER_NOT_DIVERTED = "caller_not_diverted"
+    CALLER_UNREACHABLE = "caller_unreachable"
+    """There is no live call of the caller left to divert."""
+    CALLER_LEFT = "caller_left"
+    CALL_UNMET = "call_unmet"
+    """Asked, Twilio does not show the caller and the agent together in the room."""
+
+    AGENT_LEFT = "agent_left"
+    """The agent is gone while the target's leg lives."""
+    AGENT_REMOVED = "agent_removed"
+    AGENT_NOT_REMOVED = "agent_not_removed"
+    """The agent is still there: the look before the removal did not find what it must."""
+    AGENT_MAY_GO = "agent_may_go"
+    """A cold transfer has come as far as its policy wants the agent kept."""
+    AGENT_BACK = "agent_back"
+    """The recalled agent has answered."""
+    AGENT_UNREACHED = "agent_unreached"
+    """The recall came to nothing."""
+
+    TARGET_DIALED = "target_dialed"
+    TARGET_RANG = "target_rang"
+    TARGET_PICKED_UP = "target_picked_up"
+    """Answered, but it must still be seen whether by a willing person."""
+    TARGET_ANSWERED = "target_answered"
+    """A person has taken the call and is in the room."""
+    TARGET_UNWILLING = "target_unwilling"
+    """Picked up by a machine, or by a person who does not take the call; the leg still lives."""
+    TARGET_SILENT = "target_silent"
+    """Asked, Twilio says it still rings, or does not say anything."""
+    TARGET_DOUBTFUL = "target_doubtful"
+    """Whether the phone rings is not known: the dial's outcome could not be had."""
+    TARGET_HELD = "target_held"
+    TARGET_NOT_HELD = "target_not_held"
+    TARGET_RESUMED = "target_resumed"
+    TARGET_NOT_RESUMED = "target_not_resumed"
+    TARGET_LEFT = "target_left"
+    """A target who had taken the call is gone, and the agent is there."""
+    TARGET_LOST_NEXT = "target_lost_next"
+    """The attempt came to nothing, the agent is there, another target is left."""
+    TARGET_LOST_LAST = "target_lost_last"
+    """The attempt came to nothing, the agent is there, no target is left."""
+
+    ALONE_NEXT = "alone_next"
+    """The caller has nobody: no agent, no target. Another target is left."""
+    ALONE_RECALL = "alone_recall"
+    """The caller has nobody, no target is left, and the agent may be rung."""
+    ALONE_DIVERT = "alone_divert"
+    """The caller has nobody, and nobody is left to be rung."""
+
+    ROOM_ENDED = "room_ended"
+    ROOM_FINE = "room_fine"
+    """Asked, Twilio shows the caller together with somebody."""
+    CALLER_ALONE = "caller_alone"
+    """Asked, Twilio shows the caller alone and off hold: the other side has hung up."""
+    CALLER_FORGOTTEN = "caller_forgotten"
+    """Asked, Twilio shows the caller alone and on hold."""
+    ROOM_UNAVAILABLE = "room_unavailable"
+    """Twilio could not be had to read or to end the room."""
+    STRANGER_LEFT = "stranger_left"
+    """A leg that is none of ours has left."""
+    STRAY_LEG = "stray_leg"
+    """A leg of ours that had been given up turned up alive."""
+    SETTLED = "settled"
+    """Everything that was under way has come to an end."""
+    DEADLINE = "deadline"
+
+    COMPLETE = "complete"
+    CANCEL = "cancel"
+    SWAP = "swap"
+    JOIN = "join"
+    DROP_TARGET = "drop_target"
+
+    NOTED = "noted"
+    """Nothing to decide: said before, too late, about a leg that is gone, or only a name learnt. No
+    table has it."""
+
+
+REQUESTS: frozenset[Stimulus] = frozenset(
+    {
+        Stimulus.COMPLETE,
+        Stimulus.CANCEL,
+        Stimulus.SWAP,
+        Stimulus.JOIN,
+        Stimulus.DROP_TARGET,
+    }
+)
+"""What people ask for: rejected unless a row says otherwise."""
+
+FACTS: frozenset[Stimulus] = frozenset(Stimulus) - REQUESTS - {Stimulus.NOTED}
+"""What is reported: each has a written square in every live state."""
+
+VERBS: dict[str, Stimulus] = {
+    "complete": Stimulus.COMPLETE,
+    "cancel": Stimulus.CANCEL,
+    "swap": Stimulus.SWAP,
+    "join": Stimulus.JOIN,
+    "drop-target": Stimulus.DROP_TARGET,
+}
+"""The API's word for each request."""
+
+REASON_OF: dict[Cause, Reason] = {
+    Cause.BUSY: Reason.TARGET_BUSY,
+    Cause.NO_ANSWER: Reason.TARGET_NO_ANSWER,
+    Cause.REJECTED: Reason.TARGET_REJECTED,
+    Cause.FAILED: Reason.TARGET_FAILED,
+    Cause.BLOCKED: Reason.TARGET_BLOCKED,
+    Cause.MACHINE: Reason.TARGET_MACHINE,
+    Cause.DROPPED: Reason.TARGET_DROPPED,
+    Cause.CANCELLED: Reason.TARGET_FAILED,
+    Cause.UNAVAILABLE: Reason.TARGET_UNAVAILABLE,
+}
+"""Why the last attempt failed -> why the transfer failed."""
