@@ -109,16 +109,16 @@ INVARIANTS: tuple[Callable[[Transfer], bool], ...] = (
 )
 
 
-class InvariantBroken(Exception):
+class BrokenInvariantError(Exception):
     """What must always hold does not: a bug in a table, the classifier or the shell."""
 
 
 def check(transfer: Transfer) -> None:
-    """Raise `InvariantBroken`, naming each claim that does not hold."""
+    """Raise `BrokenInvariantError`, naming each claim that does not hold."""
     broken = [claim.__name__ for claim in INVARIANTS if not claim(transfer)]
     if broken:
         where = f"step {transfer.step}, state {transfer.state}"
-        raise InvariantBroken(f"{', '.join(broken)} does not hold at {where}")
+        raise BrokenInvariantError(f"{', '.join(broken)} does not hold at {where}")
 
 
 def _is_pending(transfer: Transfer, name: str) -> bool:
