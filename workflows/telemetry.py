@@ -1,0 +1,126 @@
+"""What a transfer says about itself: one log line per step, and a few figures.
+
+Used from workflow code. Both `workflow.logger` and `workflow.metric_meter()` stay silent while a
+history is replayed, so nothing is said twice. No number and no name is ever part of either.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from temporalio import workflow
+from temporalio.common import MetricCounter, MetricHistogramFloat
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
+
+from workflows.machine.model import Entry
+
+STEPS = "handover_steps_total"
+OUTCOMES = "handover_outcomes_total"
+SECONDS_TO_HUMAN = "handover_seconds_to_human"
+HOLD_SECONDS = "handover_hold_seconds"
+
+FAST = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds. Temporal's own first bucket is 50 ms, and most of what we do is below it."""
+PATIENCE = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0)
+"""Seconds that a person waits; a transfer's budget is four minutes."""
+
+FAST_METRICS = (
+    "temporal_workflow_task_schedule_to_start_latency",
+    "temporal_workflow_task_execution_latency",
+    "temporal_workflow_task_replay_latency",
+    "temporal_activity_schedule_to_start_latency",
+    "temporal_activity_execution_latency",
+    "temporal_activity_succeed_endtoend_latency",
+    "temporal_request_latency",
+)
+
+
+def step_line(entry: Entry) -> str:
+    """`< TargetAnswered = DIALING->CONSULTING > ConnectConsult`: heard, changed, begun.
+
+    One shape for every step, so that a log can be read by its columns.
+    """
+    began = ", ".join(entry.began) or "-"
+    note = f" ({entry.note})" if entry.note else ""
+    return f"< {entry.heard} = {entry.state_from.name}->{entry.state_to.name} > {began}{note}"
+
+
+@dataclass
+class Telemetry:
+    """The voice of one transfer. Made once per workflow, in workflow code."""
+
+    kind: str
+    transfer_id: str
+    conference_sid: str
+    _steps: MetricCounter = field(init=False, repr=False)
+    _outcomes: MetricCounter = field(init=False, repr=False)
+    _to_human: MetricHistogramFloat = field(init=False, repr=False)
+    _hold: MetricHistogramFloat = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        meter = workflow.metric_meter().with_additional_attributes({"kind": str(self.kind)})
+        self._steps = meter.create_counter(STEPS, "Steps taken, by the state they led to")
+        self._outcomes = meter.create_counter(OUTCOMES, "Transfers ended, by state and reason")
+        self._to_human = meter.create_histogram_float(
+            SECONDS_TO_HUMAN, "From the start until caller and target talked", "s"
+        )
+        self._hold = meter.create_histogram_float(HOLD_SECONDS, "Caller on hold", "s")
+
+    def step(self, entry: Entry) -> None:
+        """Say that a step was taken."""
+        self._steps.add(1, {"state": entry.state_to.value})
+        workflow.logger.info(
+            step_line(entry),
+            extra={
+                "transfer": self.transfer_id,
+                "call": self.conference_sid,
+                "kind": str(self.kind),
+                "step": entry.step,
+            },
+        )
+
+    def ended(
+        self, outcome: str, reason: str, seconds_to_human: float | None, hold_seconds: float
+    ) -> None:
+        """Say how it ended. `seconds_to_human` is None when caller and target never met."""
+        self._outcomes.add(1, {"outcome": str(outcome), "reason": str(reason)})
+        if seconds_to_human is not None:
+            self._to_human.record(seconds_to_human)
+        self._hold.record(hold_seconds)
+
+
+def runtime(metrics_address: str = "", forward_logs_to: str = "temporalio.core") -> Runtime:
+    """Temporal's runtime for this process; make one.
+
+    With an address, all metrics are served there for Prometheus. Logs of the SDK's core go through
+    Python's logging, so that they are masked like all others.
+    """
+    buckets: dict[str, Sequence[float]] = dict.fromkeys(FAST_METRICS, FAST)
+    buckets |= {SECONDS_TO_HUMAN: PATIENCE, HOLD_SECONDS: PATIENCE}
+    metrics = (
+        PrometheusConfig(
+            bind_address=metrics_address,
+            durations_as_seconds=True,
+            histogram_bucket_overrides=buckets,
+        )
+        if metrics_address
+        else None
+    )
+    return Runtime(
+        telemetry=TelemetryConfig(
+            metrics=metrics,
+            logging=LoggingConfig(
+                filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
+                forwarding=LogForwardingConfig(logger=logging.getLogger(forward_logs_to)),
+            ),
+        )
+    )
