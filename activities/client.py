@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -94,8 +95,7 @@ class HttpClient(AsyncHttpClient):  # type: ignore[misc]
             method.upper(),
             URL(url, encoded=True),
             data=urlencode(data, doseq=True).encode() if data else None,
-            headers=headers,
-            auth=aiohttp.BasicAuth(*auth) if auth else None,
+            headers={**(headers or {}), **_authorization(auth)},
             allow_redirects=False,
         ) as answer:
             text = await _read(answer)
@@ -122,6 +122,13 @@ async def open_client(settings: TwilioSettings) -> AsyncIterator[Client]:
         yield client
     finally:
         await http.close()
+
+
+def _authorization(auth: tuple[str, str] | None) -> dict[str, str]:
+    """Basic authentication, RFC 7617."""
+    if auth is None:
+        return {}
+    return {"Authorization": "Basic " + b64encode(":".join(auth).encode()).decode()}
 
 
 async def _read(answer: aiohttp.ClientResponse) -> str:
