@@ -1,1 +1,1 @@
-"""The network itself: pure, on a clock that can be turned."""
+"""The telephone network itself: pure and synchronous. No I/O, no wall clock, no global random."""

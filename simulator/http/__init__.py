@@ -1,1 +1,1 @@
-"""The network's face: REST, control, TwiML fetching and webhooks over HTTP."""
+"""The HTTP faces of the network: Twilio's REST API, webhooks and the control face."""
