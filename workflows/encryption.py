@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -190,8 +191,11 @@ def cors_headers(origin: str, allowed: Iterable[str]) -> dict[str, str]:
 
 def _load(body: bytes) -> Sequence[Payload]:
     try:
-        return json_format.Parse(body, Payloads()).payloads
-    except (json_format.ParseError, UnicodeDecodeError):
+        given = json.loads(body)
+        if not isinstance(given, dict):
+            raise ValueError("no object")
+        return json_format.ParseDict(given, Payloads()).payloads
+    except (json_format.ParseError, ValueError):
         raise ValueError("the body is not a list of payloads") from None
 
 

@@ -27,6 +27,8 @@ _NUMBER = re.compile(
 _PERSON = re.compile(r"\b(client|sips?|tel):(?!//)[^\s\"'<>,;)\]}]+")
 """Addresses that carry a name."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?")
+_DECIMAL = re.compile(r"\d+\.\d+")
+"""A duration or a moment: one dot and nothing else."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _UNMASKED = frozenset({"timestamp", "level", "logger"})
@@ -42,9 +44,9 @@ def masked(text: str) -> str:
     pieces: list[str] = []
     last = 0
     for date in _DATE.finditer(text):
-        pieces += [_NUMBER.sub(MASK, text[last : date.start()]), date.group()]
+        pieces += [_NUMBER.sub(_mask_number, text[last : date.start()]), date.group()]
         last = date.end()
-    return "".join([*pieces, _NUMBER.sub(MASK, text[last:])])
+    return "".join([*pieces, _NUMBER.sub(_mask_number, text[last:])])
 
 
 def mask(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
@@ -122,6 +124,10 @@ def _flatten(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
                 if name in details:
                     event.setdefault(name, details[name])
     return event
+
+
+def _mask_number(found: re.Match[str]) -> str:
+    return found.group() if _DECIMAL.fullmatch(found.group()) else MASK
 
 
 def _masked_value(value: Any, depth: int) -> Any:

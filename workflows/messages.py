@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workflows.machine.model import Entry, Kind, Policy, Target
 
@@ -78,11 +78,18 @@ class StartTransferInput:
     agent_address: str
     targets: tuple[Target, ...]
     accepted_at: float
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     agent_call_sid: str = ""
     """Empty: found by reading the room."""
     caller_call_sid: str = ""
     """Empty: found by reading the room."""
+
+
+@dataclass(frozen=True)
+class RequestInput:
+    """What comes with a request: who asks. `by` is agent, supervisor, service or operator."""
+
+    by: str = "agent"
 
 
 @dataclass(frozen=True)

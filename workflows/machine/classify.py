@@ -78,17 +78,22 @@ def hear(transfer: Transfer, event: Event) -> Heard:
 
 
 def news_in(
-    transfer: Transfer, reading: RoomReading, at: float, is_thorough: bool
+    transfer: Transfer,
+    reading: RoomReading,
+    at: float,
+    is_thorough: bool,
+    parties: tuple[Party, ...] = tuple(Party),
 ) -> tuple[Event, ...]:
     """The facts that a reading of the room implies, as events to be heard one after the other.
 
     `is_thorough` says that legs which the room's list does not show were asked for one by one; a
-    ringing leg may be missing from the list without being gone.
+    ringing leg may be missing from the list without being gone. `parties` are those whom the
+    reading was about.
     """
     if not reading.is_live:
         return (RoomEnded(at=at, conference_sid=reading.conference_sid),)
     found: list[Event] = []
-    for party in (Party.CALLER, Party.AGENT, Party.TARGET):
+    for party in parties:
         leg = transfer.leg(party)
         if not leg.is_live or not leg.call_sid:
             continue
@@ -117,7 +122,7 @@ LegFact = LegRang | LegAnswered | LegJoined | LegScreened | LegEnded
 
 
 def whose(transfer: Transfer, call_sid: str, label: str) -> Party | Whose:
-    """Whom a leg belongs to. The call's SID is certain; a label counts where no SID is known yet."""
+    """Whom a leg belongs to. A call's SID is certain; a label counts where no SID is known yet."""
     if call_sid:
         for party in (Party.CALLER, Party.AGENT, Party.TARGET):
             if transfer.leg(party).call_sid == call_sid:
@@ -141,10 +146,9 @@ def _hear_leg(transfer: Transfer, fact: LegFact) -> Heard:
     if party is Whose.STRAY:
         is_alive = not isinstance(fact, LegEnded)
         return transfer, Stimulus.STRAY_LEG if is_alive else Stimulus.NOTED
-    if party is Whose.STRANGER:
+    if not isinstance(party, Party):
         has_left = isinstance(fact, LegEnded)
         return transfer, Stimulus.STRANGER_LEFT if has_left else Stimulus.NOTED
-    assert isinstance(party, Party)
     leg = transfer.leg(party)
     if fact.call_sid and not leg.call_sid:
         transfer = _adopt(transfer, party, fact.call_sid)

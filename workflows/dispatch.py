@@ -1,0 +1,453 @@
+"""Command -> activity with every option spelt out; outcome of an activity -> event.
+
+The only place that knows both our words and those of `activities/`. Times in seconds. One HTTP
+request to Twilio is given up after 2.5 s (`activities/client.py`), so:
+
+- `start_to_close` bounds one attempt. It is also how long a worker that dies in the middle of an
+  attempt is missed, so it is as tight as the requests of the attempt allow.
+- `schedule_to_close` bounds all attempts: past it the table decides what follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.calls import Calls, CreateCallInput, DivertInput, EndLegInput, FindLegInput
+    from activities.conferences import Conferences, EndRoomInput, ReadRoomInput
+    from activities.creating import AddedLeg
+    from activities.errors import FailureDetails
+    from activities.participants import (
+        HELD,
+        TALKING,
+        AddInput,
+        HoldInput,
+        Participants,
+        RemoveInput,
+        ResumeInput,
+    )
+    from activities.room import Room
+    from workflows.machine.classify import WINDING_UP
+    from workflows.machine.commands import Command, EndStray
+    from workflows.machine.events import (
+        CommandFailed,
+        CommandSucceeded,
+        Failure,
+        LegReading,
+        RoomReading,
+    )
+    from workflows.machine.model import (
+        Accept,
+        Kind,
+        Leg,
+        Party,
+        ReleaseAgent,
+        Target,
+        Transfer,
+    )
+
+QUICKLY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=2),
+    maximum_attempts=0,
+)
+"""For what may be repeated: reads, and writes of a final state. `schedule_to_close` ends it."""
+
+LOOK_FIRST = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=1.0,
+    maximum_interval=timedelta(seconds=1),
+    maximum_attempts=0,
+)
+"""For creates. From the second attempt on the activity looks for what the first one may have made;
+a second between two looks, because Twilio does not say how soon a create can be read."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One activity, ready to be started."""
+
+    activity: Callable[..., Any]
+    given: Any
+    summary: str
+    start_to_close: float
+    schedule_to_close: float
+    retry: RetryPolicy = QUICKLY
+
+
+def order_for(command: Command, begun: Transfer, now: Transfer) -> Order:
+    """The activity that carries out `command`.
+
+    `begun` is the transfer when the command was given: which leg is meant. `now` is the transfer
+    when its turn has come: what has been learnt of that leg since.
+    """
+    return _ORDERS[command.name](command, begun, now)
+
+
+def outcome_of(command: Command, result: Any, at: float) -> CommandSucceeded:
+    """The event of a command that took effect."""
+    return CommandSucceeded(
+        at=at,
+        command=command.name,
+        key=command.key,
+        call_sid=result.call_sid if isinstance(result, AddedLeg) else "",
+        reading=_reading(result) if isinstance(result, Room) else None,
+    )
+
+
+def failure_of(command: Command, error: ActivityError, at: float) -> CommandFailed:
+    """The event of a command that took no effect. A time-out of Temporal's is `unavailable`."""
+    cause = error.cause
+    failure, details = Failure.UNAVAILABLE, FailureDetails()
+    if isinstance(cause, ApplicationError):
+        if cause.type in (Failure.GONE, Failure.REFUSED, Failure.UNMET):
+            failure = cause.type
+        details = _details(cause)
+    return CommandFailed(
+        at=at,
+        command=command.name,
+        key=command.key,
+        failure=failure,
+        cause=details.cause,
+        code=details.code,
+        reading=_reading(details.room) if details.room is not None else None,
+    )
+
+
+THOROUGH: dict[str, tuple[Party, ...]] = {
+    "FindTarget": (Party.TARGET,),
+    "ReadRoom": (Party.CALLER, Party.AGENT, Party.TARGET),
+}
+"""Commands whose reading asked for each leg by itself -> the parties it asked about."""
+
+
+def callback_path(transfer: Transfer, label: str) -> str:
+    """Where Twilio reports on a leg of ours: the path finds the workflow without a look-up."""
+    owner = "call" if transfer.kind is Kind.INBOUND else "transfer"
+    return f"/twilio/status/{owner}/{transfer.conference_sid}/{label}"
+
+
+def _details(error: ApplicationError) -> FailureDetails:
+    """What an activity said of its failure. The converter gives details back as mappings."""
+    given = error.details[0] if error.details else None
+    if isinstance(given, FailureDetails):
+        return given
+    if not isinstance(given, dict):
+        return FailureDetails()
+    payload = workflow.payload_converter().to_payload(given)
+    return workflow.payload_converter().from_payload(payload, FailureDetails)
+
+
+def _reading(room: Room) -> RoomReading:
+    return RoomReading(
+        conference_sid=room.conference_sid,
+        room_name=room.room_name,
+        is_live=room.is_live,
+        legs=tuple(
+            LegReading(
+                call_sid=leg.call_sid,
+                label=leg.label if leg.is_in_room else "",
+                address=leg.address,
+                status=leg.status,
+                held=leg.held,
+                muted=leg.muted,
+                exit_flag=leg.exit_flag,
+                cause=leg.cause,
+            )
+            for leg in room.legs
+        ),
+    )
+
+
+def _sid(now: Transfer, leg: Leg) -> str:
+    """What is known by now of the SID of `leg`, which was known by its label at first."""
+    if leg.call_sid:
+        return leg.call_sid
+    known = {each.label: each.call_sid for each in now.attempts}
+    known |= {each.label: each.call_sid for each in (now.target, now.agent) if each.call_sid}
+    return known.get(leg.label, "")
+
+
+def _dialed_at(now: Transfer, leg: Leg) -> float:
+    return next((each.dialed_at for each in now.attempts if each.label == leg.label), 0.0)
+
+
+# --- one function per command -------------------------------------------------------------------
+
+
+def _secure_caller(_command: Command, begun: Transfer, now: Transfer) -> Order:
+    return Order(
+        Participants.hold_participant,
+        HoldInput(
+            conference_sid=now.conference_sid,
+            call_sid=begun.caller.call_sid,
+            exit_flags_off=True,
+            agent_address=begun.agent.address,
+            agent_call_sid=begun.agent.call_sid,
+        ),
+        "exit flags off, caller on hold",
+        start_to_close=5.0,
+        schedule_to_close=25.0,
+    )
+
+
+def _hold(party: Party) -> Callable[[Command, Transfer, Transfer], Order]:
+    def order(_command: Command, begun: Transfer, now: Transfer) -> Order:
+        call_sid = _sid(now, begun.leg(party))
+        return Order(
+            Participants.hold_participant,
+            HoldInput(conference_sid=now.conference_sid, call_sid=call_sid),
+            f"{party} on hold",
+            start_to_close=4.0,
+            schedule_to_close=20.0,
+        )
+
+    return order
+
+
+def _resume(party: Party) -> Callable[[Command, Transfer, Transfer], Order]:
+    def order(_command: Command, begun: Transfer, now: Transfer) -> Order:
+        call_sid = _sid(now, begun.leg(party))
+        return Order(
+            Participants.resume_participant,
+            ResumeInput(conference_sid=now.conference_sid, call_sid=call_sid),
+            f"{party} off hold",
+            start_to_close=4.0,
+            schedule_to_close=20.0,
+        )
+
+    return order
+
+
+def _give_caller_back(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+    flagged = tuple(leg.call_sid for leg in (now.caller, now.agent) if leg.exit_flag)
+    return Order(
+        Participants.resume_participant,
+        ResumeInput(
+            conference_sid=now.conference_sid,
+            call_sid=now.caller.call_sid,
+            exit_flags_on=flagged,
+        ),
+        "caller back with the agent, exit flags as before",
+        start_to_close=5.0,
+        schedule_to_close=30.0,
+    )
+
+
+def _dial_target(_command: Command, begun: Transfer, now: Transfer) -> Order:
+    target, label = begun.current_target, begun.target.label
+    if target is None:
+        raise ValueError("a dial was dispatched for no target")
+    path = callback_path(now, label)
+    events: tuple[str, ...] = ("answered", "completed")
+    if now.policy.release_agent is ReleaseAgent.ON_RINGING and now.kind is Kind.COLD:
+        events = ("ringing", *events)
+    amd_path = path.replace("/twilio/status/", "/twilio/amd/") if target.detect_machine else ""
+    summary = f"dial target, attempt {len(begun.attempts)} of {len(begun.targets)}"
+    if target.accept is Accept.PRESS_1:
+        given: Any = _screened_call(now, target, label, path, events, amd_path)
+        dial: Callable[..., Any] = Calls.create_call
+    else:
+        given = AddInput(
+            conference_sid=now.conference_sid,
+            label=label,
+            to=target.address,
+            ring_seconds=target.ring_seconds,
+            callback_path=path,
+            callback_events=events,
+            detect_machine=target.detect_machine,
+            amd_path=amd_path,
+        )
+        dial = Participants.add_participant
+    return Order(dial, given, summary, start_to_close=4.0, schedule_to_close=20.0, retry=LOOK_FIRST)
+
+
+def _screened_call(
+    now: Transfer,
+    target: Target,
+    label: str,
+    path: str,
+    events: tuple[str, ...],
+    amd_path: str,
+) -> CreateCallInput:
+    return CreateCallInput(
+        conference_sid=now.conference_sid,
+        label=label,
+        to=target.address,
+        ring_seconds=target.ring_seconds,
+        answer_path=f"/twilio/voice/screen/{now.conference_sid}/{label}?room={now.room_name}",
+        callback_path=path,
+        callback_events=events,
+        detect_machine=target.detect_machine,
+        amd_path=amd_path,
+    )
+
+
+def _end_target(_command: Command, begun: Transfer, now: Transfer) -> Order:
+    leg = begun.target
+    is_doubtful = now.target.is_doubtful and now.target.label == leg.label
+    patience = 20.0
+    if is_doubtful and now.state in WINDING_UP:
+        patience = 120.0
+    return _end(leg, now, "end the target's leg", is_doubtful, patience)
+
+
+def _end(leg: Leg, now: Transfer, summary: str, is_doubtful: bool, patience: float) -> Order:
+    return Order(
+        Calls.end_leg,
+        EndLegInput(
+            conference_sid=now.conference_sid,
+            label=leg.label,
+            call_sid=_sid(now, leg),
+            to=leg.address,
+            is_doubtful=is_doubtful,
+            dialed_at=_dialed_at(now, leg),
+        ),
+        summary,
+        start_to_close=5.0,
+        schedule_to_close=patience,
+    )
+
+
+def _find_target(_command: Command, begun: Transfer, now: Transfer) -> Order:
+    return Order(
+        Calls.find_leg,
+        FindLegInput(
+            conference_sid=now.conference_sid,
+            label=begun.target.label,
+            call_sid=_sid(now, begun.target),
+        ),
+        "ask what became of the target's leg",
+        start_to_close=5.0,
+        schedule_to_close=15.0,
+    )
+
+
+def _remove_agent(require: str) -> Callable[[Command, Transfer, Transfer], Order]:
+    def order(_command: Command, begun: Transfer, now: Transfer) -> Order:
+        return Order(
+            Participants.remove_participant,
+            RemoveInput(
+                conference_sid=now.conference_sid,
+                call_sid=begun.agent.call_sid,
+                caller_call_sid=now.caller.call_sid,
+                require=require,
+                other_call_sid=now.target.call_sid if require == TALKING else "",
+            ),
+            "agent out, after a look that the caller is not alone",
+            start_to_close=5.0,
+            schedule_to_close=20.0,
+        )
+
+    return order
+
+
+def _recall_agent(_command: Command, begun: Transfer, now: Transfer) -> Order:
+    return Order(
+        Participants.add_participant,
+        AddInput(
+            conference_sid=now.conference_sid,
+            label=begun.agent.label,
+            to=begun.agent.address,
+            ring_seconds=now.policy.recall_ring_seconds,
+            callback_path=callback_path(now, begun.agent.label),
+        ),
+        "ring the agent back",
+        start_to_close=4.0,
+        schedule_to_close=20.0,
+        retry=LOOK_FIRST,
+    )
+
+
+def _end_recall(_command: Command, begun: Transfer, now: Transfer) -> Order:
+    return _end(begun.agent, now, "end the recall's leg", begun.agent.is_doubtful, 20.0)
+
+
+def _end_stray(command: Command, _begun: Transfer, now: Transfer) -> Order:
+    is_known = isinstance(command, EndStray)
+    leg = Leg(call_sid=command.call_sid, label=command.label) if is_known else Leg()
+    return _end(leg, now, "end a leg that was given up", False, 20.0)
+
+
+def _end_room(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+    ours = (now.target, now.agent)
+    return Order(
+        Conferences.end_room,
+        EndRoomInput(
+            conference_sid=now.conference_sid,
+            call_sids=tuple(leg.call_sid for leg in ours if leg.call_sid and leg.is_live),
+        ),
+        "end the room: the call is over",
+        start_to_close=5.0,
+        schedule_to_close=30.0,
+    )
+
+
+def _read_room(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+    known = (now.caller, now.agent, now.target)
+    return Order(
+        Conferences.read_room,
+        ReadRoomInput(
+            conference_sid=now.conference_sid,
+            call_sids=tuple(leg.call_sid for leg in known if leg.call_sid and leg.is_live),
+        ),
+        "who is in the room?",
+        start_to_close=5.0,
+        schedule_to_close=20.0,
+    )
+
+
+def _divert_caller(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+    return Order(
+        Calls.divert_call,
+        DivertInput(call_sid=now.caller.call_sid),
+        "caller to the apology and the mailbox",
+        start_to_close=4.0,
+        schedule_to_close=30.0,
+    )
+
+
+_ORDERS: dict[str, Callable[[Command, Transfer, Transfer], Order]] = {
+    "SecureCaller": _secure_caller,
+    "HoldCaller": _hold(Party.CALLER),
+    "ResumeCaller": _resume(Party.CALLER),
+    "GiveCallerBack": _give_caller_back,
+    "DivertCaller": _divert_caller,
+    "DialTarget": _dial_target,
+    "HoldTarget": _hold(Party.TARGET),
+    "ResumeTarget": _resume(Party.TARGET),
+    "EndTarget": _end_target,
+    "FindTarget": _find_target,
+    "RemoveAgent": _remove_agent(TALKING),
+    "LetAgentGo": _remove_agent(HELD),
+    "RecallAgent": _recall_agent,
+    "EndRecall": _end_recall,
+    "EndRoom": _end_room,
+    "ReadRoom": _read_room,
+    "EndStray": _end_stray,
+}
+"""Every command of the machine -> how it is carried out. A test holds the two together."""
+
+
+def rescue_orders(transfer: Transfer) -> tuple[Order, ...]:
+    """What to do when the machine itself cannot be trusted any more: the target's leg ended, and
+    the caller with the agent; without an agent, to the apology."""
+    command = Command()
+    orders: list[Order] = []
+    if transfer.target.is_live and not transfer.target.is_here:
+        orders.append(_end_target(command, transfer, transfer))
+    if not transfer.caller.call_sid or not transfer.caller.is_live:
+        return tuple(orders)
+    if transfer.agent.is_here or transfer.target.is_here:
+        orders.append(_give_caller_back(command, transfer, transfer))
+    else:
+        orders.append(_divert_caller(command, transfer, transfer))
+    return tuple(orders)

@@ -1,0 +1,93 @@
+"""What warm and cold transfer workflows share: the requests, as updates that the table judges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from workflows.shell import Shell, now
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.machine.events import REQUESTS
+    from workflows.machine.step import refusal_of
+    from workflows.messages import RequestInput, StartTransferInput, TransferView
+    from workflows.views import begin, view_of
+
+REJECTED = "rejected"
+"""Type of the error that refuses a request. Its details hold the `TransferView`."""
+
+
+class TransferWorkflow(Shell):
+    """Base of the two kinds of transfer. Each update answers the transfer after its step."""
+
+    def __init__(self, given: StartTransferInput) -> None:
+        super().__init__(begin(given))
+
+    async def carry_transfer(self) -> TransferView:
+        """Run to the end; the result is what `GET /v1/transfers/{id}` shows, journal included."""
+        transfer = await self.carry_through()
+        return replace(view_of(transfer, now()), journal=transfer.journal)
+
+    @workflow.update(description="Give the caller to the target")
+    async def complete(self, given: RequestInput) -> TransferView:
+        """Give the caller to the target; while it still rings, leave the caller waiting for it."""
+        return await self._ask("complete", given)
+
+    @workflow.update(description="Take the caller back")
+    async def cancel(self, given: RequestInput) -> TransferView:
+        """End the target's leg and take the caller back."""
+        return await self._ask("cancel", given)
+
+    @workflow.update(description="Change between target and caller")
+    async def swap(self, given: RequestInput) -> TransferView:
+        """Put whom the agent talks to on hold and talk to the other."""
+        return await self._ask("swap", given)
+
+    @workflow.update(description="Talk all three")
+    async def join(self, given: RequestInput) -> TransferView:
+        """Bring caller, agent and target together."""
+        return await self._ask("join", given)
+
+    @workflow.update(name="drop_target", description="Let the target go")
+    async def drop_target(self, given: RequestInput) -> TransferView:
+        """Let the target go and stay with the caller."""
+        return await self._ask("drop-target", given)
+
+    @complete.validator
+    def _may_complete(self, given: RequestInput) -> None:
+        self._judge("complete", given)
+
+    @cancel.validator
+    def _may_cancel(self, given: RequestInput) -> None:
+        self._judge("cancel", given)
+
+    @swap.validator
+    def _may_swap(self, given: RequestInput) -> None:
+        self._judge("swap", given)
+
+    @join.validator
+    def _may_join(self, given: RequestInput) -> None:
+        self._judge("join", given)
+
+    @drop_target.validator
+    def _may_drop_target(self, given: RequestInput) -> None:
+        self._judge("drop-target", given)
+
+    def _judge(self, verb: str, given: RequestInput) -> None:
+        """Refuse a request that the table refuses now. A refusal leaves nothing in the history."""
+        request = REQUESTS[verb](at=now(), by=given.by)
+        self._refuse(refusal_of(self._table, self._transfer, request))
+
+    async def _ask(self, verb: str, given: RequestInput) -> TransferView:
+        # Between the judgement and the step something else may have happened: the table decides
+        # again, and its refusal is the same error.
+        self._refuse(await self.ask(REQUESTS[verb](at=now(), by=given.by)))
+        return view_of(self._transfer, now())
+
+    def _refuse(self, why: str) -> None:
+        if why:
+            raise ApplicationError(
+                why, view_of(self._transfer, now()), type=REJECTED, non_retryable=True
+            )

@@ -1,0 +1,164 @@
+"""From what was asked to the first `Transfer`, and from a `Transfer` to what a reader is shown."""
+
+from __future__ import annotations
+
+from workflows.machine.cold import COLD
+from workflows.machine.inbound import INBOUND
+from workflows.machine.journal import waits_for
+from workflows.machine.model import Kind, Leg, Party, Policy, Presence, Target, Transfer
+from workflows.machine.people import hears
+from workflows.machine.step import allowed, is_over
+from workflows.machine.table import Table
+from workflows.machine.warm import WARM
+from workflows.messages import (
+    AttemptView,
+    CallView,
+    PersonView,
+    StartCallInput,
+    StartTransferInput,
+    TransferView,
+)
+
+TABLES: dict[Kind, Table] = {Kind.WARM: WARM, Kind.COLD: COLD, Kind.INBOUND: INBOUND}
+"""The table that each kind runs."""
+
+CALLER_LABEL = "caller"
+"""The label that our TwiML gives an inbound caller."""
+
+
+def begin(given: StartTransferInput) -> Transfer:
+    """The transfer as it is accepted: nothing has been done yet."""
+    return Transfer(
+        kind=given.kind,
+        part=given.part,
+        conference_sid=given.conference_sid,
+        caller=Leg(call_sid=given.caller_call_sid, presence=Presence.PRESENT),
+        agent=Leg(
+            address=given.agent_address,
+            call_sid=given.agent_call_sid,
+            presence=Presence.PRESENT,
+        ),
+        targets=given.targets,
+        policy=given.policy,
+        started_at=given.accepted_at,
+        since=given.accepted_at,
+        state=TABLES[given.kind].initial,
+    )
+
+
+def begin_call(given: StartCallInput) -> Transfer:
+    """The call as it is taken over: the caller waits, and the agents are the targets."""
+    targets = tuple(Target(address, given.ring_seconds) for address in given.agents)
+    return Transfer(
+        kind=Kind.INBOUND,
+        part=given.caller_call_sid[2:18],
+        conference_sid=given.conference_sid,
+        room_name=given.room_name,
+        caller=Leg(
+            address=given.caller_address,
+            call_sid=given.caller_call_sid,
+            label=CALLER_LABEL,
+            presence=Presence.PRESENT,
+        ),
+        agent=Leg(),
+        targets=targets,
+        policy=Policy(recall=False),
+        started_at=given.accepted_at,
+        since=given.accepted_at,
+        state=INBOUND.initial,
+    )
+
+
+def view_of(transfer: Transfer, now: float | None = None) -> TransferView:
+    """What a reader of a transfer is shown. `now` is the moment of the last step by default."""
+    last = transfer.journal[-1] if transfer.journal else None
+    at = now if now is not None else (last.at if last else transfer.started_at)
+    over = is_over(transfer)
+    left = None if transfer.deadline_at is None else transfer.deadline_at - at
+    return TransferView(
+        id=transfer.public_id,
+        kind=transfer.kind.value,
+        state=transfer.state.value,
+        conference_sid=transfer.conference_sid,
+        since=transfer.since,
+        started_at=transfer.started_at,
+        step=transfer.step,
+        is_over=over,
+        reason=transfer.reason.value if transfer.reason else "",
+        decided_by=transfer.decided_by,
+        deadline_at=transfer.deadline_at,
+        ended_at=transfer.since if over else None,
+        allowed=allowed(TABLES[transfer.kind], transfer),
+        waits_for=waits_for(last, left),
+        people=_people(transfer),
+        attempts=_attempts(transfer),
+        hold_seconds=transfer.hold_seconds,
+        seconds_to_human=seconds_to_human(transfer),
+        agent_address=transfer.agent.address,
+    )
+
+
+def call_view_of(transfer: Transfer) -> CallView:
+    """What a reader of a call is shown. The agent who took it stands in the target's place."""
+    people = tuple(
+        PersonView(
+            party=Party.AGENT.value if party is Party.TARGET else party.value,
+            address=transfer.leg(party).address,
+            call_sid=transfer.leg(party).call_sid,
+            presence=transfer.leg(party).presence.value,
+            held=transfer.leg(party).held,
+            hears=tuple(
+                (Party.AGENT if other is Party.TARGET else other).value
+                for other in hears(transfer, party)
+            ),
+        )
+        for party in (Party.CALLER, Party.TARGET)
+        if transfer.leg(party).address
+    )
+    return CallView(
+        conference_sid=transfer.conference_sid,
+        state=transfer.state.value,
+        since=transfer.since,
+        started_at=transfer.started_at,
+        is_over=is_over(transfer),
+        reason=transfer.reason.value if transfer.reason else "",
+        people=people,
+        room_name=transfer.room_name,
+    )
+
+
+def seconds_to_human(transfer: Transfer) -> float | None:
+    """Seconds from the request until caller and target first talked; None if they never did."""
+    if transfer.met_at is None:
+        return None
+    return round(max(0.0, transfer.met_at - transfer.started_at), 3)
+
+
+def _people(transfer: Transfer) -> tuple[PersonView, ...]:
+    return tuple(
+        PersonView(
+            party=party.value,
+            address=transfer.leg(party).address,
+            call_sid=transfer.leg(party).call_sid,
+            presence=transfer.leg(party).presence.value,
+            held=transfer.leg(party).held,
+            hears=tuple(other.value for other in hears(transfer, party)),
+        )
+        for party in Party
+    )
+
+
+def _attempts(transfer: Transfer) -> tuple[AttemptView, ...]:
+    return tuple(
+        AttemptView(
+            number=attempt.number,
+            address=attempt.address,
+            call_sid=attempt.call_sid,
+            dialed_at=attempt.dialed_at,
+            answered_at=attempt.answered_at,
+            ended_at=attempt.ended_at,
+            ring_seconds=attempt.ring_seconds,
+            cause=attempt.cause.value if attempt.cause else "",
+        )
+        for attempt in transfer.attempts
+    )
