@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -11,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import AliasChoices
-from pydantic_settings import BaseSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(__file__).parent / "data"
@@ -76,13 +73,18 @@ def code_files() -> tuple[Path, ...]:
 
 
 @cache
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(), filename=str(file))
+
+
+@cache
 def texts_of_code(*parts: str) -> frozenset[str]:
     """Every string written in the code of these parts, pieces of f-strings included."""
     files = [f for f in code_files() if f.relative_to(ROOT).parts[0] in (parts or CODE)]
     return frozenset(
         node.value
         for file in files
-        for node in ast.walk(ast.parse(file.read_text()))
+        for node in ast.walk(tree_of(file))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
 
@@ -93,28 +95,46 @@ def numbers_of_code(*parts: str) -> frozenset[int]:
     return frozenset(
         node.value
         for file in files
-        for node in ast.walk(ast.parse(file.read_text()))
+        for node in ast.walk(tree_of(file))
         if isinstance(node, ast.Constant) and type(node.value) is int
     )
 
 
-def names_of(settings: type[BaseSettings]) -> Iterator[str]:
+def settings_classes() -> Iterator[tuple[Path, ast.ClassDef]]:
+    """The pydantic settings of our processes, read from the text: nothing is imported."""
+    for file in code_files():
+        for node in ast.walk(tree_of(file)):
+            bases = [ast.unparse(base) for base in getattr(node, "bases", ())]
+            if isinstance(node, ast.ClassDef) and any(b.endswith("BaseSettings") for b in bases):
+                yield file, node
+
+
+def model_config(settings: ast.ClassDef) -> dict[str, object]:
+    """The literal keywords of a settings class's `model_config`."""
+    for node in settings.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "model_config":
+            return literals(node.value)
+    return {}
+
+
+def literals(call: ast.expr | None) -> dict[str, object]:
+    """The keywords of a call whose values are literals."""
+    if not isinstance(call, ast.Call):
+        return {}
+    values = ((word.arg, word.value) for word in call.keywords)
+    return {name: v.value for name, v in values if name and isinstance(v, ast.Constant)}
+
+
+def names_of(settings: ast.ClassDef) -> Iterator[str]:
     """The environment variables that a settings class reads."""
-    prefix = settings.model_config.get("env_prefix", "")
-    for name, field in settings.model_fields.items():
-        alias = field.validation_alias or field.alias
-        if isinstance(alias, AliasChoices):
-            yield from (str(choice).upper() for choice in alias.choices)
-        elif alias is not None:
-            yield str(alias).upper()
-        else:
-            yield f"{prefix}{name}".upper()
-
-
-def is_settings_class(node: ast.AST) -> bool:
-    return isinstance(node, ast.ClassDef) and any(
-        "Settings" in ast.unparse(base) for base in node.bases
-    )
+    prefix = model_config(settings).get("env_prefix", "")
+    for node in settings.body:
+        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+            continue
+        field = literals(node.value)
+        alias = field.get("validation_alias") or field.get("alias")
+        if not node.target.id.startswith("_"):
+            yield str(alias or f"{prefix}{node.target.id}").upper()
 
 
 def environment_reads(tree: ast.Module) -> Iterator[str]:
@@ -133,14 +153,7 @@ def environment_reads(tree: ast.Module) -> Iterator[str]:
 @cache
 def settings_of_code() -> frozenset[str]:
     """Every environment variable that our processes read."""
-    found: set[str] = set()
-    for file in code_files():
-        tree = ast.parse(file.read_text())
-        found.update(environment_reads(tree))
-        if not any(is_settings_class(node) for node in ast.walk(tree)):
-            continue
-        name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
-        for value in vars(importlib.import_module(name)).values():
-            if isinstance(value, type) and issubclass(value, BaseSettings):
-                found.update(names_of(value))
+    found = {name for file in code_files() for name in environment_reads(tree_of(file))}
+    for _, settings in settings_classes():
+        found.update(names_of(settings))
     return frozenset(found)

@@ -168,6 +168,15 @@ def test_example_is_complete() -> None:
     assert not missing, f".env.example lacks {sorted(missing)}"
 
 
+def test_an_empty_setting_counts_as_not_set() -> None:
+    wrong = [
+        f"{file.relative_to(c.ROOT)}:{settings.lineno}: {settings.name}"
+        for file, settings in c.settings_classes()
+        if c.model_config(settings).get("env_ignore_empty") is not True
+    ]
+    assert not wrong, f"say env_ignore_empty=True, as .env.example promises: {wrong}"
+
+
 def container_ports(service: dict[str, Any]) -> set[str]:
     return {str(port).rpartition(":")[2] for port in service.get("ports", [])}
 
