@@ -54,11 +54,14 @@ def below(module: str, *packages: str) -> bool:
 
 
 def defines_workflow(source: Source) -> bool:
-    """Whether a file holds one of the thin workflow classes."""
+    """Whether a file holds a workflow class, or a base of some: a class, or a method of one, that
+    Temporal is told of."""
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     return any(
-        isinstance(node, ast.ClassDef)
-        and any("workflow.defn" in ast.unparse(decorator) for decorator in node.decorator_list)
+        ast.unparse(decorator).startswith("workflow.")
         for node in ast.walk(source.tree)
+        if isinstance(node, kinds)
+        for decorator in node.decorator_list
     )
 
 
