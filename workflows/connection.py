@@ -35,7 +35,7 @@ from workflows.messages import SEARCH_AGENT, SEARCH_KIND, SEARCH_OUTCOME, TASK_Q
 CONNECT_SECONDS_MAX = 60.0
 """How long a process waits for Temporal at start: longer than a database and a server need to come
 up beside it, shorter than a supervisor's patience."""
-RETRY_SECONDS = 1.0
+RETRY_SECONDS = 0.5
 RPC_LIMIT = timedelta(seconds=5)
 
 SEARCH_ATTRIBUTES = (SEARCH_KIND, SEARCH_OUTCOME, SEARCH_AGENT)

@@ -15,13 +15,15 @@ from aiohttp.test_utils import TestServer
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. `reset` cuts the connection instead; `silent` never answers."""
+    """One answer. `reset` cuts the connection instead; `silent` never answers; `held` waits for
+    `release`."""
 
     status: int = 200
     body: str = "{}"
     headers: dict[str, str] = field(default_factory=dict)
     reset: bool = False
     silent: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Scripted:
         )
         self._arrived.set()
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if answer.silent:
+        if answer.silent or answer.held:
             await self._over.wait()
         if answer.reset or answer.silent:
             assert request.transport is not None
@@ -72,7 +74,7 @@ class Scripted:
         await self._arrived.wait()
 
     def release(self) -> None:
-        """Let go of requests that were never answered."""
+        """Answer what was held; let go of what is never answered."""
         self._over.set()
 
     def user(self, number: int = -1) -> str:

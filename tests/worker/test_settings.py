@@ -153,7 +153,7 @@ async def test_a_silent_temporal_is_named(environment: pytest.MonkeyPatch) -> No
 def start(tmp_path: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
     """A real process, far from any `.env`."""
     environment = {k: v for k, v in os.environ.items() if k not in ALL} | GOOD | changes
-    environment["PYTHONPATH"] = str(ROOT)
+    environment["PYTHONPATH"] = os.pathsep.join((str(ROOT), environment.get("PYTHONPATH", "")))
     return subprocess.run(
         [sys.executable, str(ROOT / "worker.py"), *arguments],
         env={k: v for k, v in environment.items() if v},

@@ -1,0 +1,288 @@
+"""The worker process: carries out workflows and activities until told to stop.
+
+    python worker.py            run
+    python worker.py --check    check the settings and say so
+
+Exit codes: 0 stopped and drained, 1 a fault, 2 a setting is missing or wrong, 3 Temporal is out of
+reach.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.service import RPCError
+from temporalio.worker import (
+    PollerBehaviorSimpleMaximum,
+    Worker,
+    WorkerDeploymentConfig,
+)
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+import activities.settings
+import workflows.connection
+from activities.calls import Calls
+from activities.client import open_client
+from activities.conferences import Conferences
+from activities.participants import Participants
+from activities.settings import TwilioSettings
+from workflows import logs, telemetry
+from workflows.call import CallWorkflow
+from workflows.cold_transfer import ColdTransferWorkflow
+from workflows.connection import ConnectionSettings, UnreachableError
+from workflows.inbound import InboundWorkflow
+from workflows.messages import TASK_QUEUE
+from workflows.warm_transfer import WarmTransferWorkflow
+
+WORKFLOWS: tuple[type, ...] = (
+    WarmTransferWorkflow,
+    ColdTransferWorkflow,
+    InboundWorkflow,
+    CallWorkflow,
+)
+
+OK, FAULT, SETTINGS, UNREACHABLE = 0, 1, 2, 3
+
+STICKY_SECONDS = 1.0
+"""After a crash the next task of a transfer waits this long for the dead worker before another
+takes it. Temporal's default of ten would be ten seconds of nobody listening to a caller."""
+ACTIVITIES_MAX = 100
+"""Twilio requests under way at once; the HTTP pool has as many connections."""
+WORKFLOW_POLLERS = 10
+NONSTICKY_RATIO = 0.5
+"""Half of the pollers take new transfers; with the default one in five a burst of calls queues."""
+GRACE_SECONDS = 12.0
+"""Activities under way may end within this time after a stop was asked for: the longest makes a
+few requests of at most 2.5 seconds each."""
+STOP_SECONDS_MAX = 15.0
+"""The promise: a stopped worker is gone by then. Supervisors kill later (compose: 30 seconds)."""
+
+DEPLOYMENT = "handover"
+
+_logger = logging.getLogger("worker")
+
+
+class WorkerSettings(BaseSettings):
+    """Environment variables of the same names in capitals, and `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    handover_metrics_address: str = Field(
+        default="", pattern=r"^(|[A-Za-z0-9_.:\[\]-]+:[0-9]{1,5})$"
+    )
+    handover_build_id: str = Field(default="", pattern=r"^[A-Za-z0-9_.+-]*$", max_length=255)
+    handover_versioning: bool = False
+    handover_cached_workflows: int = Field(default=5000, ge=1)
+    """Above the peak of live transfers: one that falls out of the cache is replayed for every
+    step. A waiting transfer takes some 50 kB."""
+    handover_log_format: str = Field(default="", pattern=r"^(|json|console)$")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that this process reads from outside."""
+
+    twilio: TwilioSettings
+    connection: ConnectionSettings
+    worker: WorkerSettings
+
+
+class SettingsError(Exception):
+    """One message that names each setting that is missing or wrong."""
+
+
+def load_settings() -> Settings:
+    """Every setting, or one `SettingsError` that tells all that is wrong at once."""
+    problems: list[str] = []
+
+    def tried(load: Callable[[], Any]) -> Any:
+        try:
+            return load()
+        except (activities.settings.SettingsError, workflows.connection.SettingsError) as error:
+            problems.append(str(error))
+        except ValidationError as error:
+            for each in error.errors(include_input=False, include_url=False):
+                name = str(each["loc"][0]).upper() if each["loc"] else "settings"
+                problems.append(f"{name} is not usable: {each['msg']}")
+
+    twilio = tried(activities.settings.load_settings)
+    connection = tried(workflows.connection.load_settings)
+    own = tried(WorkerSettings)
+    if own is not None and own.handover_versioning and not own.handover_build_id:
+        problems.append("HANDOVER_VERSIONING needs HANDOVER_BUILD_ID, the name of this build")
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return Settings(twilio, connection, own)
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """The sandbox, with our own packages passed through: one copy of each class, and no import of
+    ours repeated for every workflow. Also for replaying histories."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows", "activities")
+    )
+
+
+def build_worker(client: Client, carried_out: Sequence[Any], settings: WorkerSettings) -> Worker:
+    """A worker for our one task queue."""
+    return Worker(
+        client,
+        task_queue=TASK_QUEUE,
+        workflows=WORKFLOWS,
+        activities=carried_out,
+        workflow_runner=workflow_runner(),
+        identity=client.identity,
+        max_cached_workflows=settings.handover_cached_workflows,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_SECONDS),
+        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(WORKFLOW_POLLERS),
+        nonsticky_to_sticky_poll_ratio=NONSTICKY_RATIO,
+        max_concurrent_activities=ACTIVITIES_MAX,
+        disable_eager_activity_execution=False,
+        graceful_shutdown_timeout=timedelta(seconds=GRACE_SECONDS),
+        deployment_config=_deployment(settings),
+    )
+
+
+def _deployment(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
+    """Which build carried a transfer out, for whoever reads its history; with versioning, transfers
+    also end on the build they began with."""
+    if not settings.handover_build_id:
+        return None
+    is_pinned = settings.handover_versioning
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(DEPLOYMENT, settings.handover_build_id),
+        use_worker_versioning=is_pinned,
+        default_versioning_behavior=(
+            VersioningBehavior.PINNED if is_pinned else VersioningBehavior.UNSPECIFIED
+        ),
+    )
+
+
+async def run(settings: Settings) -> int:
+    """Connect, work, drain. Answers the exit code."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    connecting = asyncio.create_task(_connect(settings))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not connecting.done():
+        connecting.cancel()
+        with suppress(asyncio.CancelledError):
+            await connecting
+        return OK
+    client = connecting.result()
+    async with open_client(settings.twilio) as twilio:
+        participants = Participants(twilio, settings.twilio)
+        calls = Calls(twilio, settings.twilio)
+        conferences = Conferences(twilio, settings.twilio)
+        worker = build_worker(
+            client, activities_of(participants, calls, conferences), settings.worker
+        )
+        return await _work(worker, stopping)
+
+
+def activities_of(participants: Participants, calls: Calls, conferences: Conferences) -> list[Any]:
+    """All activities, by their home."""
+    return [
+        participants.hold_participant,
+        participants.resume_participant,
+        participants.add_participant,
+        participants.remove_participant,
+        calls.create_call,
+        calls.end_leg,
+        calls.find_leg,
+        calls.divert_call,
+        conferences.find_room,
+        conferences.read_room,
+        conferences.end_room,
+    ]
+
+
+async def _connect(settings: Settings) -> Client:
+    client = await workflows.connection.connect(
+        telemetry.runtime(settings.worker.handover_metrics_address),
+        settings=settings.connection,
+        identity=f"handover-worker@{socket.gethostname()}/{os.getpid()}",
+    )
+    await workflows.connection.ensure_search_attributes(client)
+    await workflows.connection.check_keys(client)
+    keys = settings.connection.codec_keys
+    if keys is None:
+        _logger.warning("payloads are not encrypted: HANDOVER_CODEC_KEYS is not set")
+    else:
+        mark = keys.fingerprint(keys.active)
+        _logger.info("payloads are encrypted", extra={"key": keys.active, "fingerprint": mark})
+    return client
+
+
+async def _work(worker: Worker, stopping: asyncio.Task[Any]) -> int:
+    working = asyncio.create_task(worker.run())
+    # The namespace is being checked; the SDK tells the end of it by this property alone.
+    while not worker.is_running and not working.done():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    if not working.done():
+        _logger.info("worker ready", extra={"task_queue": TASK_QUEUE})
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not working.done():
+        _logger.info("worker stops: no new work, what is under way ends first")
+        try:
+            async with asyncio.timeout(STOP_SECONDS_MAX):
+                await worker.shutdown()
+                await working
+        except TimeoutError:
+            _logger.error("worker stopped with work under way")
+            return FAULT
+        _logger.info("worker stopped")
+        return OK
+    _logger.error("worker failed", exc_info=working.exception())
+    return FAULT
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the process; answers the exit code."""
+    parser = argparse.ArgumentParser(description="Carries out Handover's workflows.")
+    parser.add_argument("--check", action="store_true", help="check the settings and leave")
+    options = parser.parse_args(arguments)
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        sys.stderr.write(f"worker: {error}\n")
+        return SETTINGS
+    if options.check:
+        sys.stdout.write("worker: the settings are complete\n")
+        return OK
+    logs.configure(settings.worker.handover_log_format)
+    try:
+        return asyncio.run(run(settings))
+    except UnreachableError as error:
+        sys.stderr.write(f"worker: {error}\n")
+        return UNREACHABLE
+    except workflows.connection.SettingsError as error:
+        sys.stderr.write(f"worker: {error}\n")
+        return SETTINGS
+    except (RuntimeError, RPCError) as error:
+        _logger.error("worker failed: %s", error)
+        return FAULT
+
+
+if __name__ == "__main__":
+    sys.exit(main())
