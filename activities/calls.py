@@ -80,11 +80,15 @@ class FindLegInput:
 
 @dataclass(frozen=True)
 class DivertInput:
-    """Whose call is sent to the apology and the mailbox. Paths are below the public address."""
+    """Whose call is sent to the apology and the mailbox. Paths are below the public address.
+
+    `action_path` is asked what follows the message; `recording_path`, if given, is told of the
+    recording.
+    """
 
     call_sid: str
-    action_path: str = "/twilio/voice/mailbox"
-    recording_path: str = "/twilio/status/recording"
+    action_path: str = "/twilio/voice/message"
+    recording_path: str = ""
 
 
 class Calls:
@@ -145,13 +149,18 @@ class Calls:
         """Send a call to the spoken apology and the mailbox. Takes it out of its room at once."""
         twiml = VoiceResponse()
         twiml.say(self._settings.handover_apology)
+        when_recorded = {}
+        if given.recording_path:
+            when_recorded = {
+                "recording_status_callback": self._settings.public_url(given.recording_path),
+                "recording_status_callback_event": "completed",
+            }
         twiml.record(
             action=self._settings.public_url(given.action_path),
             method="POST",
             max_length=MESSAGE_SECONDS_MAX,
             play_beep=True,
-            recording_status_callback=self._settings.public_url(given.recording_path),
-            recording_status_callback_event="completed",
+            **when_recorded,
         )
         await ask(self._client.calls(given.call_sid).update_async(twiml=str(twiml)))
 

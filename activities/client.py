@@ -113,9 +113,11 @@ class HttpClient(AsyncHttpClient):  # type: ignore[misc]
 
 
 @asynccontextmanager
-async def open_client(settings: TwilioSettings) -> AsyncIterator[Client]:
+async def open_client(
+    settings: TwilioSettings, total_seconds: float = TOTAL_SECONDS
+) -> AsyncIterator[Client]:
     """The SDK's client for these settings, closed at the end."""
-    http = HttpClient(settings.twilio_base_url or "")
+    http = HttpClient(settings.twilio_base_url or "", total_seconds)
     username, password = settings.rest_credentials
     client = Client(username, password, settings.twilio_account_sid, http_client=http)
     try:

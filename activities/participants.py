@@ -202,12 +202,18 @@ class Participants:
         Changing endConferenceOnExit of a held participant answers 200 and has no effect unless
         Hold=false goes in the same request (reported in Twilio's own plug-ins, for instance
         github.com/twilio-professional-services/flex-dialpad-addon-plugin/issues/60). So a held leg
-        is taken off hold with it, and put back afterwards unless it is held next anyway.
+        is taken off hold with it, and put back afterwards unless it is held next anyway. The leg
+        that is held next gets it in any case: it may have been put on hold since it was read.
         """
         flagged = [leg for leg in room.legs if leg.exit_flag]
         if not flagged:
             return room
-        await asyncio.gather(*(self._clear_exit_flag(room.conference_sid, leg) for leg in flagged))
+        await asyncio.gather(
+            *(
+                self._clear_exit_flag(room.conference_sid, leg, leg.call_sid == to_be_held)
+                for leg in flagged
+            )
+        )
         after = await read_legs(self._client, room.conference_sid)
         if any(leg.exit_flag for leg in after.legs):
             raise unavailable("an exit flag is still on")
@@ -220,9 +226,9 @@ class Participants:
         )
         return room
 
-    async def _clear_exit_flag(self, conference_sid: str, leg: RoomLeg) -> None:
+    async def _clear_exit_flag(self, conference_sid: str, leg: RoomLeg, unhold: bool) -> None:
         changes: dict[str, Any] = {"end_conference_on_exit": False}
-        if leg.held:
+        if leg.held or unhold:
             changes["hold"] = False
         await self._update_if_there(conference_sid, leg.call_sid, **changes)
 
@@ -230,8 +236,17 @@ class Participants:
         await self._update_if_there(conference_sid, call_sid, end_conference_on_exit=on)
 
     async def _update(self, conference_sid: str, call_sid: str, **changes: Any) -> None:
+        """Change one participant. Which code stands for one who has left is not documented, so
+        after a refusal it is looked whether the participant is still there."""
         participants = self._client.conferences(conference_sid).participants
-        await ask(participants(call_sid).update_async(**changes))
+        try:
+            await ask(participants(call_sid).update_async(**changes))
+        except TwilioError as error:
+            if error.kind != REFUSED:
+                raise
+            if await find_participant(self._client, conference_sid, call_sid) is not None:
+                raise
+            raise gone("the leg has left the room") from None
 
     async def _update_if_there(self, conference_sid: str, call_sid: str, **changes: Any) -> None:
         try:
