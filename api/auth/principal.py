@@ -1,0 +1,71 @@
+"""Who is asking: a named principal with a role, and for an agent the address of its phone."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+_KEY_NAME = re.compile(r"^[A-Za-z0-9_.@-]{1,64}$")
+_SHA256 = re.compile(r"^[0-9a-f]{64}$")
+
+
+class Role(StrEnum):
+    """What a principal may do; see `api.auth.rights` for the table."""
+
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Somebody who showed a credential. `id` tells principals apart, also across credentials."""
+
+    id: str
+    role: Role
+    address: str = ""
+    """The phone of an agent, as `client:alice`. Empty for supervisors without a phone."""
+
+    @property
+    def by(self) -> str:
+        """The word of the journal for a request of this principal."""
+        return "agent" if self.role is Role.AGENT else "operator"
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """One configured key: who it stands for, and the hash of its secret."""
+
+    principal: Principal
+    sha256: str
+
+
+def parse_api_key(text: str) -> ApiKey:
+    """`name:role:sha256hex[:address]` -> an `ApiKey`. Raises ValueError that shows no secret."""
+    name, role, digest, address = (*text.split(":", 3), "", "", "")[:4]
+    if not _KEY_NAME.match(name):
+        raise ValueError("each key should be name:role:sha256hex or name:role:sha256hex:address")
+    if role not in tuple(Role):
+        raise ValueError(f"the role of key {name} should be agent, supervisor or service")
+    if not _SHA256.match(digest):
+        raise ValueError(f"key {name} should carry the SHA-256 of the secret, 64 hex digits")
+    if role == Role.AGENT and not address:
+        address = f"client:{name}"
+    return ApiKey(Principal(f"key:{name}", Role(role), address), digest)
+
+
+def principal_of_key(secret: str, keys: Sequence[ApiKey]) -> Principal | None:
+    """Whom the presented secret stands for, if anybody.
+
+    Every configured key is compared, in constant time, so that the time taken tells nothing.
+    """
+    presented = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+    found: Principal | None = None
+    for key in keys:
+        if hmac.compare_digest(presented, key.sha256):
+            found = key.principal
+    return found

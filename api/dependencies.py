@@ -1,0 +1,117 @@
+"""What routes are given: annotated aliases. All of it was built by `api.app.create_app`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
+
+from api.auth.principal import Principal, principal_of_key
+from api.auth.tokens import Tokens
+from api.engine.facts import Facts
+from api.engine.records import Records
+from api.engine.requests import Requests
+from api.engine.starts import Starts
+from api.engine.streams import Streams
+from api.engine.temporal import Temporal
+from api.errors import Problem
+from api.limits import StartRate
+from api.metrics import Metrics
+from api.numbers import DialingRules
+from api.settings import Settings
+from api.webhooks.signature import Webhook
+
+CREDENTIAL_LENGTH_MAX = 8192
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The parts that talk to Temporal."""
+
+    temporal: Temporal
+    records: Records
+    starts: Starts
+    requests: Requests
+    facts: Facts
+    streams: Streams
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that an application is made of; kept on its state."""
+
+    settings: Settings
+    engine: Engine
+    tokens: Tokens
+    metrics: Metrics
+    rules: DialingRules
+    rate: StartRate
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the application that serves this request."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+PartsDep = Annotated[Parts, Depends(parts_of)]
+
+_bearer = HTTPBearer(auto_error=False, description="An API key or a JSON Web Token.")
+_api_key = APIKeyHeader(name="X-API-Key", auto_error=False)
+
+
+async def principal_of(
+    request: Request,
+    parts: PartsDep,
+    _documented: Annotated[object, Security(_bearer)] = None,
+    _too: Annotated[object, Security(_api_key)] = None,
+) -> Principal:
+    """Whoever shows a credential in a header; a 401 for everybody else.
+
+    Nothing in the address is ever read as a credential: addresses end up in logs.
+    """
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    credential = bearer.strip() if scheme.lower() == "bearer" else ""
+    credential = credential or request.headers.get("x-api-key", "")
+    if credential and len(credential) <= CREDENTIAL_LENGTH_MAX:
+        keys = parts.settings.handover_api_keys
+        principal = principal_of_key(credential, keys) or await parts.tokens.principal(credential)
+        if principal is not None:
+            return principal
+    raise Problem(
+        401,
+        "unauthenticated",
+        "Send an API key or a current token: Authorization: Bearer …",
+        {"WWW-Authenticate": "Bearer"},
+    )
+
+
+PrincipalDep = Annotated[Principal, Depends(principal_of)]
+
+
+def _webhook(request: Request) -> Webhook:
+    webhook: Webhook = request.state.webhook
+    return webhook
+
+
+WebhookDep = Annotated[Webhook, Depends(_webhook)]
+"""The verified request; the router's own dependency has put it there."""
+
+
+def _settings(parts: PartsDep) -> Settings:
+    return parts.settings
+
+
+def _facts(parts: PartsDep) -> Facts:
+    return parts.engine.facts
+
+
+def _metrics(parts: PartsDep) -> Metrics:
+    return parts.metrics
+
+
+SettingsDep = Annotated[Settings, Depends(_settings)]
+FactsDep = Annotated[Facts, Depends(_facts)]
+MetricsDep = Annotated[Metrics, Depends(_metrics)]

@@ -1,0 +1,1 @@
+"""What the API asks of Temporal: read, start, request, tell. The only door to the workflows."""

@@ -1,0 +1,277 @@
+"""What is known of transfers and calls: the memos of their workflows, decoded.
+
+The memo is written by each step, so a read asks neither a worker nor a query, and works long after
+the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from temporalio.client import WorkflowExecution, WorkflowExecutionDescription
+from temporalio.client import WorkflowExecutionStatus as Status
+
+from api.engine.temporal import Temporal, bounded
+from workflows.machine.model import Entry, Reason, State
+from workflows.messages import (
+    MEMO_ENTRY,
+    MEMO_KEYS,
+    MEMO_VIEW,
+    SEARCH_AGENT,
+    CallView,
+    KeyRecord,
+    PersonView,
+    TransferView,
+    call_workflow_id,
+    split_public_id,
+    transfer_workflow_id,
+)
+
+LIVE = frozenset({Status.RUNNING, Status.CONTINUED_AS_NEW})
+ABSENT = frozenset({"none", "gone"})
+"""Presences of somebody who is not on the call."""
+PARALLEL_READS_MAX = 16
+TRANSFER_TYPES = "('WarmTransferWorkflow', 'ColdTransferWorkflow')"
+
+
+@dataclass(frozen=True)
+class TransferRecord:
+    """One run of a call's transfer workflow."""
+
+    view: TransferView
+    keys: tuple[KeyRecord, ...]
+    run_id: str
+    is_running: bool
+    history_length: int
+    description: WorkflowExecutionDescription | None = None
+
+    @property
+    def part(self) -> str:
+        """The transfer's own part of its public id."""
+        split = split_public_id(self.view.id)
+        return split[1] if split else ""
+
+
+@dataclass(frozen=True)
+class CallRecord:
+    """A call and its latest transfer, as far as either is known."""
+
+    conference_sid: str
+    call: CallView | None
+    transfer: TransferRecord | None
+
+    @property
+    def people(self) -> tuple[PersonView, ...]:
+        """Who is on the call now, as we believe it.
+
+        A running transfer knows best. Between transfers the newer word counts: the end of the last
+        transfer, or what the call's own workflow has seen since.
+        """
+        if self.transfer and self.transfer.is_running:
+            return self.transfer.view.people
+        if self.call and self.call.is_over:
+            return ()
+        if self.transfer and (self.call is None or self.call.since <= self.transfer.view.since):
+            return self.transfer.view.people
+        return self.call.people if self.call else ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the call is known to have ended."""
+        if self.transfer and self.transfer.is_running:
+            return False
+        return self.call is not None and self.call.is_over
+
+
+def person_at(address: str, people: Iterable[PersonView]) -> PersonView | None:
+    """The person on the call whose phone has this address, if there is one."""
+    for person in people:
+        if address and person.address == address and person.presence not in ABSENT:
+            return person
+    return None
+
+
+@dataclass(frozen=True)
+class TransferPage:
+    """Some transfers, newest first, and where to go on; an empty `next` means: that was all."""
+
+    items: tuple[TransferView, ...]
+    next: str = ""
+
+
+class Records:
+    """Reads. Every method raises `EngineUnreachableError` when Temporal is silent."""
+
+    def __init__(self, temporal: Temporal) -> None:
+        self._temporal = temporal
+
+    async def latest(self, conference_sid: str) -> TransferRecord | None:
+        """The running transfer of a call, or its last one."""
+        description = await self._temporal.describe(transfer_workflow_id(conference_sid))
+        return await transfer_record(description) if description else None
+
+    async def find(self, public_id: str) -> TransferRecord | None:
+        """The transfer with this public id: the latest of its call, or an older one."""
+        split = split_public_id(public_id)
+        if split is None:
+            return None
+        latest = await self.latest(split[0])
+        if latest is None or latest.part == split[1]:
+            return latest
+        for key in latest.keys:
+            if key.part == split[1] and key.run_id:
+                return await self.of_run(split[0], key.run_id)
+        return None
+
+    async def of_run(self, conference_sid: str, run_id: str) -> TransferRecord | None:
+        """One run of a call's transfers; None once Temporal has forgotten it."""
+        workflow_id = transfer_workflow_id(conference_sid)
+        description = await self._temporal.describe(workflow_id, run_id)
+        return await transfer_record(description) if description else None
+
+    async def call(self, conference_sid: str) -> CallRecord:
+        """What is known of a call. Both parts are None for a call that we never saw."""
+        transfer, description = await asyncio.gather(
+            self.latest(conference_sid),
+            self._temporal.describe(call_workflow_id(conference_sid)),
+        )
+        call = await _call_view(description) if description else None
+        return CallRecord(conference_sid, call, transfer)
+
+    async def transfers(
+        self, call: str, agent: str, state: str, limit: int, cursor: str
+    ) -> TransferPage:
+        """A page of transfers, newest first.
+
+        `state` is `live`, `over` or the name of a state. A named state is picked out of the page
+        after it was read, so such a page may be short while there are more.
+        """
+        client = await self._temporal.client()
+        query = _transfer_query(call, agent, state)
+        async with bounded():
+            listing = client.list_workflows(
+                query, page_size=limit, next_page_token=_token(cursor) or None
+            )
+            await listing.fetch_next_page()
+        views = [await _listed_view(each) for each in listing.current_page or ()]
+        named = "" if state in ("", "live", "over") else state
+        items = tuple(view for view in views if view and (not named or view.state == named))
+        token = listing.next_page_token or b""
+        return TransferPage(items, base64.urlsafe_b64encode(token).decode())
+
+    async def live_calls(self, limit: int) -> tuple[CallRecord, ...]:
+        """The calls that have a running workflow, newest first."""
+        client = await self._temporal.client()
+        sids: dict[str, None] = {}
+        for prefix in ("call/", "transfer/"):
+            query = f"WorkflowId STARTS_WITH '{prefix}' AND ExecutionStatus = 'Running'"
+            async with bounded():
+                listing = client.list_workflows(query, page_size=limit)
+                await listing.fetch_next_page()
+            sids |= {each.id.removeprefix(prefix): None for each in listing.current_page or ()}
+        gate = asyncio.Semaphore(PARALLEL_READS_MAX)
+
+        async def read(sid: str) -> CallRecord:
+            async with gate:
+                return await self.call(sid)
+
+        records = await asyncio.gather(*(read(sid) for sid in list(sids)[:limit]))
+        return tuple(record for record in records if not record.is_over)
+
+
+async def journal(description: WorkflowExecutionDescription, known: int = -1) -> tuple[Entry, ...]:
+    """The journal entries of a transfer after step `known`, in order."""
+    entries = []
+    for key in sorted(description.raw_info.memo.fields):
+        number = key.removeprefix(MEMO_ENTRY)
+        if number != key and number.isdigit():
+            entry: Entry = await description.memo_value(key, type_hint=Entry)
+            if entry.step > known:
+                entries.append(entry)
+    return tuple(sorted(entries, key=lambda entry: entry.step))
+
+
+async def with_journal(record: TransferRecord) -> TransferView:
+    """The view with its journal filled in."""
+    if record.description is None:
+        return record.view
+    return replace(record.view, journal=await journal(record.description))
+
+
+async def transfer_record(
+    description: WorkflowExecutionDescription,
+) -> TransferRecord | None:
+    """A description with a memo of ours -> a record; None if the memo is not ours."""
+    view = await _view(description)
+    if view is None:
+        return None
+    keys: tuple[KeyRecord, ...] = await description.memo_value(
+        MEMO_KEYS, (), type_hint=tuple[KeyRecord, ...]
+    )
+    return TransferRecord(
+        view=view,
+        keys=keys,
+        run_id=description.run_id,
+        is_running=description.status in LIVE,
+        history_length=description.history_length,
+        description=description,
+    )
+
+
+async def _listed_view(execution: WorkflowExecution) -> TransferView | None:
+    return await _view(execution)
+
+
+async def _view(execution: WorkflowExecution) -> TransferView | None:
+    """The view in a memo. A workflow that was ended from outside left a live one behind: it is
+    shown as what it is, a transfer that came to nothing."""
+    view: TransferView | None = await execution.memo_value(MEMO_VIEW, None, type_hint=TransferView)
+    if view is None or view.is_over or execution.status in LIVE:
+        return view
+    closed = execution.close_time.timestamp() if execution.close_time else view.since
+    return replace(
+        view,
+        state=State.FAILED.value,
+        since=closed,
+        is_over=True,
+        reason=Reason.ENGINE_FAULT.value,
+        decided_by="engine",
+        deadline_at=None,
+        ended_at=closed,
+        allowed=(),
+        waits_for="",
+    )
+
+
+async def _call_view(description: WorkflowExecutionDescription) -> CallView | None:
+    view: CallView | None = await description.memo_value(MEMO_VIEW, None, type_hint=CallView)
+    if view is None or view.is_over or description.status in LIVE:
+        return view
+    return replace(view, is_over=True, reason=Reason.ENGINE_FAULT.value)
+
+
+def _transfer_query(call: str, agent: str, state: str) -> str:
+    """The visibility query for a page. The values were checked against patterns without quotes."""
+    terms = [f"WorkflowType IN {TRANSFER_TYPES}"]
+    if call:
+        terms.append(f"WorkflowId = '{transfer_workflow_id(call)}'")
+    if agent:
+        terms.append(f"{SEARCH_AGENT} = '{agent}'")
+    if state == "over":
+        terms.append("ExecutionStatus != 'Running'")
+    elif state:
+        is_final = state in {"completed", "cancelled", "failed", "abandoned", "diverted"}
+        terms.append(f"ExecutionStatus {'!=' if is_final else '='} 'Running'")
+    return " AND ".join(terms)
+
+
+def _token(cursor: str) -> bytes:
+    """The page token in a cursor. Raises ValueError for a cursor that is not ours."""
+    try:
+        return base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise ValueError("cursor") from error

@@ -1,0 +1,210 @@
+"""Starting a transfer so that a repeated start is answered and not carried out.
+
+The chain of remembered starts travels in the memo of a call's transfer workflow, from one run to
+the next. `decide` reads it; Temporal's request id closes the gap between reading and starting.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from api.engine.records import Records, TransferRecord
+from api.engine.temporal import REQUEST_ID, EngineUnreachableError, Temporal, bounded
+from workflows.machine.model import Kind
+from workflows.messages import (
+    KEY_LIFE_SECONDS,
+    KEYS_MAX,
+    MEMO_KEYS,
+    MEMO_VIEW,
+    SEARCH_AGENT,
+    SEARCH_KIND,
+    TASK_QUEUE,
+    KeyRecord,
+    StartTransferInput,
+    TransferView,
+    transfer_workflow_id,
+)
+from workflows.views import begin, view_of
+
+WORKFLOW_TYPES = {Kind.WARM: "WarmTransferWorkflow", Kind.COLD: "ColdTransferWorkflow"}
+TASK_SECONDS = 3
+"""A workflow task takes milliseconds; one that is lost with its worker is repeated after this."""
+DECISIONS_MAX = 5
+"""Each further round needs another start to have won in between."""
+
+_KIND = SearchAttributeKey.for_keyword(SEARCH_KIND)
+_AGENT = SearchAttributeKey.for_keyword(SEARCH_AGENT)
+
+
+@dataclass(frozen=True)
+class Free:
+    """Nothing stands in the way. `chain` is what must be remembered of earlier starts."""
+
+    chain: tuple[KeyRecord, ...]
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """The same start was accepted before; `run_id` is empty for the run that was read."""
+
+    key: KeyRecord
+
+
+@dataclass(frozen=True)
+class Reused:
+    """The key was used before, for another request."""
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Another transfer of this call is under way."""
+
+    record: TransferRecord
+
+
+Decision = Free | Repeated | Reused | Busy
+
+
+@dataclass(frozen=True)
+class Started:
+    """An accepted start. `is_replay`: it had been accepted before."""
+
+    view: TransferView
+    is_replay: bool
+
+
+class KeyReusedError(Exception):
+    """The Idempotency-Key belongs to another request."""
+
+
+class TransferForgottenError(Exception):
+    """The key is remembered, but Temporal no longer keeps the transfer that it started."""
+
+
+class TransferInProgressError(Exception):
+    """Another transfer of the call is under way."""
+
+    def __init__(self, record: TransferRecord) -> None:
+        super().__init__()
+        self.record = record
+
+
+def fingerprint(body: Any) -> str:
+    """Hash of a request: the same for another order of keys or other white space."""
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+def decide(record: TransferRecord | None, part: str, mark: str, now: float) -> Decision:
+    """What a start with this part and fingerprint means, given the latest transfer of the call."""
+    if record is None:
+        return Free(())
+    for key in record.keys:
+        if key.part == part:
+            return Repeated(key) if key.fingerprint == mark else Reused()
+    if record.is_running:
+        return Busy(record)
+    closed = tuple(key if key.run_id else replace(key, run_id=record.run_id) for key in record.keys)
+    young = tuple(key for key in closed if now - key.at < KEY_LIFE_SECONDS)
+    return Free(young[-(KEYS_MAX - 1) :])
+
+
+Authorise = Callable[[TransferRecord | None], Awaitable[None]]
+"""Called before a new transfer is started; raises when it must not be."""
+
+
+class Starts:
+    """Starts transfers. Raises the errors above, and `EngineUnreachableError`."""
+
+    def __init__(self, temporal: Temporal, records: Records) -> None:
+        self._temporal = temporal
+        self._records = records
+
+    async def start(self, order: StartTransferInput, mark: str, authorise: Authorise) -> Started:
+        """Starts the transfer, or finds the one that the same request started before.
+
+        A repetition is answered whoever is on the call by now; only a new start is authorised.
+        """
+        mine = KeyRecord(order.part, mark, order.accepted_at)
+        is_authorised = False
+        for _ in range(DECISIONS_MAX):
+            latest = await self._records.latest(order.conference_sid)
+            match decide(latest, order.part, mark, order.accepted_at):
+                case Repeated(key):
+                    view = await self._view_of(order.conference_sid, latest, key)
+                    return Started(view, is_replay=key.at != mine.at)
+                case Reused():
+                    raise KeyReusedError
+                case decision:
+                    if not is_authorised:
+                        await authorise(latest)
+                        is_authorised = True
+                    if isinstance(decision, Busy):
+                        raise TransferInProgressError(decision.record)
+                    await self._begin(order, (*decision.chain, mine))
+        raise EngineUnreachableError
+
+    async def _view_of(
+        self, conference_sid: str, latest: TransferRecord | None, key: KeyRecord
+    ) -> TransferView:
+        """The view of the transfer that a remembered key started."""
+        record = latest
+        if key.run_id:
+            record = await self._records.of_run(conference_sid, key.run_id)
+        if record is None:
+            raise TransferForgottenError
+        return record.view
+
+    async def _begin(self, order: StartTransferInput, chain: tuple[KeyRecord, ...]) -> None:
+        """Starts the workflow; somebody else's start in the same moment is not an error."""
+        client = await self._temporal.client()
+        attributes = [SearchAttributePair(_KIND, order.kind.value)]
+        if order.agent_address.startswith("client:"):
+            attributes.append(SearchAttributePair(_AGENT, order.agent_address))
+        try:
+            async with bounded():
+                await client.start_workflow(
+                    WORKFLOW_TYPES[order.kind],
+                    order,
+                    id=transfer_workflow_id(order.conference_sid),
+                    task_queue=TASK_QUEUE,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    task_timeout=timedelta(seconds=TASK_SECONDS),
+                    memo={MEMO_VIEW: view_of(begin(order)), MEMO_KEYS: chain},
+                    search_attributes=TypedSearchAttributes(attributes),
+                    static_summary=summary(order),
+                    rpc_metadata={REQUEST_ID: f"start-{order.part}"},
+                )
+        except WorkflowAlreadyStartedError:
+            return
+
+
+def summary(order: StartTransferInput) -> str:
+    """What an operator reads in a list: `warm: client:alice to client:bob`. Never a number."""
+    target = shown(order.targets[0].address) if order.targets else "nobody"
+    more = f" and {len(order.targets) - 1} more" if len(order.targets) > 1 else ""
+    return f"{order.kind}: {shown(order.agent_address)} to {target}{more}"
+
+
+def shown(address: str) -> str:
+    """An address as operators may see it: ids as they are, numbers and SIP addresses by kind."""
+    if address.startswith("client:"):
+        return address
+    if address.startswith("sip:"):
+        return "a SIP address"
+    return "a number" if address else "the agent"

@@ -1,0 +1,54 @@
+"""Calls: who is on them, and their latest transfer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from api.auth.principal import Principal
+from api.auth.rights import may_see, may_see_call
+from api.dependencies import PartsDep, PrincipalDep
+from api.engine.records import CallRecord
+from api.errors import documented, unknown
+from api.schemas import CF_PATTERN, CallItem, CallList
+
+router = APIRouter(prefix="/v1/calls", tags=["calls"])
+
+
+@router.get("", summary="List live calls", responses=documented(401, 422, 503))
+async def list_calls(
+    principal: PrincipalDep,
+    parts: PartsDep,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> CallList:
+    """The newest live calls that you may see: an agent its own, supervisors and services all."""
+    records = await parts.engine.records.live_calls(limit)
+    return CallList(
+        items=[_item(record, principal) for record in records if may_see_call(principal, record)]
+    )
+
+
+@router.get("/{conference_sid}", summary="Read a call", responses=documented(401, 404, 422, 503))
+async def read_call(
+    conference_sid: Annotated[str, Path(pattern=CF_PATTERN)],
+    principal: PrincipalDep,
+    parts: PartsDep,
+) -> CallItem:
+    """One call, who is on it, and its latest transfer."""
+    record = await parts.engine.records.call(conference_sid)
+    if not may_see_call(principal, record):
+        raise unknown()
+    return _item(record, principal)
+
+
+def _item(record: CallRecord, principal: Principal) -> CallItem:
+    """A call as this principal may see it: of earlier transfers only those it may know of."""
+    view = record.transfer.view if record.transfer else None
+    return CallItem(
+        conference_sid=record.conference_sid,
+        is_over=record.is_over,
+        people=list(record.people),
+        call=record.call,
+        transfer=view if view and may_see(principal, view) else None,
+    )

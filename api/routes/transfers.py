@@ -1,0 +1,296 @@
+"""Transfers: start, read, list, and one thin function per button."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.encoders import jsonable_encoder
+
+from api.auth.principal import Principal, Role
+from api.auth.rights import may_act, may_see, may_start, sees_all
+from api.dependencies import Parts, PartsDep, PrincipalDep
+from api.engine.records import CallRecord, TransferRecord, person_at, with_journal
+from api.engine.requests import RequestRefusedError, TransferOverError
+from api.engine.starts import (
+    KeyReusedError,
+    TransferForgottenError,
+    TransferInProgressError,
+    fingerprint,
+)
+from api.errors import FieldFault, Problem, documented, invalid, unknown
+from api.numbers import AddressRefusedError
+from api.schemas import CF_PATTERN, StartTransferBody, TransferList
+from api.strict_json import StrictRoute
+from workflows.machine.model import Kind, State
+from workflows.messages import StartTransferInput, TransferView, transfer_part
+
+router = APIRouter(prefix="/v1/transfers", tags=["transfers"], route_class=StrictRoute)
+
+KEY = re.compile(r"^[A-Za-z0-9_.:~/+=@-]{1,255}$", re.ASCII)
+NUMBER_LIKE = re.compile(r"^\+?[0-9]{5,15}$", re.ASCII)
+AGENT_PATTERN = r"^client:[A-Za-z0-9_][A-Za-z0-9_.@+=-]{0,119}$"
+STATE_PATTERN = "^(live|over|" + "|".join(state.value for state in State) + ")$"
+KEY_NOTE = (
+    "Chosen by you, new for each start, repeated with each repetition of it: 1 to 255 letters, "
+    "digits and `_.:~/+=@-`; no phone number. Remembered for a day at least."
+)
+KEY_LINK = "https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/"
+
+Key = Annotated[str | None, Header(alias="Idempotency-Key", description=KEY_NOTE)]
+RequestKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", description="Optional: makes a repetition the same request."),
+]
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Start a transfer",
+    responses=documented(400, 401, 404, 403, 409, 410, 413, 422, 429, 503),
+)
+async def start_transfer(
+    body: StartTransferBody,
+    response: Response,
+    principal: PrincipalDep,
+    parts: PartsDep,
+    idempotency_key: Key = None,
+) -> TransferView:
+    """Accepts a transfer of a live call; nothing has been asked of Twilio when this answers.
+
+    The same request with the same `Idempotency-Key` is answered with the same transfer and
+    `Idempotent-Replayed: true`. Poll `Location`, or listen to its `/events`.
+    """
+    key = _checked_key(idempotency_key)
+    order = _order(body, principal, parts, transfer_part(principal.id, key))
+    mark = fingerprint(body.model_dump(mode="json", exclude_unset=True))
+
+    async def authorise(latest: TransferRecord | None) -> None:
+        await _authorise_start(order, principal, parts, latest)
+        if latest is None or not latest.is_running:
+            parts.rate.take(order.agent_address)
+
+    try:
+        started = await parts.engine.starts.start(order, mark, authorise)
+    except KeyReusedError:
+        raise Problem(
+            422,
+            "idempotency_key_reused",
+            "This Idempotency-Key belongs to another request. Use a new one.",
+        ) from None
+    except TransferForgottenError:
+        detail = "That transfer ended long ago and is no longer kept."
+        raise Problem(410, "transfer_forgotten", detail) from None
+    except TransferInProgressError as error:
+        parts.metrics.start(body.kind, "refused")
+        raise _in_progress(principal, error.record) from None
+    parts.metrics.start(body.kind, "replayed" if started.is_replay else "started")
+    response.headers["Location"] = f"/v1/transfers/{started.view.id}"
+    if started.is_replay:
+        response.headers["Idempotent-Replayed"] = "true"
+    return started.view
+
+
+@router.get("", summary="List transfers", responses=documented(400, 401, 422, 503))
+async def list_transfers(
+    principal: PrincipalDep,
+    parts: PartsDep,
+    call: Annotated[str, Query(pattern=CF_PATTERN, description="Of this call.")] = "",
+    agent: Annotated[str, Query(pattern=AGENT_PATTERN, description="Of this agent.")] = "",
+    state: Annotated[
+        str, Query(pattern=STATE_PATTERN, description="`live`, `over`, or a state.")
+    ] = "",
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    cursor: Annotated[str, Query(max_length=4000, description="`next` of the page before.")] = "",
+) -> TransferList:
+    """Transfers, newest first. An agent sees its own; a named state is picked out of each page."""
+    if not sees_all(principal):
+        if agent and agent != principal.address:
+            return TransferList(items=[])
+        agent = principal.address
+    try:
+        page = await parts.engine.records.transfers(call, agent, state, limit, cursor)
+    except ValueError:
+        raise invalid(FieldFault(field="cursor", message="should be `next` of a page")) from None
+    return TransferList(items=list(page.items), next=page.next)
+
+
+@router.get("/{transfer_id}", summary="Read a transfer", responses=documented(401, 404, 503))
+async def read_transfer(transfer_id: str, principal: PrincipalDep, parts: PartsDep) -> TransferView:
+    """One transfer with its journal, also after its end."""
+    return await with_journal(await visible_transfer(transfer_id, principal, parts))
+
+
+def _button(verb: str, summary: str) -> None:
+    """Adds the route of one button."""
+
+    @router.post(
+        f"/{{transfer_id}}/{verb}",
+        name=verb,
+        summary=summary,
+        operation_id=f"{verb}_transfer".replace("-", "_"),
+        responses=documented(400, 401, 403, 404, 409, 422, 503),
+    )
+    async def press(
+        transfer_id: str,
+        principal: PrincipalDep,
+        parts: PartsDep,
+        idempotency_key: RequestKey = None,
+    ) -> TransferView:
+        """Answers when the engine has accepted the request, with the transfer after that step.
+
+        409 when it makes no sense now: `reason`, the verbs `allowed` instead, and the transfer.
+        """
+        key = ""
+        if idempotency_key is not None:
+            key = transfer_part(principal.id, _checked_key(idempotency_key))
+        record = await visible_transfer(transfer_id, principal, parts)
+        if not may_act(principal, record.view):
+            detail = "Only the agent whose transfer this is, or a supervisor, may ask for this."
+            raise Problem(403, "not_yours", detail)
+        return await _send(verb, record, principal, parts, key)
+
+
+_button("complete", "Give the caller to the target")
+_button("cancel", "Take the caller back")
+_button("swap", "Change between target and caller")
+_button("join", "Talk all three")
+_button("drop-target", "Let the target go, stay with the caller")
+
+
+async def visible_transfer(transfer_id: str, principal: Principal, parts: Parts) -> TransferRecord:
+    """The transfer; a 404 if there is none, or none that the principal may know of."""
+    record = await parts.engine.records.find(transfer_id)
+    if record is None or not may_see(principal, record.view):
+        raise unknown()
+    return record
+
+
+async def _send(
+    verb: str, record: TransferRecord, principal: Principal, parts: Parts, key: str
+) -> TransferView:
+    """Sends a request; refusals become problems."""
+    if not record.is_running:
+        raise _over(record.view)
+    try:
+        return await parts.engine.requests.send(record, verb, principal.by, key)
+    except RequestRefusedError as refused:
+        view = refused.view or record.view
+        if view.is_over:
+            raise _over(view) from None
+        raise Problem(
+            409,
+            "request_refused",
+            f"The transfer cannot do this now: {refused.reason}.",
+            reason=refused.reason,
+            allowed=list(view.allowed),
+            transfer=jsonable_encoder(view),
+        ) from None
+    except TransferOverError:
+        latest = await parts.engine.records.find(record.view.id)
+        raise _over((latest or record).view) from None
+
+
+def _over(view: TransferView) -> Problem:
+    return Problem(
+        409,
+        "transfer_is_over",
+        "The transfer has ended.",
+        reason=view.reason or "transfer_is_over",
+        allowed=[],
+        transfer=jsonable_encoder(view),
+    )
+
+
+def _in_progress(principal: Principal, record: TransferRecord) -> Problem:
+    extra: dict[str, Any] = {}
+    if may_see(principal, record.view):
+        extra = {"transfer_id": record.view.id, "allowed": list(record.view.allowed)}
+    detail = "This call is being transferred already."
+    return Problem(409, "transfer_in_progress", detail, {"Retry-After": "5"}, **extra)
+
+
+async def _authorise_start(
+    order: StartTransferInput, principal: Principal, parts: Parts, latest: TransferRecord | None
+) -> None:
+    """Raises unless the principal may transfer this call, and this call can be transferred."""
+    if latest is not None and latest.is_running:
+        record = CallRecord(order.conference_sid, None, latest)
+    else:
+        record = await parts.engine.records.call(order.conference_sid)
+    if not may_start(principal, record):
+        raise unknown()
+    if latest is not None and latest.is_running:
+        return
+    if record.is_over:
+        raise Problem(409, "call_is_over", "This call has ended.")
+    people = record.people
+    is_known = record.call is not None or record.transfer is not None
+    if is_known and not order.agent_call_sid and person_at(order.agent_address, people) is None:
+        raise Problem(409, "agent_not_on_call", "The agent is not on this call.")
+    caller = next((each for each in people if each.party == "caller"), None)
+    for number, target in enumerate(order.targets):
+        if caller and target.address == caller.address:
+            message = "should not be the caller's own number"
+            raise invalid(FieldFault(field=f"targets.{number}.address", message=message))
+
+
+def _order(
+    body: StartTransferBody, principal: Principal, parts: Parts, part: str
+) -> StartTransferInput:
+    """The body as a start of a workflow. Raises a problem that names each field that is wrong."""
+    faults: list[FieldFault] = []
+    if body.call.task_sid is not None:
+        faults.append(FieldFault(field="call.task_sid", message="TaskRouter mode is off"))
+    elif body.call.conference_sid is None:
+        faults.append(FieldFault(field="call.conference_sid", message="is missing"))
+    agent = body.agent_body
+    agent_address = agent.address if agent else principal.address
+    if principal.role is Role.AGENT and agent_address != principal.address:
+        raise Problem(403, "not_yourself", "An agent starts transfers in its own name only.")
+    if not agent_address:
+        faults.append(FieldFault(field="agent", message="is missing: name the agent's address"))
+    elif agent is not None and principal.role is not Role.AGENT:
+        faults += _address_faults("agent.address", agent_address, parts)
+    for number, target in enumerate(body.target_bodies):
+        field = f"targets.{number}.address"
+        faults += _address_faults(field, target.address, parts)
+        if target.address == agent_address:
+            faults.append(FieldFault(field=field, message="should not be the agent itself"))
+    if faults:
+        raise invalid(*faults)
+    return StartTransferInput(
+        kind=Kind(body.kind),
+        part=part,
+        conference_sid=body.call.conference_sid or "",
+        agent_address=agent_address,
+        targets=tuple(target.value() for target in body.target_bodies),
+        accepted_at=time.time(),
+        policy=body.policy.value(),
+        agent_call_sid=(agent.call_sid or "") if agent else "",
+    )
+
+
+def _address_faults(field: str, address: str, parts: Parts) -> list[FieldFault]:
+    try:
+        parts.rules.check_target(address)
+    except AddressRefusedError as refused:
+        return [FieldFault(field=field, message=str(refused))]
+    return []
+
+
+def _checked_key(key: str | None) -> str:
+    """The key. Raises a 400 if it is missing or of a bad form."""
+    if key is None:
+        raise Problem(
+            400,
+            "idempotency_key_missing",
+            "Send an Idempotency-Key, so that a repeated request is not carried out twice.",
+            link=KEY_LINK,
+        )
+    if not KEY.match(key) or NUMBER_LIKE.match(key):
+        raise Problem(400, "idempotency_key_invalid", KEY_NOTE, link=KEY_LINK)
+    return key

@@ -1,0 +1,162 @@
+"""The settings of this process, from the environment and `.env`.
+
+A missing or contradictory setting stops the process at start with one message that names it. No
+value is ever put into that message: it may be a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from api.auth.principal import ApiKey, parse_api_key
+
+ACCOUNT_SID = re.compile(r"^AC[0-9a-f]{32}$")
+APOLOGY = "We are sorry. Your call cannot be taken at the moment. Please call again later."
+LOCALHOST = ("localhost", "127.0.0.1", "::1")
+
+Words = Annotated[tuple[str, ...], NoDecode]
+"""A list that is written as words with commas between them."""
+
+
+class SettingsError(Exception):
+    """The process must not start; the text names each setting and what it should be."""
+
+
+class Settings(BaseSettings):
+    """Every setting of the API. Names are the environment's, in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    twilio_account_sid: str
+    twilio_auth_token: SecretStr
+    """Signs Twilio's webhooks. The API makes no REST request with it."""
+    twilio_number: str
+    """Our number, E.164: what is dialled from, and never a target."""
+    twilio_base_url: str = ""
+    """The simulator's address; empty means Twilio."""
+    public_base_url: str
+    """What Twilio calls us by. Signatures are checked against it, never against `Host`."""
+
+    handover_previous_auth_tokens: Words = ()
+    """Tokens that are still accepted while the primary one is being exchanged."""
+    handover_agents: Words = ()
+    """Addresses that an inbound call is offered to, in this order."""
+    handover_agent_ring_seconds: float = Field(default=25.0, ge=5, le=120)
+
+    handover_apology: str = Field(default=APOLOGY, min_length=1, max_length=500)
+    """What a caller hears when nobody can be had."""
+
+    handover_api_keys: Annotated[tuple[ApiKey, ...], NoDecode] = ()
+    """`name:role:sha256hex` or `name:role:sha256hex:address`, with commas between them."""
+    handover_jwt_secret: SecretStr | None = Field(default=None, min_length=32)
+    """HS256 secret of at least 32 characters. Excludes `handover_jwks_url`."""
+    handover_jwks_url: str = ""
+    handover_jwks_algorithm: Literal["RS256", "PS256", "ES256", "EdDSA"] = "RS256"
+    handover_jwt_issuer: str = ""
+    handover_jwt_audience: str = ""
+
+    handover_allowed_countries: Words = ("US", "CA")
+    """ISO codes of the countries whose numbers may be dialled."""
+    handover_allowed_sip_domains: Words = ()
+    handover_starts_per_minute: int = Field(default=30, ge=1, le=100_000)
+    """How many transfers one agent may start in a minute."""
+
+    handover_events_poll_seconds: float = Field(default=0.25, ge=0.02, le=10)
+    """How often the event streams look at a transfer while somebody listens."""
+    handover_web_ui_origins: Words = ()
+    """Origins of Temporal's Web UI that may ask the codec endpoint."""
+    handover_log_format: Literal["", "json", "console"] = ""
+    handover_simulator_url: str = ""
+    """The simulator's address as a browser sees it: the page shows the simulated phones."""
+
+    @field_validator(
+        "handover_previous_auth_tokens",
+        "handover_agents",
+        "handover_allowed_countries",
+        "handover_allowed_sip_domains",
+        "handover_web_ui_origins",
+        mode="before",
+    )
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return _words(value)
+
+    @field_validator("handover_api_keys", mode="before")
+    @classmethod
+    def _keys(cls, value: object) -> object:
+        words = _words(value)
+        if not isinstance(words, tuple):
+            return words
+        return tuple(parse_api_key(word) if isinstance(word, str) else word for word in words)
+
+    @field_validator("twilio_account_sid")
+    @classmethod
+    def _account(cls, value: str) -> str:
+        if not ACCOUNT_SID.match(value):
+            raise ValueError("should be AC and 32 hexadecimal digits")
+        return value
+
+    @field_validator("twilio_auth_token")
+    @classmethod
+    def _token(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().strip():
+            raise ValueError("should not be empty: every webhook is checked with it")
+        return value
+
+    @field_validator("public_base_url", "handover_simulator_url", "handover_jwks_url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.netloc):
+            raise ValueError("should be an address that begins with https:// (or http://)")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.handover_jwt_secret and self.handover_jwks_url:
+            raise ValueError("HANDOVER_JWT_SECRET and HANDOVER_JWKS_URL exclude each other")
+        if not (self.handover_api_keys or self.handover_jwt_secret or self.handover_jwks_url):
+            raise ValueError(
+                "one of HANDOVER_API_KEYS, HANDOVER_JWT_SECRET, HANDOVER_JWKS_URL is needed: "
+                "without it nobody could use /v1"
+            )
+        host = urlsplit(self.public_base_url)
+        is_local = bool(self.twilio_base_url) or host.hostname in LOCALHOST
+        if host.scheme != "https" and not is_local:
+            raise ValueError("PUBLIC_BASE_URL should begin with https:// unless it is simulated")
+        return self
+
+    @property
+    def auth_tokens(self) -> tuple[str, ...]:
+        """The tokens that a genuine webhook may be signed with, the primary one first."""
+        return (self.twilio_auth_token.get_secret_value(), *self.handover_previous_auth_tokens)
+
+
+def load_settings() -> Settings:
+    """The settings of the environment. Raises `SettingsError` with one line per fault."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # the environment gives them
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors():
+            name = ".".join(str(part) for part in fault["loc"]).upper()
+            lines.append(": ".join(part for part in (name, fault["msg"]) if part))
+        raise SettingsError("Settings: " + "; ".join(lines)) from None
+
+
+def _words(value: object) -> object:
+    """`"a, b"` -> `("a", "b")`; anything but text stays as it is."""
+    if not isinstance(value, str):
+        return value
+    return tuple(word.strip() for word in value.split(",") if word.strip())

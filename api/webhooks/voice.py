@@ -1,0 +1,113 @@
+"""Voice requests of Twilio, answered in TwiML. Whatever happens, the caller hears something."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+from fastapi import APIRouter, Depends, Response
+
+from api.dependencies import FactsDep, MetricsDep, SettingsDep, WebhookDep
+from api.engine.temporal import EngineUnreachableError
+from api.errors import Problem
+from api.webhooks import translate, twiml
+from api.webhooks.signature import verify
+from api.webhooks.status import carry
+from workflows.messages import CALL_SID, CONFERENCE_SID, StartInboundInput
+
+log = structlog.get_logger("handover.api.webhooks")
+
+ADDRESS_LENGTH_MAX = 320
+
+router = APIRouter(
+    prefix="/twilio/voice",
+    tags=["twilio"],
+    dependencies=[Depends(verify)],
+    include_in_schema=False,
+)
+
+
+def xml(document: str) -> Response:
+    """A TwiML answer."""
+    return Response(document, media_type="text/xml", headers={"Cache-Control": "no-store"})
+
+
+@router.post("/inbound")
+async def inbound(
+    webhook: WebhookDep, facts: FactsDep, settings: SettingsDep, metrics: MetricsDep
+) -> Response:
+    """Somebody dials our number: a room for the caller, and a workflow that finds an agent.
+
+    Twilio may ask twice for one call: the workflow is started once, the answer is the same.
+    """
+    call_sid = webhook.get("CallSid")
+    if not CALL_SID.match(call_sid):
+        return xml(twiml.hang_up())
+    if not settings.handover_agents:
+        log.error("inbound call refused: HANDOVER_AGENTS is empty", call=call_sid)
+        metrics.fact("inbound", "no_agents")
+        return xml(twiml.say_and_hang_up(settings.handover_apology))
+    order = StartInboundInput(
+        call_sid=call_sid,
+        room_name=call_sid,
+        caller_address=webhook.get("From")[:ADDRESS_LENGTH_MAX],
+        agents=settings.handover_agents,
+        accepted_at=time.time(),
+        ring_seconds=settings.handover_agent_ring_seconds,
+    )
+    try:
+        await facts.begin_inbound(order)
+    except EngineUnreachableError:
+        log.error("inbound call refused: engine unreachable", call=call_sid)
+        metrics.fact("inbound", "engine_unreachable")
+        return xml(twiml.say_and_hang_up(settings.handover_apology))
+    metrics.fact("inbound", "started")
+    return xml(twiml.room(settings.public_base_url, call_sid))
+
+
+@router.post("/ended")
+async def ended(webhook: WebhookDep) -> Response:
+    """The caller's or a screened target's time in the room is over."""
+    return xml(twiml.hang_up())
+
+
+@router.post("/message")
+async def message(webhook: WebhookDep) -> Response:
+    """The caller has left a message, or did not want to."""
+    return xml(twiml.hang_up())
+
+
+@router.post("/screen/{conference_sid}/{label}")
+async def screen(
+    conference_sid: str, label: str, webhook: WebhookDep, settings: SettingsDep, room: str = ""
+) -> Response:
+    """A target that has to accept picked up."""
+    if not (CONFERENCE_SID.match(conference_sid) and translate.is_label(label) and room):
+        return xml(twiml.hang_up())
+    document = twiml.ask_to_accept(settings.public_base_url, conference_sid, label, room)
+    return xml(document)
+
+
+@router.post("/screen/{conference_sid}/{label}/accept")
+async def accept(
+    conference_sid: str,
+    label: str,
+    webhook: WebhookDep,
+    facts: FactsDep,
+    settings: SettingsDep,
+    metrics: MetricsDep,
+    room: str = "",
+) -> Response:
+    """The target pressed a key, or none. Nobody is put into a room that nobody waits in."""
+    if not (CONFERENCE_SID.match(conference_sid) and translate.is_label(label) and room):
+        return xml(twiml.hang_up())
+    fact = translate.choice_fact(webhook.get, label, time.time())
+    try:
+        heard_by = await carry(facts, metrics, conference_sid, fact, webhook)
+    except Problem:
+        return xml(twiml.say_and_hang_up(settings.handover_apology))
+    if fact is None or not fact.willing:
+        return xml(twiml.say_and_hang_up(twiml.DECLINED))
+    if heard_by == "nobody":
+        return xml(twiml.say_and_hang_up(twiml.CALL_HAS_ENDED))
+    return xml(twiml.join(settings.public_base_url, conference_sid, label, room))
