@@ -11,7 +11,7 @@ request to Twilio is given up after 2.5 s (`activities/client.py`), so:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -80,7 +80,7 @@ class Order:
     summary: str
     start_to_close: float
     schedule_to_close: float
-    retry: RetryPolicy = QUICKLY
+    retry: RetryPolicy = field(default_factory=lambda: QUICKLY)
 
 
 def order_for(command: Command, begun: Transfer, now: Transfer) -> Order:
@@ -372,8 +372,9 @@ def _end_recall(_command: Command, begun: Transfer, now: Transfer) -> Order:
 
 
 def _end_stray(command: Command, _begun: Transfer, now: Transfer) -> Order:
-    is_known = isinstance(command, EndStray)
-    leg = Leg(call_sid=command.call_sid, label=command.label) if is_known else Leg()
+    leg = Leg()
+    if isinstance(command, EndStray):
+        leg = Leg(call_sid=command.call_sid, label=command.label)
     return _end(leg, now, "end a leg that was given up", False, 20.0)
 
 

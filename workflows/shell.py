@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
         CommandSucceeded,
         DeadlinePassed,
         Event,
+        Fact,
         fact_from,
     )
     from workflows.machine.invariants import check
@@ -85,16 +86,16 @@ class Shell:
 
     # --- what comes in ---
 
-    @workflow.signal(name=FACT, description="What the telephone network reports")
-    def fact(self, raw: RawValue) -> None:
-        """Put a fact into the inbox. Cannot raise: an exception here would freeze the call."""
-        try:
-            value = workflow.payload_converter().from_payload(raw.payload)
-            heard = fact_from(value)
-        except Exception:
-            heard = None
+    @workflow.signal(dynamic=True, description="`fact`: what the telephone network reports")
+    def signalled(self, name: str, arguments: Sequence[RawValue]) -> None:
+        """Put a fact into the inbox. Cannot raise: an exception here would freeze the call.
+
+        Dynamic, because a handler with a signature raises before its first line when a signal has
+        no argument or one too many.
+        """
+        heard = _fact_in(arguments) if name == FACT else None
         if heard is None or len(self._inbox) >= INBOX_EVENTS_MAX:
-            workflow.logger.warning("a fact was dropped: unreadable, or too many of them")
+            workflow.logger.warning("a signal was dropped: not a fact, or too many of them")
             return
         self._inbox.append(_Queued(heard))
 
@@ -165,6 +166,8 @@ class Shell:
     ) -> None:
         for each in first:
             await each
+        # The outcome of the command before is in the inbox: let the loop learn from it first.
+        await workflow.wait_condition(lambda: not self._inbox)
         await self._pause_after_failures(command)
         outcome: CommandSucceeded | CommandFailed
         try:
@@ -292,6 +295,14 @@ class Shell:
         raise ApplicationError(
             f"engine fault: {type(bug).__name__}", type="engine_fault", non_retryable=True
         ) from bug
+
+
+def _fact_in(arguments: Sequence[RawValue]) -> Fact | None:
+    """The fact that a signal carries as its first argument, or None."""
+    try:
+        return fact_from(workflow.payload_converter().from_payload(arguments[0].payload))
+    except Exception:
+        return None
 
 
 def now() -> float:

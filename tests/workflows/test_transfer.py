@@ -1,0 +1,125 @@
+"""Whole transfers on the real server: what is asked of Twilio, in which order, and what remains."""
+
+from __future__ import annotations
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+
+from tests.workflows.conftest import Stage
+from tests.workflows.room import AGENT, CALLER
+from workflows.machine.events import LegAnswered
+from workflows.machine.model import Kind, Policy, ReleaseAgent
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_agent_consults_swaps_and_completes(stage: Stage) -> None:
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.until("dialing")
+    await stage.answer()
+    view = await stage.until("consulting")
+    assert view.allowed == ("complete", "cancel", "swap", "join", "drop-target")
+    assert (await stage.ask("swap")).state == "swapping_back"
+    await stage.until("revisiting")
+    assert not stage.room.legs[CALLER].held
+    assert stage.room.leg_of(f"{stage.part}-t1").held
+    await stage.ask("swap")
+    await stage.until("consulting")
+    await stage.ask("complete")
+    result = await handle.result()
+    assert result.state == "completed"
+    assert result.reason == "completed"
+    assert AGENT not in stage.room.legs
+    assert not stage.room.legs[CALLER].held
+    assert result.seconds_to_human is not None
+    assert result.seconds_to_human > 0
+
+
+async def test_request_that_makes_no_sense_is_refused_with_view(stage: Stage) -> None:
+    await stage.start(Kind.WARM, "client:bob")
+    await stage.until("dialing")
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await stage.ask("join")
+    cause = refused.value.cause
+    assert isinstance(cause, ApplicationError)
+    assert cause.type == "rejected"
+    assert cause.details[0]["state"] == "dialing"
+    await stage.ask("cancel")
+    assert (await stage.handle.result()).state == "cancelled"
+
+
+async def test_caller_hangs_up_while_target_rings_and_nothing_is_left(stage: Stage) -> None:
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.until("dialing")
+    await stage.hang_up(CALLER)
+    result = await handle.result()
+    assert (result.state, result.reason) == ("abandoned", "caller_hung_up")
+    assert stage.room.legs == {}
+
+
+async def test_hangup_is_heard_while_dial_is_under_way(stage: Stage) -> None:
+    gate = stage.room.block("add_participant")
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.room.began["add_participant"].wait()
+    await stage.hang_up(CALLER)
+    await stage.until("releasing")
+    gate.set()
+    result = await handle.result()
+    assert result.state == "abandoned"
+    assert stage.room.legs == {}
+    dial, end = stage.room.asked.index("add_participant"), stage.room.asked.index("end_leg")
+    assert dial < end
+
+
+async def test_cold_transfer_keeps_agent_until_answer(stage: Stage) -> None:
+    handle = await stage.start(Kind.COLD, "+15550123")
+    await stage.until("dialing")
+    assert AGENT in stage.room.legs
+    await stage.answer()
+    result = await handle.result()
+    assert result.state == "completed"
+    assert stage.room.asked == [
+        "hold_participant",
+        "add_participant",
+        "resume_participant",
+        "remove_participant",
+    ]
+
+
+async def test_blind_transfer_that_nobody_takes_rings_agent_back(stage: Stage) -> None:
+    policy = Policy(release_agent=ReleaseAgent.ON_DIAL, guard_seconds=0.2)
+    handle = await stage.start(Kind.COLD, "+15550123", policy=policy)
+    await stage.until("awaiting")
+    leg = await stage.room.ringing(f"{stage.part}-t1")
+    await stage.hang_up(leg.call_sid, cause="busy")
+    await stage.until("recalling")
+    recall = await stage.room.ringing(f"{stage.part}-r1")
+    await stage.tell(LegAnswered(call_sid=recall.call_sid, label=recall.label))
+    result = await handle.result()
+    assert (result.state, result.reason) == ("failed", "target_busy")
+    assert not stage.room.legs[CALLER].held
+    assert [attempt.cause for attempt in result.attempts] == ["busy"]
+
+
+async def test_operator_cancel_in_web_ui_gives_caller_back(stage: Stage) -> None:
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.until("dialing")
+    await handle.cancel()
+    result = await handle.result()
+    assert (result.state, result.reason) == ("cancelled", "cancelled_by_operator")
+    assert not stage.room.legs[CALLER].held
+
+
+async def test_poison_signals_change_nothing(stage: Stage) -> None:
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.until("dialing")
+    for poison in (None, 7, "text", [], {}, {"kind": "leg_answered", "at": "x"}, {"kind": 1}):
+        await handle.signal("fact", poison)
+    await handle.signal("fact")
+    await handle.signal("fact", args=[{"kind": "leg_rang"}, 2, "three"])
+    await handle.signal("unknown", {"kind": "leg_ended"})
+    await stage.answer()
+    await stage.until("consulting")
+    await stage.ask("cancel")
+    assert (await handle.result()).state == "cancelled"
