@@ -21,6 +21,7 @@ TEMPORAL_READS = ("TEMPORAL_",)
 COMPOSE_READS = frozenset({"POSTGRES_PASSWORD", "HANDOVER_VERSION", "HANDOVER_CODEC_ENDPOINT"})
 """Used by docker-compose.yml itself, for images that are not ours."""
 
+NAME = re.compile(r"[A-Z]+(_[A-Z]+)+")
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z][A-Z0-9_]*)(?::?([-?])([^}]*))?\}")
 
 
@@ -138,16 +139,17 @@ def names_of(settings: ast.ClassDef) -> Iterator[str]:
 
 
 def environment_reads(tree: ast.Module) -> Iterator[str]:
-    """Names read with `os.environ[…]`, `os.environ.get(…)` or `os.getenv(…)`."""
+    """Names in capitals that a module which knows `os.environ` looks up in a mapping."""
+    if "os.environ" not in ast.unparse(tree) and "getenv" not in ast.unparse(tree):
+        return
     for node in ast.walk(tree):
         key: ast.expr | None = None
-        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("environ"):
+        if isinstance(node, ast.Subscript):
             key = node.slice
         elif isinstance(node, ast.Call) and node.args:
-            called = ast.unparse(node.func)
-            key = node.args[0] if called.endswith(("environ.get", "getenv")) else None
-        if isinstance(key, ast.Constant) and isinstance(key.value, str):
-            yield key.value
+            key = node.args[0] if ast.unparse(node.func).endswith((".get", "getenv")) else None
+        if isinstance(key, ast.Constant) and NAME.fullmatch(str(key.value)):
+            yield str(key.value)
 
 
 @cache
