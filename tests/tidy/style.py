@@ -118,7 +118,7 @@ RESERVED = re.compile(
     r"|6149157\d{4}|61255500\d{3}"  # Australia, for drama
     r"|(\d)\1{7,14})$"  # one digit over and over: nobody's
 )
-FOREIGN = re.compile(r"(^|/)openapi/")
+FOREIGN = re.compile(r"(^|/)(openapi|payloads)/")
 """Documents published by somebody else, kept word for word."""
 
 
