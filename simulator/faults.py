@@ -19,6 +19,7 @@ KINDS: dict[str, frozenset[str]] = {
     "callback": frozenset({"drop", "delay", "duplicate", "reorder"}),
     "twiml": frozenset({"drop", "delay", "status"}),
 }  # fmt: skip
+SLOW_SECONDS, HANG_SECONDS = 1.0, 60.0
 DEFAULT_CODES = {429: 20429, 500: 20500, 503: 20503, 404: 20404, 400: 20001, 401: 20003}
 DEFAULT_MESSAGES = {429: "Too Many Requests", 500: "Internal Server Error"}
 
@@ -26,7 +27,8 @@ DEFAULT_MESSAGES = {429: "Too Many Requests", 500: "Internal Server Error"}
 @dataclass(slots=True)
 class FaultRule:
     """`route` names an operation (`participants.update`, `participants.*`) or a request
-    (`POST /Participants`); `path` is a pattern searched in path or address; `event` names callbacks.
+    (`POST /Participants`); `path` is a pattern searched in path or address; `event` names
+    callbacks. `seconds` left out means a second of latency or delay, a minute of hanging.
     """
 
     on: On
@@ -40,7 +42,7 @@ class FaultRule:
     skip: int = 0
     probability: float = 1.0
     seed: int = 0
-    seconds: float = 1.0
+    seconds: float | None = None
     times: int = 2
     status: int = 500
     code: int | None = None
@@ -82,6 +84,12 @@ class FaultRule:
         if self.event is not None and not fnmatchcase(name, self.event):
             return False
         return self.route is None or _on_route(self.route, method, path, name)
+
+    @property
+    def wait_seconds(self) -> float:
+        if self.seconds is not None:
+            return self.seconds
+        return HANG_SECONDS if self.kind.startswith("timeout") else SLOW_SECONDS
 
     def error_body(self) -> dict[str, Any]:
         code = self.code or DEFAULT_CODES.get(self.status, 20000 + self.status)

@@ -1,0 +1,253 @@
+"""Twilio's REST face: a bare ASGI application, because it is on the path of every benchmark.
+
+One request: read, log in, find the operation, let the faults have their say, run, answer, log.
+"""
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import json
+import secrets
+import socket
+import struct
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from simulator.core.errors import TwilioError, not_found, unauthenticated
+from simulator.core.text import Form, iso8601
+from simulator.faults import FaultRule
+from simulator.http.pretend import pretended
+from simulator.http.routes import ROUTES, SHAPES, Operation
+from simulator.http.runtime import Runtime
+
+log = structlog.get_logger("simulator.rest")
+PREFIX = "/2010-04-01/Accounts/"
+BODY_BYTES_MAX = 1024 * 1024
+METHOD_NOT_ALLOWED = TwilioError(405, 20004, "Method not allowed")
+BAD_AUTHORIZATION = "invalid username"
+NO_CREDENTIALS = "No credentials provided"
+
+
+@dataclass(slots=True)
+class Request:
+    method: str
+    path: str
+    form: Form
+    authorization: str
+    operation: Operation | None = None
+    ids: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.operation.name if self.operation is not None else "unknown"
+
+
+@dataclass(slots=True)
+class Answer:
+    status: int
+    body: Any
+    effect: bool = False
+    ignored: list[str] = field(default_factory=list)
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+class RestFace:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        settings = runtime.settings
+        pairs = [(settings.account_sid, settings.auth_token)]
+        if settings.api_key_sid:
+            pairs.append((settings.api_key_sid, settings.api_key_secret))
+        self._logins = frozenset(
+            "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+            for user, password in pairs
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = await _read(scope, receive)
+        began = time.perf_counter()
+        rules = self._striking(request)
+        record = self._runtime.log_request(
+            at=self._runtime.network.clock.now,
+            time=iso8601(self._runtime.network.clock.now),
+            method=request.method,
+            path=request.path,
+            route=request.name,
+            params=request.form.flat(),
+            status=None,
+            code=None,
+            effect=False,
+            ignored=[],
+            faults=[rule.id for rule in rules],
+        )
+        for slow in rules:
+            if slow.kind == "latency":
+                await self._runtime.sleep(slow.wait_seconds)
+        rule = next((rule for rule in rules if rule.kind != "latency"), None)
+        kind = rule.kind if rule is not None else ""
+        if rule is not None and kind in ("timeout_before", "reset_before"):
+            await _break(rule, receive, send)
+            return
+        answer = self._answer(request, rule)
+        record["effect"], record["ignored"] = answer.effect, answer.ignored
+        if rule is not None and kind in ("timeout_after", "reset_after"):
+            await _break(rule, receive, send)
+            return
+        record["status"] = answer.status
+        if isinstance(answer.body, dict):
+            record["code"] = answer.body.get("code")
+        await _respond(answer, send, time.perf_counter() - began)
+
+    def _striking(self, request: Request) -> list[FaultRule]:
+        """Finds the operation on the way; a request that is not understood has no faults either."""
+        request.operation, request.ids = self._route(request)
+        if not self._runtime.faults:
+            return []
+        return self._runtime.faults.striking(
+            "request", method=request.method, path=request.path, name=request.name
+        )
+
+    def _route(self, request: Request) -> tuple[Operation | None, list[str]]:
+        shape, item, ids = _shape(request.path)
+        return ROUTES.get((request.method, shape, item)), ids
+
+    def _answer(self, request: Request, rule: FaultRule | None) -> Answer:
+        try:
+            if rule is not None and rule.kind == "status":
+                return _refusal(rule)
+            self._log_in(request)
+            if request.operation is None:
+                shape, item, _ = _shape(request.path)
+                known = (shape, item) in SHAPES
+                raise METHOD_NOT_ALLOWED if known else not_found(request.path)
+            return self._run(request, request.operation, rule)
+        except TwilioError as error:
+            headers = []
+            if error.status == 429 and self._runtime.network.switches.retry_after:
+                headers.append(_retry_after(self._runtime.network.switches.retry_after))
+            return Answer(error.status, error.body(), headers=headers)
+        except Exception:
+            log.exception("request failed", route=request.name)
+            return Answer(500, TwilioError(500, 20500, "Internal Server Error").body())
+
+    def _run(self, request: Request, operation: Operation, rule: FaultRule | None) -> Answer:
+        with self._runtime.act() as network:
+            network.ignored = []
+            if rule is not None and rule.kind == "no_effect" and operation.writes:
+                body = pretended(network, operation, request.ids, request.form)
+                return Answer(operation.success, body)
+            body = operation.run(network, request.ids, request.form)
+            ignored = network.ignored
+        lost = bool(ignored) and len(request.form.values) <= len(ignored)
+        return Answer(operation.success, body, operation.writes and not lost, ignored)
+
+    def _log_in(self, request: Request) -> None:
+        if not request.authorization:
+            raise unauthenticated(NO_CREDENTIALS)
+        account = request.path[len(PREFIX) :].split("/", 1)[0].removesuffix(".json")
+        right_account = account == self._runtime.settings.account_sid
+        if request.authorization not in self._logins and not self._is_same(request.authorization):
+            raise unauthenticated(BAD_AUTHORIZATION)
+        if not right_account:
+            raise unauthenticated("invalid account")
+
+    def _is_same(self, authorization: str) -> bool:
+        """The same login written differently (case of the scheme, padding)."""
+        scheme, _, text = authorization.partition(" ")
+        try:
+            plain = base64.b64decode(text, validate=False)
+        except (binascii.Error, ValueError):
+            return False
+        again = "Basic " + base64.b64encode(plain).decode()
+        return scheme.lower() == "basic" and again in self._logins
+
+
+def _shape(path: str) -> tuple[str, bool, list[str]]:
+    """The collections of a path, whether an item is last, and the items' keys, decoded."""
+    parts = path[len(PREFIX) :].split("/")
+    parts[-1] = parts[-1].removesuffix(".json")
+    below = parts[1:]
+    if not below:
+        return "", True, []
+    return "/".join(below[0::2]), len(below) % 2 == 0, [unquote(part) for part in below[1::2]]
+
+
+async def _read(scope: Scope, receive: Receive) -> Request:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body") or len(body) > BODY_BYTES_MAX:
+            break
+    authorization = next((v for k, v in scope["headers"] if k == b"authorization"), b"")
+    query = scope["query_string"].decode("latin-1")
+    values = parse_qs(query, keep_blank_values=True) if query else {}
+    if body:
+        values.update(parse_qs(body.decode(), keep_blank_values=True))
+    raw_path = scope.get("raw_path") or scope["path"].encode()
+    return Request(
+        scope["method"],
+        raw_path.split(b"?", 1)[0].decode("latin-1"),
+        Form(values),
+        authorization.decode("latin-1"),
+    )
+
+
+def _refusal(rule: FaultRule) -> Answer:
+    headers = [_retry_after(rule.retry_after)] if rule.retry_after is not None else []
+    body = rule.body if rule.body is not None else rule.error_body()
+    return Answer(rule.status, body, headers=headers)
+
+
+def _retry_after(seconds: int) -> tuple[bytes, bytes]:
+    return (b"retry-after", str(seconds).encode())
+
+
+async def _respond(answer: Answer, send: Send, seconds: float) -> None:
+    if answer.status == 204 or answer.body is None:
+        body = b""
+    elif isinstance(answer.body, str):
+        body = answer.body.encode()
+    else:
+        body = json.dumps(answer.body, separators=(",", ":"), ensure_ascii=False).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"twilio-concurrent-requests", b"1"),
+        (b"twilio-request-id", b"RQ" + secrets.token_hex(16).encode()),
+        (b"twilio-request-duration", f"{seconds:.3f}".encode()),
+        (b"x-home-region", b"us1"),
+        *answer.headers,
+    ]
+    if answer.status != 204:
+        headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _break(rule: FaultRule, receive: Receive, send: Send) -> None:
+    """Hang until the client gives up, or cut the connection; either way nothing is answered."""
+    if rule.kind.startswith("timeout"):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(rule.wait_seconds):
+                await _gone(receive)
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is None:
+        raise ConnectionResetError("the connection was reset by a fault")
+    raw = transport.get_extra_info("socket")
+    if raw is not None and rule.kind.startswith("reset"):
+        # Closing with lingering off and no time makes it a reset instead of an orderly end.
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+    await _gone(receive)
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait until the connection is closed."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

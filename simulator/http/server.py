@@ -1,0 +1,60 @@
+"""Running the application with uvicorn, and saying in one line where it listens."""
+
+import json
+import socket
+
+import uvicorn
+
+from simulator.http.app import create_app
+from simulator.settings import Settings
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind first, so that a free port is known before anything is started."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, port))
+    bound.listen(1024)
+    return bound
+
+
+class AnnouncingServer(uvicorn.Server):
+    """Prints one line of JSON as soon as requests are accepted."""
+
+    def __init__(self, config: uvicorn.Config, announcement: dict[str, str]) -> None:
+        super().__init__(config)
+        self._announcement = announcement
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(json.dumps(self._announcement), flush=True)  # noqa: T201
+
+
+def serve(settings: Settings) -> int:
+    try:
+        bound = listen(settings.host, settings.port)
+    except OSError as error:
+        print(f"simulator: cannot listen on {settings.host}:{settings.port}: {error}", flush=True)  # noqa: T201
+        return 1
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{bound.getsockname()[1]}"
+    config = uvicorn.Config(
+        create_app(settings),
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+        timeout_keep_alive=65,
+    )
+    announcement = {
+        "event": "simulator_ready",
+        "address": address,
+        "control": f"{address}/simulator/v1",
+        "phones_page": f"{address}/",
+        "account_sid": settings.account_sid,
+        "clock": settings.clock,
+        "seed": settings.seed,
+    }
+    AnnouncingServer(config, announcement).run(sockets=[bound])
+    return 0

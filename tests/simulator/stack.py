@@ -1,0 +1,111 @@
+"""The whole simulator on a free port, beside a test application on another one."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import uvicorn
+
+from simulator.http.app import SimulatorApp, create_app
+from simulator.http.server import listen
+from simulator.settings import Settings
+from tests.simulator.application import Application
+from tests.simulator.openapi import OPENAPI
+
+ACCOUNT_SID = "AC" + "a" * 32
+AUTH_TOKEN = "token-of-the-test"
+KEY_SID, KEY_SECRET = "SK" + "b" * 32, "secret-of-the-test"
+
+
+@dataclass
+class Stack:
+    """A running simulator, an application it talks to, and a client for both of its faces."""
+
+    app: SimulatorApp
+    address: str
+    application: Application
+    application_address: str
+    http: httpx.AsyncClient
+
+    @property
+    def root(self) -> str:
+        return f"/2010-04-01/Accounts/{ACCOUNT_SID}"
+
+    async def rest(self, method: str, path: str, **params: Any) -> httpx.Response:
+        """One REST request, logged in; every answer is held against the OpenAPI document."""
+        query = params if method == "GET" else None
+        form = params if method != "GET" else None
+        answer = await self.http.request(
+            method, self.root + path, params=query, data=form, auth=(ACCOUNT_SID, AUTH_TOKEN)
+        )
+        OPENAPI.check(method, answer.url.raw_path.decode(), answer.status_code, answer.content)
+        return answer
+
+    async def control(self, method: str, path: str, body: Any = None) -> Any:
+        answer = await self.http.request(method, f"/simulator/v1{path}", json=body)
+        assert answer.status_code < 400, answer.text
+        return answer.json() if answer.content else None
+
+    async def advance(self, seconds: float = 0.0) -> None:
+        await self.control("POST", "/clock/advance", {"seconds": seconds})
+
+    def url(self, path: str) -> str:
+        return self.application_address + path
+
+
+class StartedServer(uvicorn.Server):
+    """Says when it accepts requests, and leaves the signals to the test run."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.accepting = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.accepting.set()
+
+
+@contextlib.asynccontextmanager
+async def served(app: Any) -> AsyncIterator[str]:
+    """An ASGI application on a free port of this machine."""
+    bound = listen("127.0.0.1", 0)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="auto"
+    )
+    server = StartedServer(config)
+    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    await server.accepting.wait()
+    try:
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@contextlib.asynccontextmanager
+async def stack_with(**settings: Any) -> AsyncIterator[Stack]:
+    app = create_app(
+        Settings(
+            account_sid=ACCOUNT_SID,
+            auth_token=AUTH_TOKEN,
+            api_key_sid=KEY_SID,
+            api_key_secret=KEY_SECRET,
+            seed="test",
+            **{"clock": "turnable", "switches": {"calls_per_second": 0}, **settings},
+        )
+    )
+    application = Application()
+    async with (
+        served(app) as address,
+        served(application) as application_address,
+        httpx.AsyncClient(base_url=address, timeout=10) as http,
+    ):
+        yield Stack(app, address, application, application_address, http)
