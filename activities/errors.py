@@ -6,6 +6,7 @@ numbers, and failure messages are read in many places.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import aiohttp
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from twilio.base.exceptions import TwilioException
+from twilio.http.response import Response
 
 from activities.client import TooManyRequests
 from activities.room import Room
@@ -187,18 +189,33 @@ def translate(error: Exception) -> TwilioError:
             is_unprocessed=True,
             retry_after=wait,
         )
-    status = _whole(getattr(error, "status", 0))
-    if isinstance(error, TwilioException) and status:
-        return _refusal(status, _whole(getattr(error, "code", 0)))
+    if isinstance(error, TwilioException):
+        status, code = _told(error)
+        if status:
+            return _refusal(status, code)
     if isinstance(error, _NEVER_SENT):
         return TwilioError("Twilio: no connection", UNAVAILABLE, is_unprocessed=True)
     if isinstance(error, TimeoutError):
         return unavailable("Twilio: no answer in time")
     if isinstance(error, aiohttp.ClientError | OSError):
         return unavailable(f"Twilio: connection lost ({type(error).__name__})")
-    # What is left was raised while reading an answer: a page of a proxy, a missing field, a list
-    # page that is not 200 (a bare TwilioException). Whether the request took effect is unknown.
+    # What is left was raised while reading an answer: a page of a proxy, a missing field. Whether
+    # the request took effect is unknown.
     return unavailable(f"Twilio: answer not understood ({type(error).__name__})")
+
+
+def _told(error: TwilioException) -> tuple[int, int]:
+    """HTTP status and Twilio's code, as far as the SDK tells them. For a page of a list it raises a
+    bare `TwilioException` with the whole answer beside the text."""
+    answer = next((each for each in error.args if isinstance(each, Response)), None)
+    if answer is None:
+        return _whole(getattr(error, "status", 0)), _whole(getattr(error, "code", 0))
+    try:
+        body = json.loads(answer.text)
+    except ValueError:
+        body = None
+    code = body.get("code") if isinstance(body, dict) else 0
+    return _whole(answer.status_code), _whole(code)
 
 
 def _refusal(status: int, code: int) -> TwilioError:

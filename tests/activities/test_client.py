@@ -13,7 +13,7 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
 from activities.client import HttpClient, TooManyRequests, UnexpectedAnswer, open_client
-from activities.errors import REFUSED, UNAVAILABLE, TwilioError, ask
+from activities.errors import GONE, REFUSED, UNAVAILABLE, TwilioError, ask
 from tests.activities.scripted import Answer, Scripted, scripted_server
 from tests.activities.settings import ACCOUNT, API_KEY, settings_for
 
@@ -174,6 +174,25 @@ async def test_what_tells_nothing_is_worth_another_try(
         await ask(listed)
     assert (raised.value.type, raised.value.is_unprocessed) == (UNAVAILABLE, False)
     assert not raised.value.non_retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (404, '{"code": 20404, "message": "x", "status": 404}', GONE),
+        (404, "<html>", GONE),
+        (401, '{"code": 20003, "message": "x", "status": 401}', UNAVAILABLE),
+        (400, '{"code": 20001, "message": "x", "status": 400}', REFUSED),
+        (500, "oops", UNAVAILABLE),
+    ],
+)
+async def test_a_page_of_a_list_is_refused_like_a_record(
+    script: Scripted, client: Client, status: int, body: str, kind: str
+) -> None:
+    script.will_answer(Answer(status, body))
+    with pytest.raises(TwilioError) as raised:
+        await ask(client.conferences(ROOM).participants.list_async())
+    assert (raised.value.type, raised.value.status) == (kind, status)
 
 
 async def test_cancellation_passes_through(script: Scripted, client: Client) -> None:

@@ -1,0 +1,51 @@
+"""A network per test, and the activities on the real SDK in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from twilio.rest import Client
+
+from activities.calls import Calls
+from activities.client import open_client
+from activities.conferences import Conferences
+from activities.participants import Participants
+from activities.settings import TwilioSettings
+from tests.activities.settings import settings_for
+from tests.activities.telephony import Telephony, telephony
+
+PATIENCE_SECONDS = 0.3
+"""Instead of 2.5: some tests wait for a time-out."""
+
+
+@pytest.fixture
+async def phones() -> AsyncIterator[Telephony]:
+    async with telephony() as network:
+        yield network
+
+
+@pytest.fixture
+def settings(phones: Telephony) -> TwilioSettings:
+    return settings_for(phones.url)
+
+
+@pytest.fixture
+async def sdk(settings: TwilioSettings) -> AsyncIterator[Client]:
+    async with open_client(settings, PATIENCE_SECONDS) as client:
+        yield client
+
+
+@pytest.fixture
+def participants(sdk: Client, settings: TwilioSettings) -> Participants:
+    return Participants(sdk, settings)
+
+
+@pytest.fixture
+def calls(sdk: Client, settings: TwilioSettings) -> Calls:
+    return Calls(sdk, settings)
+
+
+@pytest.fixture
+def conferences(sdk: Client, settings: TwilioSettings) -> Conferences:
+    return Conferences(sdk, settings)
