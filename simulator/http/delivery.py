@@ -1,6 +1,7 @@
 """Delivering the outbox: each entry a task of its own, with the faults that were ordered for it."""
 
 import asyncio
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,7 @@ class Delivery:
 
     async def _send(self, record: dict[str, Any], fetch: Fetch) -> None:
         record["outcome"] = "sending"
+        record["sent_ns"] = time.monotonic_ns()
         outcome = await self._runtime.transport.send(fetch)
         reply = outcome.reply
         record["attempts"] += outcome.attempts

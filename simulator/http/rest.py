@@ -70,12 +70,14 @@ class RestFace:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received_ns = time.monotonic_ns()
         request = await _read(scope, receive)
         began = time.perf_counter()
         rules = self._striking(request)
         record = self._runtime.log_request(
             at=self._runtime.network.clock.now,
             time=iso8601(self._runtime.network.clock.now),
+            received_ns=received_ns,
             method=request.method,
             path=request.path,
             route=request.name,
