@@ -16,7 +16,7 @@ from temporalio.client import WorkflowExecution, WorkflowExecutionDescription
 from temporalio.client import WorkflowExecutionStatus as Status
 
 from api.engine.temporal import Temporal, bounded
-from workflows.machine.model import Entry, Reason, State
+from workflows.machine.model import Entry, Party, Reason, State
 from workflows.messages import (
     MEMO_ENTRY,
     MEMO_KEYS,
@@ -78,6 +78,22 @@ class CallRecord:
         if self.transfer and (self.call is None or self.call.since <= self.transfer.view.since):
             return self.transfer.view.people
         return self.call.people if self.call else ()
+
+    @property
+    def caller_call_sid(self) -> str:
+        """The caller's leg, as far as it is known."""
+        return next((each.call_sid for each in self._callers if each.call_sid), "")
+
+    @property
+    def caller_addresses(self) -> frozenset[str]:
+        """What the caller is known to call from."""
+        return frozenset(each.address for each in self._callers if each.address)
+
+    @property
+    def _callers(self) -> tuple[PersonView, ...]:
+        known = (self.call, self.transfer.view if self.transfer else None)
+        people = tuple(person for view in known if view for person in view.people)
+        return tuple(person for person in people if person.party == Party.CALLER)
 
     @property
     def is_over(self) -> bool:

@@ -123,8 +123,9 @@ def decide(record: TransferRecord | None, part: str, mark: str, now: float) -> D
     return Free(young[-(KEYS_MAX - 1) :])
 
 
-Authorise = Callable[[TransferRecord | None], Awaitable[None]]
-"""Called before a new transfer is started; raises when it must not be."""
+Prepare = Callable[[TransferRecord | None], Awaitable[StartTransferInput]]
+"""Called once before a new transfer is started: raises when it must not be, else answers the order
+with what is known of the call filled in."""
 
 
 class Starts:
@@ -134,13 +135,13 @@ class Starts:
         self._temporal = temporal
         self._records = records
 
-    async def start(self, order: StartTransferInput, mark: str, authorise: Authorise) -> Started:
+    async def start(self, order: StartTransferInput, mark: str, prepare: Prepare) -> Started:
         """Starts the transfer, or finds the one that the same request started before.
 
         A repetition is answered whoever is on the call by now; only a new start is authorised.
         """
         mine = KeyRecord(order.part, mark, order.accepted_at)
-        is_authorised = False
+        prepared: StartTransferInput | None = None
         for _ in range(DECISIONS_MAX):
             latest = await self._records.latest(order.conference_sid)
             match decide(latest, order.part, mark, order.accepted_at):
@@ -150,12 +151,10 @@ class Starts:
                 case Reused():
                     raise KeyReusedError
                 case decision:
-                    if not is_authorised:
-                        await authorise(latest)
-                        is_authorised = True
+                    prepared = prepared or await prepare(latest)
                     if isinstance(decision, Busy):
                         raise TransferInProgressError(decision.record)
-                    await self._begin(order, (*decision.chain, mine))
+                    await self._begin(prepared, (*decision.chain, mine))
         raise EngineUnreachableError
 
     async def _view_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
@@ -68,13 +69,14 @@ async def start_transfer(
     order = _order(body, principal, parts, transfer_part(principal.id, key))
     mark = fingerprint(body.model_dump(mode="json", exclude_unset=True))
 
-    async def authorise(latest: TransferRecord | None) -> None:
-        await _authorise_start(order, principal, parts, latest)
+    async def prepare(latest: TransferRecord | None) -> StartTransferInput:
+        prepared = await _authorised(order, principal, parts, latest)
         if latest is None or not latest.is_running:
             parts.rate.take(order.agent_address)
+        return prepared
 
     try:
-        started = await parts.engine.starts.start(order, mark, authorise)
+        started = await parts.engine.starts.start(order, mark, prepare)
     except KeyReusedError:
         raise Problem(
             422,
@@ -213,10 +215,13 @@ def _in_progress(principal: Principal, record: TransferRecord) -> Problem:
     return Problem(409, "transfer_in_progress", detail, {"Retry-After": "5"}, **extra)
 
 
-async def _authorise_start(
+async def _authorised(
     order: StartTransferInput, principal: Principal, parts: Parts, latest: TransferRecord | None
-) -> None:
-    """Raises unless the principal may transfer this call, and this call can be transferred."""
+) -> StartTransferInput:
+    """The order with the legs that are known filled in, which spares the engine to look for them.
+
+    Raises unless the principal may transfer this call, and this call can be transferred.
+    """
     if latest is not None and latest.is_running:
         record = CallRecord(order.conference_sid, None, latest)
     else:
@@ -224,18 +229,22 @@ async def _authorise_start(
     if not may_start(principal, record):
         raise unknown()
     if latest is not None and latest.is_running:
-        return
+        return order
     if record.is_over:
         raise Problem(409, "call_is_over", "This call has ended.")
-    people = record.people
+    agent = person_at(order.agent_address, record.people)
     is_known = record.call is not None or record.transfer is not None
-    if is_known and not order.agent_call_sid and person_at(order.agent_address, people) is None:
+    if is_known and not order.agent_call_sid and agent is None:
         raise Problem(409, "agent_not_on_call", "The agent is not on this call.")
-    caller = next((each for each in people if each.party == "caller"), None)
     for number, target in enumerate(order.targets):
-        if caller and target.address == caller.address:
+        if target.address in record.caller_addresses:
             message = "should not be the caller's own number"
             raise invalid(FieldFault(field=f"targets.{number}.address", message=message))
+    return replace(
+        order,
+        agent_call_sid=order.agent_call_sid or (agent.call_sid if agent else ""),
+        caller_call_sid=record.caller_call_sid,
+    )
 
 
 def _order(

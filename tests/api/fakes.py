@@ -1,0 +1,176 @@
+"""Workflows with the names and messages of the real ones, and no telephones behind them.
+
+What a transfer does is chosen by its first target: `client:at-once` ends it in its first task,
+anything else keeps it alive until it is completed, cancelled or told that the room ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from workflows.machine.model import Entry, Leg, Presence, Reason, State
+from workflows.messages import (
+    FACT,
+    MEMO_ENTRY,
+    MEMO_VIEW,
+    CallView,
+    PersonView,
+    RequestInput,
+    StartCallInput,
+    StartInboundInput,
+    StartTransferInput,
+    TransferView,
+)
+from workflows.views import begin, view_of
+
+AT_ONCE = "client:at-once"
+
+
+class FakeTransfer:
+    """Journals what it is told; obeys `complete` and `cancel`, refuses `swap`."""
+
+    def __init__(self, given: StartTransferInput) -> None:
+        transfer = begin(given)
+        target = Leg(given.targets[0].address, "CA" + "e" * 32, "t1", Presence.PRESENT)
+        self._transfer = replace(transfer, target=target)
+        self._facts: list[dict[str, Any]] = []
+        self._entries = 0
+
+    async def carry(self, given: StartTransferInput) -> TransferView:
+        self._step("Started", State.DIALING)
+        if given.targets[0].address == AT_ONCE:
+            self._end(State.COMPLETED, Reason.COMPLETED)
+        while self._transfer.state not in (State.COMPLETED, State.CANCELLED, State.ABANDONED):
+            seen = len(self._facts)
+            await workflow.wait_condition(lambda: self._has_news(seen))  # noqa: B023
+            for fact in self._facts[seen:]:
+                ends = fact["kind"] == "room_ended"
+                self._step(fact["kind"], State.ABANDONED if ends else self._transfer.state)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return view_of(self._transfer)
+
+    def _has_news(self, seen: int) -> bool:
+        return len(self._facts) > seen or self._transfer.state != State.DIALING
+
+    def _step(self, heard: str, to: State) -> None:
+        before = self._transfer.state
+        step = self._transfer.step + 1
+        at = workflow.time()
+        self._transfer = replace(self._transfer, step=step, state=to, since=at)
+        entry = Entry(step, at, heard, before, to)
+        memo = {MEMO_VIEW: view_of(self._transfer), f"{MEMO_ENTRY}{step:04d}": entry}
+        workflow.upsert_memo(memo)
+
+    def _end(self, state: State, reason: Reason) -> None:
+        gone = replace(self._transfer.agent, presence=Presence.GONE)
+        agent = gone if state is State.COMPLETED else self._transfer.agent
+        self._transfer = replace(self._transfer, agent=agent, reason=reason, decided_by="agent")
+        self._step(reason.value, state)
+
+    @workflow.signal(name=FACT)
+    def fact(self, fact: dict[str, Any]) -> None:
+        self._facts.append(fact)
+
+    @workflow.query
+    def facts(self) -> list[dict[str, Any]]:
+        return self._facts
+
+    @workflow.update
+    async def complete(self, given: RequestInput) -> TransferView:
+        self._end(State.COMPLETED, Reason.COMPLETED)
+        return view_of(self._transfer)
+
+    @workflow.update
+    async def cancel(self, given: RequestInput) -> TransferView:
+        by_operator = given.by == "operator"
+        reason = Reason.CANCELLED_BY_OPERATOR if by_operator else Reason.CANCELLED_BY_AGENT
+        self._end(State.CANCELLED, reason)
+        return view_of(self._transfer)
+
+    @workflow.update
+    async def swap(self, given: RequestInput) -> TransferView:
+        raise AssertionError("refused by its validator")
+
+    @workflow.update
+    async def join(self, given: RequestInput) -> TransferView:
+        self._step("join_requested", self._transfer.state)
+        return view_of(self._transfer)
+
+    @workflow.update(name="drop_target")
+    async def drop_target(self, given: RequestInput) -> TransferView:
+        raise ApplicationError(
+            "the target went first", view_of(self._transfer), type="rejected", non_retryable=True
+        )
+
+    @swap.validator
+    def _may_swap(self, given: RequestInput) -> None:
+        raise ApplicationError(
+            "nobody to swap with", view_of(self._transfer), type="rejected", non_retryable=True
+        )
+
+
+@workflow.defn(name="WarmTransferWorkflow")
+class FakeWarmTransfer(FakeTransfer):
+    @workflow.init
+    def __init__(self, given: StartTransferInput) -> None:
+        super().__init__(given)
+
+    @workflow.run
+    async def run(self, given: StartTransferInput) -> TransferView:
+        return await self.carry(given)
+
+
+@workflow.defn(name="ColdTransferWorkflow")
+class FakeColdTransfer(FakeTransfer):
+    @workflow.init
+    def __init__(self, given: StartTransferInput) -> None:
+        super().__init__(given)
+
+    @workflow.run
+    async def run(self, given: StartTransferInput) -> TransferView:
+        return await self.carry(given)
+
+
+@workflow.defn(name="CallWorkflow")
+class FakeCall:
+    """A call that alice has taken; journals facts until the room ends."""
+
+    def __init__(self) -> None:
+        self._facts: list[dict[str, Any]] = []
+
+    @workflow.run
+    async def run(self, given: StartCallInput) -> CallView:
+        people = (
+            PersonView("caller", given.caller_address, given.caller_call_sid, "present"),
+            PersonView("agent", given.agents[0], "CA" + "a" * 32, "present"),
+        )
+        view = CallView(
+            given.conference_sid, "talking", given.accepted_at, given.accepted_at, people=people
+        )
+        workflow.upsert_memo({MEMO_VIEW: view})
+        await workflow.wait_condition(lambda: any(f["kind"] == "room_ended" for f in self._facts))
+        view = replace(view, is_over=True, state="completed", since=workflow.time())
+        workflow.upsert_memo({MEMO_VIEW: view})
+        return view
+
+    @workflow.signal(name=FACT)
+    def fact(self, fact: dict[str, Any]) -> None:
+        self._facts.append(fact)
+
+    @workflow.query
+    def facts(self) -> list[dict[str, Any]]:
+        return self._facts
+
+
+@workflow.defn(name="InboundWorkflow")
+class FakeInbound:
+    @workflow.run
+    async def run(self, given: StartInboundInput) -> StartInboundInput:
+        return given
+
+
+WORKFLOWS = (FakeWarmTransfer, FakeColdTransfer, FakeCall, FakeInbound)
