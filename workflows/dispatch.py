@@ -21,7 +21,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.calls import Calls, CreateCallInput, DivertInput, EndLegInput, FindLegInput
-    from activities.conferences import Conferences, EndRoomInput, ReadRoomInput
+    from activities.conferences import Conferences, EndRoomInput, FindRoomInput, ReadRoomInput
     from activities.creating import AddedLeg
     from activities.errors import FailureDetails
     from activities.participants import (
@@ -452,3 +452,32 @@ def rescue_orders(transfer: Transfer) -> tuple[Order, ...]:
     else:
         orders.append(_divert_caller(command, transfer, transfer))
     return tuple(orders)
+
+
+def find_room_order(room_name: str) -> Order:
+    """How the room of an inbound call is found. A caller who is not in it within 20 s has hung
+    up."""
+    return Order(
+        Conferences.find_room,
+        FindRoomInput(room_name),
+        "find the caller's conference",
+        start_to_close=4.0,
+        schedule_to_close=20.0,
+    )
+
+
+async def carry_out(order: Order) -> Any:
+    """Run the activity of `order`, with nothing left to defaults.
+
+    Raises `ActivityError` when its time is up or its failure is final.
+    """
+    return await workflow.execute_activity(
+        order.activity,
+        order.given,
+        start_to_close_timeout=timedelta(seconds=order.start_to_close),
+        schedule_to_close_timeout=timedelta(seconds=order.schedule_to_close),
+        retry_policy=order.retry,
+        summary=order.summary,
+        # A request under way is never cut in half: its effect would be unknown.
+        cancellation_type=workflow.ActivityCancellationType.ABANDON,
+    )

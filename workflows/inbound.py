@@ -13,10 +13,9 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
 
 from workflows.call import CallWorkflow
-from workflows.dispatch import QUICKLY
+from workflows.dispatch import carry_out, find_room_order
 
 with workflow.unsafe.imports_passed_through():
-    from activities.conferences import Conferences, FindRoomInput
     from workflows.machine.model import Kind
     from workflows.messages import (
         MEMO_VIEW,
@@ -28,8 +27,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.views import begin_call, call_view_of
 
 KIND = SearchAttributeKey.for_keyword(SEARCH_KIND)
-ROOM_SECONDS_MAX = 20.0
-"""How long the room is looked for. A caller who is not in it by then has hung up."""
 
 
 @workflow.defn(name="InboundWorkflow")
@@ -40,14 +37,7 @@ class InboundWorkflow:
     async def run(self, given: StartInboundInput) -> str:
         """Answers the SID of the call's conference, or nothing if the caller did not get there."""
         try:
-            room = await workflow.execute_activity_method(
-                Conferences.find_room,
-                FindRoomInput(given.room_name),
-                start_to_close_timeout=timedelta(seconds=4),
-                schedule_to_close_timeout=timedelta(seconds=ROOM_SECONDS_MAX),
-                retry_policy=QUICKLY,
-                summary="find the caller's conference",
-            )
+            room = await carry_out(find_room_order(given.room_name))
         except ActivityError:
             return ""
         call = StartCallInput(
@@ -73,4 +63,4 @@ class InboundWorkflow:
             )
         except WorkflowAlreadyStartedError:
             workflow.logger.info("the call has its owner already")
-        return room.conference_sid
+        return call.conference_sid

@@ -19,14 +19,13 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from workflows.dispatch import THOROUGH, failure_of, order_for, outcome_of, rescue_orders
+from workflows.dispatch import THOROUGH, carry_out, failure_of, order_for, outcome_of, rescue_orders
 
 with workflow.unsafe.imports_passed_through():
     from workflows.machine.classify import news_in
@@ -80,6 +79,8 @@ class Shell:
         self._clock: asyncio.Task[None] | None = None
         self._clock_due = 0.0
         self._published = 0
+        self._bug: Exception | None = None
+        """What went wrong beside the loop, for the loop to act on."""
         self._telemetry = Telemetry(
             transfer.kind.value, transfer.public_id, transfer.conference_sid
         )
@@ -116,11 +117,11 @@ class Shell:
             self._publish()
             while not is_over(self._transfer) or self._transfer.pending:
                 await self._wait()
+                if self._bug is not None:
+                    raise self._bug
                 while self._inbox:
                     self._take(self._inbox.popleft())
                 self._publish()
-        except ActivityError:
-            raise
         except Exception as bug:
             await self._rescue(bug)
         self._stop_clock()
@@ -131,7 +132,7 @@ class Shell:
     async def _wait(self) -> None:
         """Until there is something in the inbox. An operator's cancel is a request like others."""
         try:
-            await workflow.wait_condition(lambda: bool(self._inbox))
+            await workflow.wait_condition(lambda: bool(self._inbox or self._bug))
         except asyncio.CancelledError:
             request = CancellationRequested(at=now(), by="operator")
             self._inbox.append(_Queued(request))
@@ -172,18 +173,13 @@ class Shell:
         outcome: CommandSucceeded | CommandFailed
         try:
             order = order_for(command, begun, self._transfer)
-            result = await workflow.execute_activity(
-                order.activity,
-                order.given,
-                start_to_close_timeout=timedelta(seconds=order.start_to_close),
-                schedule_to_close_timeout=timedelta(seconds=order.schedule_to_close),
-                retry_policy=order.retry,
-                summary=order.summary,
-                cancellation_type=workflow.ActivityCancellationType.ABANDON,
-            )
+            result = await carry_out(order)
             outcome = outcome_of(command, result, now())
         except ActivityError as error:
             outcome = failure_of(command, error, now())
+        except Exception as bug:
+            self._bug = bug
+            return
         self._report(command, outcome)
 
     async def _pause_after_failures(self, command: Command) -> None:
@@ -280,14 +276,7 @@ class Shell:
         self._inbox.clear()
         for order in rescue_orders(self._transfer):
             try:
-                await workflow.execute_activity(
-                    order.activity,
-                    order.given,
-                    start_to_close_timeout=timedelta(seconds=order.start_to_close),
-                    schedule_to_close_timeout=timedelta(seconds=order.schedule_to_close),
-                    retry_policy=order.retry,
-                    summary=f"rescue: {order.summary}",
-                )
+                await carry_out(order)
             except ActivityError:
                 workflow.logger.error("a step of the rescue failed")
         self._stop_clock()

@@ -43,15 +43,14 @@ def temporal_binary() -> str:
     return found
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def temporal() -> AsyncIterator[WorkflowEnvironment]:
+async def development_server() -> WorkflowEnvironment:
     """A development server in memory, with the history shard unthrottled."""
     unthrottled = [
         part
         for queue in ("transfer", "timer", "visibility")
         for part in ("--dynamic-config-value", f"history.{queue}ProcessorMaxPollRPS=3000")
     ]
-    environment = await WorkflowEnvironment.start_local(
+    return await WorkflowEnvironment.start_local(
         dev_server_existing_path=temporal_binary(),
         dev_server_extra_args=unthrottled,
         dev_server_log_level="error",
@@ -60,6 +59,12 @@ async def temporal() -> AsyncIterator[WorkflowEnvironment]:
             for name in (SEARCH_KIND, SEARCH_OUTCOME, SEARCH_AGENT)
         ],
     )
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def temporal() -> AsyncIterator[WorkflowEnvironment]:
+    """One server for all tests of this folder."""
+    environment = await development_server()
     yield environment
     await environment.shutdown()
 
@@ -113,8 +118,9 @@ class Stage:
 
     async def hang_up(self, call_sid: str, cause: str = "") -> None:
         """A leg ends."""
-        self.room.legs.pop(call_sid, None)
-        await self.tell(LegEnded(call_sid=call_sid, cause=cause))
+        leg = self.room.legs.pop(call_sid, None)
+        label = leg.label if leg else ""
+        await self.tell(LegEnded(call_sid=call_sid, label=label, cause=cause))
 
     async def view(self) -> TransferView:
         """What a reader is shown: the memo, by a plain description."""

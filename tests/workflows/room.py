@@ -49,7 +49,10 @@ class FakeRoom:
 
     def fail(self, name: str, kind: str, times: int = 1, code: int = 0) -> None:
         """Let the next `times` of this activity fail with this type."""
-        error = ApplicationError("as told", FailureDetails(code=code), type=kind)
+        is_final = kind != "unavailable"
+        error = ApplicationError(
+            "as told", FailureDetails(code=code), type=kind, non_retryable=is_final
+        )
         self.failures.setdefault(name, []).extend([error] * times)
 
     def block(self, name: str) -> asyncio.Event:

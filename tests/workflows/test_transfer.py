@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from tests.workflows.conftest import Stage
 from tests.workflows.room import AGENT, CALLER
 from workflows.machine.events import LegAnswered
+from workflows.machine.invariants import BrokenInvariantError
 from workflows.machine.model import Kind, Policy, ReleaseAgent
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -123,3 +124,53 @@ async def test_poison_signals_change_nothing(stage: Stage) -> None:
     await stage.until("consulting")
     await stage.ask("cancel")
     assert (await handle.result()).state == "cancelled"
+
+
+async def test_bug_gives_the_caller_back_first_and_fails_loudly(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = await stage.start(Kind.WARM, "client:bob")
+    leg = await stage.room.ringing(f"{stage.part}-t1")
+    await stage.until("dialing")
+
+    def broken(_transfer: object) -> None:
+        raise BrokenInvariantError("as told by the test")
+
+    monkeypatch.setattr("workflows.shell.check", broken)
+    await stage.answer()
+    with pytest.raises(WorkflowFailureError) as failure:
+        await handle.result()
+    assert isinstance(failure.value.cause, ApplicationError)
+    assert failure.value.cause.type == "engine_fault"
+    assert not stage.room.legs[CALLER].held
+    assert AGENT in stage.room.legs
+    assert stage.room.asked[-1] == "resume_participant"
+    assert leg.call_sid
+
+
+async def test_bug_in_an_order_gives_the_caller_back_too(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_given: object) -> None:
+        raise ValueError("as told by the test")
+
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.answer()
+    await stage.until("consulting")
+    monkeypatch.setattr("workflows.shell.order_for", broken)
+    await stage.ask("complete")
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert not stage.room.legs[CALLER].held
+
+
+async def test_flood_of_callbacks_is_bounded(stage: Stage) -> None:
+    handle = await stage.start(Kind.WARM, "client:bob")
+    leg = await stage.room.ringing(f"{stage.part}-t1")
+    for _ in range(50):
+        await stage.tell(LegAnswered(call_sid=leg.call_sid, label=leg.label))
+    view = await stage.until("consulting")
+    assert view.step < 8
+    await stage.ask("cancel")
+    result = await handle.result()
+    assert len(result.journal) < 15

@@ -43,6 +43,17 @@ Heard = tuple[Transfer, Stimulus]
 WINDING_UP = frozenset({State.CANCELLING, State.RETURNING, State.RELEASING})
 """States in which what is under way must only come to an end."""
 
+_GIVING_BACK = frozenset({State.CANCELLING, State.RETURNING})
+"""States in which the caller goes back to the agent, whatever becomes of the target's leg."""
+
+_DONE_WITH_TARGET = frozenset({State.DROPPING, State.FORGOING, State.DIALING_ASIDE})
+"""States in which a leg that is being ended is only waited for to see what comes next."""
+
+_RINGING = frozenset(
+    {State.DIALING, State.SCREENING, State.DIALING_ASIDE, State.AWAITING, State.VETTING}
+)
+"""States in which the target's phone is waited for."""
+
 _NOT_YET_TAKEN = (Presence.DIALED, Presence.RINGING, Presence.SCREENED)
 
 _REQUESTED: dict[str, Stimulus] = {
@@ -117,10 +128,10 @@ def _seen(reading: RoomReading, leg: Leg) -> LegReading | None:
 def _hear_deadline(transfer: Transfer, passed: DeadlinePassed) -> Heard:
     if passed.step != transfer.deadline_step or transfer.deadline_at is None:
         return transfer, Stimulus.NOTED
-    if transfer.state is State.DROPPING:
-        # The end of the leg cannot be had. The caller must not wait for it.
+    if transfer.state in _DONE_WITH_TARGET and _awaits(transfer, "EndTarget"):
+        # The end of the leg cannot be had in time. Nobody must wait for it.
         return target_gone(transfer, passed.at, Cause.UNAVAILABLE, is_doubtful=True)
-    if any("FindTarget" in key for key in transfer.pending):
+    if transfer.state in _RINGING and _awaits(transfer, "FindTarget"):
         # Asked already, and the time for an answer is over, too.
         heard, stimulus = _still_silent(transfer)
         return heard, Stimulus.DEADLINE if stimulus is Stimulus.NOTED else stimulus
@@ -206,12 +217,20 @@ def _hear_agent(transfer: Transfer, fact: LegFact) -> Heard:
         transfer = _with_presence(transfer, Party.AGENT, Presence.GONE)
         if was_recalled:
             return transfer, Stimulus.AGENT_UNREACHED
-        if transfer.target.is_live:
-            return transfer, Stimulus.AGENT_LEFT
-        return transfer, alone(transfer, fact.at)
+        return _without_agent(transfer, fact.at, Stimulus.AGENT_LEFT)
     if isinstance(fact, LegAnswered | LegJoined) and agent.presence in _NOT_YET_TAKEN:
         return _with_presence(transfer, Party.AGENT, Presence.PRESENT), Stimulus.AGENT_BACK
     return transfer, Stimulus.NOTED
+
+
+def _without_agent(transfer: Transfer, at: float, otherwise: Stimulus) -> Heard:
+    """The agent is gone: is there a target for the caller, or the prospect of one?"""
+    if not transfer.target.is_live:
+        return transfer, alone(transfer, at)
+    if transfer.state in _GIVING_BACK:
+        # The target's leg is being ended: it is nobody to wait for.
+        return target_gone(transfer, at, Cause.CANCELLED, is_doubtful=True)
+    return transfer, otherwise
 
 
 def _hear_target(transfer: Transfer, fact: LegFact) -> Heard:
@@ -293,9 +312,16 @@ def _cause(transfer: Transfer, told: str, had_taken: bool) -> Cause:
     return Cause.REJECTED if is_screened else Cause.FAILED
 
 
+def _awaits(transfer: Transfer, command: str) -> bool:
+    """Whether the outcome of a command of this name is not known yet."""
+    return any(key.endswith(f"-{command}") for key in transfer.pending)
+
+
 def _has_next(transfer: Transfer, at: float) -> bool:
     is_in_budget = at - transfer.started_at < transfer.policy.budget_seconds
-    return transfer.next_target is not None and is_in_budget
+    # Who cancelled does not want another phone to ring, even if the agent is gone since.
+    is_wanted = transfer.state is not State.CANCELLING
+    return transfer.next_target is not None and is_in_budget and is_wanted
 
 
 def alone(transfer: Transfer, at: float) -> Stimulus:
@@ -362,6 +388,8 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
     if command in ("HoldTarget", "ResumeTarget"):
         return _target_changed(transfer, command)
     if command == "DialTarget":
+        if not _is_current_dial(transfer, done.key):
+            return _with_older_attempt(transfer, done.key, done.call_sid), Stimulus.NOTED
         if done.call_sid and not transfer.target.call_sid:
             transfer = _adopt(transfer, Party.TARGET, done.call_sid)
         due = _progress(transfer, ReleaseAgent.ON_DIAL, Stimulus.TARGET_DIALED)
@@ -394,7 +422,8 @@ def _caller_changed(transfer: Transfer, done: CommandSucceeded) -> Heard:
     if not transfer.caller.is_live:
         return transfer, Stimulus.NOTED
     is_held = done.command in ("SecureCaller", "HoldCaller")
-    transfer = replace(transfer, caller=replace(transfer.caller, held=is_held))
+    caller = replace(transfer.caller, held=is_held, is_hold_doubtful=False)
+    transfer = replace(transfer, caller=caller)
     if is_held:
         return transfer, Stimulus.CALLER_HELD
     if done.command == "ResumeCaller" and transfer.target.is_here and not transfer.target.held:
@@ -406,7 +435,8 @@ def _target_changed(transfer: Transfer, command: str) -> Heard:
     if not transfer.target.is_live:
         return transfer, Stimulus.NOTED
     is_held = command == "HoldTarget"
-    transfer = replace(transfer, target=replace(transfer.target, held=is_held))
+    target = replace(transfer.target, held=is_held, is_hold_doubtful=False)
+    transfer = replace(transfer, target=target)
     if is_held:
         return transfer, Stimulus.TARGET_HELD
     has_met = transfer.caller.is_here and not transfer.caller.held
@@ -437,9 +467,7 @@ def _agent_removed(transfer: Transfer, at: float) -> Heard:
     if transfer.agent.presence is not Presence.LEAVING:
         return transfer, Stimulus.NOTED
     transfer = _with_presence(transfer, Party.AGENT, Presence.GONE)
-    if transfer.target.is_live:
-        return transfer, Stimulus.AGENT_REMOVED
-    return transfer, alone(transfer, at)
+    return _without_agent(transfer, at, Stimulus.AGENT_REMOVED)
 
 
 def _still_silent(transfer: Transfer) -> Heard:
@@ -462,6 +490,7 @@ def _room_read(transfer: Transfer, reading: RoomReading) -> Heard:
 
 def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
     command, failure = failed.command, failed.failure
+    transfer = _doubting_hold(transfer, failed)
     if command in ("SecureCaller", "HoldCaller"):
         return _caller_not_held(transfer, failed)
     if command in ("ResumeCaller", "GiveCallerBack"):
@@ -493,6 +522,18 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
     return transfer, Stimulus.NOTED
 
 
+def _doubting_hold(transfer: Transfer, failed: CommandFailed) -> Transfer:
+    """A change of hold whose answer could not be had may be in effect all the same."""
+    if failed.failure != Failure.UNAVAILABLE:
+        return transfer
+    if failed.command in ("SecureCaller", "HoldCaller", "ResumeCaller", "GiveCallerBack"):
+        caller = replace(transfer.caller, is_hold_doubtful=True)
+        return replace(transfer, caller=caller)
+    if failed.command in ("HoldTarget", "ResumeTarget"):
+        return replace(transfer, target=replace(transfer.target, is_hold_doubtful=True))
+    return transfer
+
+
 def _caller_not_held(transfer: Transfer, failed: CommandFailed) -> Heard:
     if failed.failure == Failure.UNMET:
         return transfer, Stimulus.CALL_UNMET
@@ -503,8 +544,23 @@ def _caller_not_held(transfer: Transfer, failed: CommandFailed) -> Heard:
     return transfer, Stimulus.CALLER_NOT_HELD
 
 
+def _is_current_dial(transfer: Transfer, key: str) -> bool:
+    """Whether the dial with `key` is the one of the attempt under way."""
+    attempt = transfer.attempt
+    return attempt is None or attempt.dial_key in ("", key)
+
+
+def _with_older_attempt(transfer: Transfer, key: str, call_sid: str) -> Transfer:
+    """Learn the SID of a leg that was given up before its dial's outcome was known."""
+    attempts = tuple(
+        replace(each, call_sid=call_sid) if each.dial_key == key else each
+        for each in transfer.attempts
+    )
+    return replace(transfer, attempts=attempts)
+
+
 def _dial_failed(transfer: Transfer, failed: CommandFailed) -> Heard:
-    if not transfer.target.is_live:
+    if not transfer.target.is_live or not _is_current_dial(transfer, failed.key):
         return transfer, Stimulus.NOTED
     if failed.failure == Failure.GONE:
         gone = _with_presence(transfer, Party.TARGET, Presence.GONE)

@@ -49,9 +49,18 @@ from workflows.machine.table import Deadline, Row, go, ignore, reject, row, stay
 _TOO_LATE = reject("it is too late: the caller is with the target")
 _AGENT_GONE = reject("the agent has left the call")
 
+_OFF_HOLD: Row = {
+    On.CALLER_HELD: stay(ResumeCaller, why="an older hold took effect in between"),
+    On.CALLER_NOT_HELD: ignore("the caller is not to be held any more"),
+    On.TARGET_HELD: stay(ResumeTarget, why="an older hold took effect in between"),
+    On.TARGET_NOT_HELD: ignore("the target is not to be held any more"),
+}
+"""Caller and target are to be off hold, whatever was begun before."""
+
 HANDING_OVER = row(
     *TOGETHER,
     TARGET_HAS_TAKEN,
+    _OFF_HOLD,
     NO_REMOVAL,
     own={
         On.CALLER_MET_TARGET: go(State.LEAVING, RemoveAgent),
@@ -59,10 +68,6 @@ HANDING_OVER = row(
         On.TARGET_RESUMED: stay(why="the caller is still being taken off hold"),
         On.CALLER_NOT_RESUMED: stay(ResumeCaller),
         On.TARGET_NOT_RESUMED: stay(ResumeTarget),
-        On.CALLER_HELD: stay(ResumeCaller, why="an older hold took effect in between"),
-        On.CALLER_NOT_HELD: ignore("the caller is not to be held any more"),
-        On.TARGET_HELD: stay(ResumeTarget, why="an older hold took effect in between"),
-        On.TARGET_NOT_HELD: ignore("the target is not to be held any more"),
         On.AGENT_LEFT: go(State.CONNECTING, because=Reason.COMPLETED_BY_HANGUP),
         On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
         On.DEADLINE: part_and_give_back(Reason.PROVIDER_DOWN),
@@ -74,17 +79,18 @@ HANDING_OVER = row(
 LEAVING = row(
     *TOGETHER,
     TARGET_HAS_TAKEN,
-    NO_CALLER_HOLD,
-    NO_TARGET_HOLD,
+    _OFF_HOLD,
     own={
         On.AGENT_REMOVED: go(State.SETTLING),
         On.AGENT_LEFT: go(State.SETTLING),
-        On.AGENT_NOT_REMOVED: stay(ResumeCaller, then(RemoveAgent)),
+        On.AGENT_NOT_REMOVED: stay(ResumeCaller, ResumeTarget, then(RemoveAgent)),
         On.AGENT_MAY_GO: ignore("the agent is being removed already"),
         On.TARGET_LEFT: go(State.DOUBTING),
         On.CALLER_RESUMED: stay(why="the look before the removal comes next"),
         On.CALLER_MET_TARGET: stay(why="the look before the removal comes next"),
         On.CALLER_NOT_RESUMED: stay(why="the look before the removal decides"),
+        On.TARGET_RESUMED: stay(why="the look before the removal comes next"),
+        On.TARGET_NOT_RESUMED: stay(why="the look before the removal decides"),
         On.DEADLINE: go(State.COMPLETED),
         On.CANCEL: _TOO_LATE,
         On.COMPLETE: reject("the agent is being removed already"),
@@ -109,9 +115,9 @@ DOUBTING = row(
 _RUNG_FOR_CALLER_ALONE: Row = {
     On.TARGET_DIALED: stay(),
     On.TARGET_ANSWERED: go(State.CONNECTING, ResumeCaller, because=Reason.COMPLETED),
-    On.TARGET_UNWILLING: go(State.DROPPING, EndTarget),
-    On.TARGET_SILENT: go(State.DROPPING, EndTarget),
-    On.TARGET_DOUBTFUL: go(State.DROPPING, EndTarget),
+    On.TARGET_UNWILLING: go(State.FORGOING, EndTarget),
+    On.TARGET_SILENT: go(State.FORGOING, EndTarget),
+    On.TARGET_DOUBTFUL: go(State.FORGOING, EndTarget),
     On.TARGET_LEFT: ignore("a target that has not taken the call cannot leave it"),
     On.TARGET_LOST_NEXT: go(State.AWAITING, Dial),
     On.TARGET_LOST_LAST: go(State.DOUBTING),
@@ -162,16 +168,13 @@ VETTING = row(
 CONNECTING = row(
     *TOGETHER,
     TARGET_HAS_TAKEN,
+    _OFF_HOLD,
     own={
         On.CALLER_MET_TARGET: go(State.SETTLING),
         On.CALLER_RESUMED: stay(why="the target is still being taken off hold"),
         On.TARGET_RESUMED: stay(why="the caller is still being taken off hold"),
         On.CALLER_NOT_RESUMED: stay(ResumeCaller),
         On.TARGET_NOT_RESUMED: stay(ResumeTarget),
-        On.CALLER_HELD: stay(ResumeCaller, why="an older hold took effect in between"),
-        On.CALLER_NOT_HELD: ignore("the caller is not to be held any more"),
-        On.TARGET_HELD: stay(ResumeTarget, why="an older hold took effect in between"),
-        On.TARGET_NOT_HELD: ignore("the target is not to be held any more"),
         On.TARGET_LEFT: go(State.DOUBTING),
         On.AGENT_REMOVED: stay(why="the agent left as told"),
         On.AGENT_LEFT: stay(why="the agent left as told"),
@@ -185,7 +188,7 @@ CONNECTING = row(
 SETTLING = row(
     *TOGETHER,
     TARGET_HAS_TAKEN,
-    NO_TARGET_HOLD,
+    _OFF_HOLD,
     own={
         On.DEADLINE: go(State.COMPLETED),
         On.TARGET_LEFT: go(State.DOUBTING),
@@ -193,42 +196,74 @@ SETTLING = row(
         On.AGENT_LEFT: stay(why="the agent left as told"),
         On.AGENT_NOT_REMOVED: go(State.LEAVING, RemoveAgent),
         On.AGENT_MAY_GO: ignore("the agent was let go already"),
-        On.CALLER_HELD: stay(ResumeCaller, why="an older hold took effect in between"),
-        On.CALLER_NOT_HELD: ignore("the caller is not to be held any more"),
         On.CALLER_RESUMED: stay(),
         On.CALLER_MET_TARGET: stay(),
         On.CALLER_NOT_RESUMED: stay(ResumeCaller),
+        On.TARGET_RESUMED: stay(),
+        On.TARGET_NOT_RESUMED: stay(ResumeTarget),
         On.CANCEL: _TOO_LATE,
         On.COMPLETE: reject("the transfer is complete but for its first seconds"),
     },
 )
 
+_BEING_DROPPED: Row = {
+    On.TARGET_DIALED: stay(why="it is ended next"),
+    On.TARGET_RANG: ignore("its leg is being ended"),
+    On.TARGET_PICKED_UP: ignore("its leg is being ended"),
+    On.TARGET_ANSWERED: ignore("its leg is being ended, by a request that ends answered ones"),
+    On.TARGET_UNWILLING: ignore("its leg is being ended"),
+    On.TARGET_SILENT: ignore("its leg is being ended"),
+    On.TARGET_DOUBTFUL: ignore("its leg is being ended"),
+}
+
+_CALLER_STAYS_ON_HOLD: Row = {
+    On.CALLER_HELD: stay(),
+    On.CALLER_NOT_HELD: stay(HoldCaller),
+    On.CALLER_RESUMED: stay(HoldCaller, why="an older un-hold took effect in between"),
+    On.CALLER_NOT_RESUMED: ignore("the caller is to stay on hold"),
+    On.CALLER_MET_TARGET: stay(HoldCaller, why="an older un-hold took effect in between"),
+}
+
 DROPPING = row(
     *TOGETHER,
     NO_TARGET_HOLD,
+    _BEING_DROPPED,
+    _CALLER_STAYS_ON_HOLD,
     own={
         On.TARGET_LOST_NEXT: go(State.DIALING, Dial),
         On.TARGET_LOST_LAST: give_back(),
-        On.TARGET_LEFT: give_back(Reason.TARGET_NO_ANSWER),
-        On.TARGET_DIALED: stay(why="it is ended next"),
-        On.TARGET_RANG: ignore("its leg is being ended"),
-        On.TARGET_PICKED_UP: ignore("its leg is being ended"),
-        On.TARGET_ANSWERED: ignore("its leg is being ended, by a request that ends answered ones"),
-        On.TARGET_UNWILLING: ignore("its leg is being ended"),
-        On.TARGET_SILENT: ignore("its leg is being ended"),
-        On.TARGET_DOUBTFUL: ignore("its leg is being ended"),
-        On.AGENT_LEFT: stay(),
-        On.AGENT_REMOVED: stay(),
+        On.TARGET_LEFT: give_back(),
+        On.AGENT_LEFT: go(State.FORGOING),
+        On.AGENT_REMOVED: go(State.FORGOING),
         On.AGENT_NOT_REMOVED: stay(),
         On.AGENT_MAY_GO: ignore("this target is being given up"),
-        On.CALLER_HELD: stay(),
-        On.CALLER_NOT_HELD: stay(HoldCaller),
-        On.CALL_UNMET: stay(HoldCaller, why="the agent left during the claim"),
-        On.CALLER_RESUMED: stay(HoldCaller, why="an older un-hold took effect in between"),
-        On.CALLER_NOT_RESUMED: ignore("the caller is to stay on hold"),
-        On.CALLER_MET_TARGET: stay(HoldCaller, why="an older un-hold took effect in between"),
-        On.DEADLINE: go(State.FAILED, because=Reason.PROVIDER_DOWN),
+        On.DEADLINE: give_back(),
         On.CANCEL: go(State.CANCELLING, GiveCallerBack, because=Reason.CANCELLED_BY_AGENT),
+        On.COMPLETE: reject("this target is being given up; the next one, if any, is rung next"),
+    },
+)
+
+FORGOING = row(
+    *QUIET,
+    CALL_CAN_END,
+    NO_RECALL,
+    NO_WINDING_UP,
+    LADDER,
+    NO_TARGET_HOLD,
+    _BEING_DROPPED,
+    _CALLER_STAYS_ON_HOLD,
+    own={
+        On.TARGET_LOST_NEXT: go(State.AWAITING, Dial),
+        On.TARGET_LOST_LAST: go(State.DOUBTING),
+        On.TARGET_LEFT: go(State.DOUBTING),
+        On.AGENT_LEFT: stay(why="the agent left as told"),
+        On.AGENT_REMOVED: stay(why="the agent left as told"),
+        On.AGENT_NOT_REMOVED: go(State.DROPPING),
+        On.AGENT_MAY_GO: ignore("the agent was let go already"),
+        On.CALL_UNMET: stay(HoldCaller, why="the agent left during the claim"),
+        On.DEADLINE: go(State.DIVERTING, DivertCaller, because=Reason.PROVIDER_DOWN),
+        On.CANCEL: _AGENT_GONE,
+        On.COMPLETE: reject("the agent has let go of the caller already"),
     },
 )
 
@@ -372,6 +407,7 @@ CLOSING_ROWS: dict[State, Row] = {
     State.CONNECTING: CONNECTING,
     State.SETTLING: SETTLING,
     State.DROPPING: DROPPING,
+    State.FORGOING: FORGOING,
     State.CANCELLING: CANCELLING,
     State.RETURNING: RETURNING,
     State.RECALLING: RECALLING,
@@ -388,6 +424,7 @@ CLOSING_DEADLINES: dict[State, Deadline] = {
     State.CONNECTING: Deadline(120.0),
     State.SETTLING: Deadline(of="guard"),
     State.DROPPING: Deadline(60.0),
+    State.FORGOING: Deadline(60.0),
     State.CANCELLING: Deadline(180.0),
     State.RETURNING: Deadline(180.0),
     State.RECALLING: Deadline(10.0, of="recall"),

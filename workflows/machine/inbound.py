@@ -60,9 +60,9 @@ _AWAITING = row(
         On.TARGET_RANG: stay(),
         On.TARGET_PICKED_UP: stay(),
         On.TARGET_ANSWERED: go(State.TALKING),
-        On.TARGET_UNWILLING: go(State.DROPPING, EndTarget),
-        On.TARGET_SILENT: go(State.DROPPING, EndTarget),
-        On.TARGET_DOUBTFUL: go(State.DROPPING, EndTarget),
+        On.TARGET_UNWILLING: go(State.FORGOING, EndTarget),
+        On.TARGET_SILENT: go(State.FORGOING, EndTarget),
+        On.TARGET_DOUBTFUL: go(State.FORGOING, EndTarget),
         On.TARGET_LEFT: ignore("without an agent this is the caller being alone"),
         On.TARGET_LOST_NEXT: ignore("without an agent this is the caller being alone"),
         On.TARGET_LOST_LAST: ignore("without an agent this is the caller being alone"),
@@ -70,7 +70,7 @@ _AWAITING = row(
     },
 )
 
-_DROPPING = row(
+_FORGOING = row(
     *_NOTHING_CHANGES,
     OTHERS_COME_AND_GO,
     NO_READING,
@@ -133,7 +133,7 @@ INBOUND = Table(
     first=(DialTarget,),
     rows={
         State.AWAITING: _AWAITING,
-        State.DROPPING: _DROPPING,
+        State.FORGOING: _FORGOING,
         State.TALKING: _TALKING,
         State.CHECKING: _CHECKING,
         State.DIVERTING: DIVERTING,
@@ -141,7 +141,7 @@ INBOUND = Table(
     },
     deadlines={
         State.AWAITING: Deadline(10.0, of="ring"),
-        State.DROPPING: Deadline(60.0),
+        State.FORGOING: Deadline(60.0),
         State.TALKING: Deadline(4 * 3600.0),
         State.CHECKING: Deadline(60.0),
         State.DIVERTING: CLOSING_DEADLINES[State.DIVERTING],

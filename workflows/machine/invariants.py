@@ -15,6 +15,8 @@ _TALKS_IN_PRIVATE = frozenset({State.CONSULTING})
 _RESCUED_BY_COMMAND = frozenset(
     {State.RECALLING, State.DIVERTING, State.RELEASING, State.DOUBTING, State.CHECKING}
 )
+_LOOKED_AT_LEAVING = frozenset({State.DOUBTING, State.RETURNING, State.CANCELLING})
+"""The target went after the removal was begun: its own look, just before, decides."""
 
 
 def live_state_has_deadline(transfer: Transfer) -> bool:
@@ -84,7 +86,7 @@ def agent_leaves_only_for_somebody(transfer: Transfer) -> bool:
     """An agent is being removed only while the caller is held or a target is there (S5)."""
     if transfer.agent.presence is not Presence.LEAVING or transfer.state in TERMINAL:
         return True
-    target_was_there = transfer.target.is_here or transfer.state is State.DOUBTING
+    target_was_there = transfer.target.is_here or transfer.state in _LOOKED_AT_LEAVING
     is_waiting = transfer.caller.held or _is_pending(transfer, "Caller")
     return target_was_there or is_waiting or not transfer.caller.is_live
 

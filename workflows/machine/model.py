@@ -70,7 +70,8 @@ class State(StrEnum):
     """Caller: with the target. Agent: being removed. Target: with the caller."""
 
     DOUBTING = "doubting"
-    """Caller: off hold. Agent: being removed, it is not known whether in time. Target: gone."""
+    """Caller: alone, on hold or off. Agent: being removed, it is not known whether in time. Target:
+    gone."""
 
     AWAITING = "awaiting"
     """Caller: on hold. Agent: gone or leaving. Target: being rung for the caller alone."""
@@ -85,7 +86,11 @@ class State(StrEnum):
     """Caller: with the target. Agent: gone. Target: there; the first seconds are watched."""
 
     DROPPING = "dropping"
-    """Caller: on hold. Agent: there or not, as before. Target: did not come, its leg is ended."""
+    """Caller: on hold. Agent: there. Target: did not come, its leg is being ended."""
+
+    FORGOING = "forgoing"
+    """Caller: on hold, or in the waiting music of a new call. Agent: gone or leaving. Target: did
+    not come, its leg is being ended."""
 
     CANCELLING = "cancelling"
     """Caller: being given back to the agent. Agent: there. Target: its leg is being ended. The
@@ -247,6 +252,8 @@ class Leg:
     is_doubtful: bool = False
     """Given up without Twilio having said what became of it: it may still turn up."""
     held: bool = False
+    is_hold_doubtful: bool = False
+    """The last change of `held` came back without an answer: it may be in effect all the same."""
     exit_flag: bool = False
     """Whether the leg carried `endConferenceOnExit` when the transfer took it over."""
 
@@ -274,6 +281,8 @@ class Attempt:
     answered_at: float | None = None
     ended_at: float | None = None
     cause: Cause | None = None
+    dial_key: str = ""
+    """The key of the command that dialled, so that an outcome is put down to its own attempt."""
 
     @property
     def ring_seconds(self) -> float:

@@ -16,6 +16,7 @@ from workflows.machine.commands import (
     EndRecall,
     EndStray,
     EndTarget,
+    GiveCallerBack,
     HoldCaller,
     HoldTarget,
     LetAgentGo,
@@ -23,6 +24,7 @@ from workflows.machine.commands import (
     RemoveAgent,
     ResumeCaller,
     ResumeTarget,
+    SecureCaller,
 )
 from workflows.machine.events import REQUESTS, Event, Request
 from workflows.machine.model import (
@@ -32,6 +34,7 @@ from workflows.machine.model import (
     Attempt,
     Entry,
     Leg,
+    Party,
     Presence,
     Reason,
     Transfer,
@@ -155,25 +158,40 @@ def _needed(transfer: Transfer, wanted: Iterable[Step | Then]) -> list[Step | Th
     state that waits for an outcome gets one."""
     all_of_them = list(wanted)
     needed = [each for each in all_of_them if _is_needed(transfer, _bare(each))]
-    return needed or all_of_them[:1]
+    is_coming = any(_bare(each) is _last_change(transfer, _bare(each)) for each in all_of_them)
+    return needed if needed or is_coming else all_of_them[:1]
 
 
 def _bare(each: Step | Then) -> Step:
     return each.command if isinstance(each, Then) else each
 
 
+_CHANGES_HOLD: dict[Party, dict[str, Step]] = {
+    Party.CALLER: {
+        each.__name__: each for each in (SecureCaller, HoldCaller, ResumeCaller, GiveCallerBack)
+    },
+    Party.TARGET: {each.__name__: each for each in (HoldTarget, ResumeTarget)},
+}
+
+
+def _last_change(transfer: Transfer, command: Step) -> Step | None:
+    """Of the changes under way to who is on hold, the one that will have the last word about the
+    leg of `command`."""
+    changes = _CHANGES_HOLD.get(command.leg, {}) if command.leg else {}
+    names = (key.rsplit("-", 1)[-1] for key in reversed(transfer.pending))
+    return next((changes[name] for name in names if name in changes), None)
+
+
 def _is_needed(transfer: Transfer, command: Step) -> bool:
-    caller, agent, target = transfer.caller, transfer.agent, transfer.target
     if command is EndTarget:
-        return target.is_live
+        return transfer.target.is_live
     if command is EndRecall:
-        return agent.is_live or agent.is_doubtful
-    if command in (HoldCaller, ResumeCaller):
-        is_under_way = any("Caller" in key for key in transfer.pending)
-        return is_under_way or caller.held is not (command is HoldCaller)
-    if command in (HoldTarget, ResumeTarget):
-        is_under_way = any("Target" in key for key in transfer.pending)
-        return is_under_way or target.held is not (command is HoldTarget)
+        return transfer.agent.is_live or transfer.agent.is_doubtful
+    if command in (HoldCaller, ResumeCaller, HoldTarget, ResumeTarget) and command.leg:
+        leg, last = transfer.leg(command.leg), _last_change(transfer, command)
+        if last is not None:
+            return last is not command
+        return leg.is_hold_doubtful or leg.held is not (command in (HoldCaller, HoldTarget))
     return True
 
 
@@ -194,7 +212,7 @@ def _begin(
         command = cls(key=key, after=after)
     transfer = replace(transfer, pending=(*transfer.pending, key))
     if cls is DialTarget:
-        transfer = _dial(transfer, at)
+        transfer = _dial(transfer, at, key)
     elif cls in (RemoveAgent, LetAgentGo):
         if transfer.agent.is_here:
             leaving = replace(transfer.agent, presence=Presence.LEAVING)
@@ -209,7 +227,7 @@ def _begin(
     return transfer, command
 
 
-def _dial(transfer: Transfer, at: float) -> Transfer:
+def _dial(transfer: Transfer, at: float, key: str) -> Transfer:
     """The next attempt, with its own label. A trailing `s` marks a leg that joins by TwiML."""
     target = transfer.next_target
     if target is None:
@@ -217,7 +235,9 @@ def _dial(transfer: Transfer, at: float) -> Transfer:
     number = len(transfer.attempts) + 1
     joins_itself = "s" if target.accept is Accept.PRESS_1 else ""
     label = f"{transfer.part}-t{number}{joins_itself}"
-    attempt = Attempt(number=number, address=target.address, label=label, dialed_at=at)
+    attempt = Attempt(
+        number=number, address=target.address, label=label, dialed_at=at, dial_key=key
+    )
     leg = Leg(address=target.address, label=label, presence=Presence.DIALED)
     return replace(transfer, target=leg, attempts=(*transfer.attempts, attempt))
 

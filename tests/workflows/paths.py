@@ -1,0 +1,222 @@
+"""One walk per path through the tables, used twice: to record histories and to see they end well.
+
+Each takes a stage, plays the people, and answers the result. The name is the history's file name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from tests.workflows.room import AGENT, CALLER
+from workflows.machine.events import LegAnswered, LegJoined, LegRang, LegScreened
+from workflows.machine.model import Accept, Kind, Policy, ReleaseAgent, Target
+from workflows.messages import TransferView
+
+if TYPE_CHECKING:
+    from tests.workflows.conftest import Stage
+
+Path = Callable[["Stage"], Awaitable[TransferView]]
+
+
+async def warm_completed_after_swap(stage: Stage) -> TransferView:
+    """Consult, back to the caller, to the target again, complete."""
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.answer()
+    await stage.until("consulting")
+    await stage.ask("swap")
+    await stage.until("revisiting")
+    await stage.ask("swap")
+    await stage.until("consulting")
+    await stage.ask("complete")
+    return await handle.result()
+
+
+async def warm_completed_after_join(stage: Stage) -> TransferView:
+    """Consult, all three, complete."""
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.answer()
+    await stage.until("consulting")
+    await stage.ask("join")
+    await stage.until("conferring")
+    await stage.ask("complete")
+    return await handle.result()
+
+
+async def warm_completed_by_hangup(stage: Stage) -> TransferView:
+    """The agent hangs up in the consult: that gives the caller to the target."""
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.answer()
+    await stage.until("consulting")
+    await stage.hang_up(AGENT)
+    return await handle.result()
+
+
+async def warm_left_while_ringing(stage: Stage) -> TransferView:
+    """The agent completes while the target rings; the caller waits for the answer."""
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.room.ringing(f"{stage.part}-t1")
+    await stage.ask("complete")
+    await stage.answer()
+    return await handle.result()
+
+
+async def warm_cancelled_in_consult(stage: Stage) -> TransferView:
+    """The agent takes the caller back."""
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.answer()
+    await stage.until("consulting")
+    await stage.ask("cancel")
+    return await handle.result()
+
+
+async def warm_cancelled_while_aside(stage: Stage) -> TransferView:
+    """Back with the caller while the target rings, then cancel."""
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.room.ringing(f"{stage.part}-t1")
+    await stage.ask("swap")
+    await stage.until("dialing_aside")
+    await stage.ask("cancel")
+    return await handle.result()
+
+
+async def warm_busy_then_next_target(stage: Stage) -> TransferView:
+    """The first target is busy, the second takes the call."""
+    handle = await stage.start(Kind.WARM, "client:bob", "client:carol")
+    leg = await stage.room.ringing(f"{stage.part}-t1")
+    await stage.hang_up(leg.call_sid, cause="busy")
+    await stage.answer(2)
+    await stage.until("consulting")
+    await stage.ask("complete")
+    return await handle.result()
+
+
+async def warm_target_rejects(stage: Stage) -> TransferView:
+    """The only target rejects: the caller is back with the agent."""
+    handle = await stage.start(Kind.WARM, "client:bob")
+    leg = await stage.room.ringing(f"{stage.part}-t1")
+    await stage.hang_up(leg.call_sid, cause="rejected")
+    return await handle.result()
+
+
+async def warm_target_hangs_up_in_consult(stage: Stage) -> TransferView:
+    """The target leaves the consult: the caller is back with the agent."""
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.answer()
+    await stage.until("consulting")
+    await stage.hang_up(stage.room.leg_of(f"{stage.part}-t1").call_sid)
+    return await handle.result()
+
+
+async def warm_caller_hangs_up_in_consult(stage: Stage) -> TransferView:
+    """The caller leaves: every leg is ended."""
+    handle = await stage.start(Kind.WARM, "client:bob")
+    await stage.answer()
+    await stage.until("consulting")
+    await stage.hang_up(CALLER)
+    return await handle.result()
+
+
+async def warm_dial_refused(stage: Stage) -> TransferView:
+    """Twilio refuses to dial: the caller is back with the agent."""
+    stage.room.fail("add_participant", "refused", code=21215)
+    handle = await stage.start(Kind.WARM, "+15550123")
+    return await handle.result()
+
+
+async def cold_completed_on_answer(stage: Stage) -> TransferView:
+    """The agent keeps the caller until a person answers."""
+    handle = await stage.start(Kind.COLD, "+15550123")
+    await stage.answer()
+    return await handle.result()
+
+
+async def cold_completed_on_dial(stage: Stage) -> TransferView:
+    """The classic blind transfer."""
+    policy = Policy(release_agent=ReleaseAgent.ON_DIAL, guard_seconds=0.2)
+    handle = await stage.start(Kind.COLD, "+15550123", policy=policy)
+    await stage.until("awaiting")
+    await stage.answer()
+    return await handle.result()
+
+
+async def cold_completed_on_ringing(stage: Stage) -> TransferView:
+    """The agent leaves when the phone rings."""
+    policy = Policy(release_agent=ReleaseAgent.ON_RINGING, guard_seconds=0.2)
+    handle = await stage.start(Kind.COLD, "+15550123", policy=policy)
+    leg = await stage.room.ringing(f"{stage.part}-t1")
+    await stage.tell(LegRang(call_sid=leg.call_sid, label=leg.label))
+    await stage.until("awaiting")
+    await stage.answer()
+    return await handle.result()
+
+
+async def cold_recalls_agent(stage: Stage) -> TransferView:
+    """Nobody takes a blind transfer: the agent is rung back."""
+    policy = Policy(release_agent=ReleaseAgent.ON_DIAL, guard_seconds=0.2)
+    handle = await stage.start(Kind.COLD, "+15550123", policy=policy)
+    await stage.until("awaiting")
+    leg = await stage.room.ringing(f"{stage.part}-t1")
+    await stage.hang_up(leg.call_sid, cause="busy")
+    recall = await stage.room.ringing(f"{stage.part}-r1")
+    await stage.tell(LegAnswered(call_sid=recall.call_sid, label=recall.label))
+    return await handle.result()
+
+
+async def cold_ends_in_apology(stage: Stage) -> TransferView:
+    """Nobody takes the call, nor does the agent: the caller may leave a message."""
+    policy = Policy(release_agent=ReleaseAgent.ON_DIAL, guard_seconds=0.2)
+    handle = await stage.start(Kind.COLD, "+15550123", policy=policy)
+    await stage.until("awaiting")
+    leg = await stage.room.ringing(f"{stage.part}-t1")
+    await stage.hang_up(leg.call_sid, cause="no_answer")
+    recall = await stage.room.ringing(f"{stage.part}-r1")
+    await stage.hang_up(recall.call_sid, cause="no_answer")
+    return await handle.result()
+
+
+async def cold_target_presses_1(stage: Stage) -> TransferView:
+    """The target hears a question first, presses the key, and joins by itself."""
+    target = Target("+15550123", accept=Accept.PRESS_1)
+    handle = await stage.start(Kind.COLD, target)
+    label = f"{stage.part}-t1s"
+    leg = await stage.room.ringing(label)
+    await stage.tell(LegAnswered(call_sid=leg.call_sid, label=label))
+    await stage.until("screening")
+    await stage.tell(LegScreened(call_sid=leg.call_sid, label=label, willing=True))
+    room = stage.room.conference_sid
+    await stage.tell(LegJoined(call_sid=leg.call_sid, label=label, conference_sid=room))
+    return await handle.result()
+
+
+async def cold_machine_answers(stage: Stage) -> TransferView:
+    """A machine picks up: that is no answer."""
+    handle = await stage.start(Kind.COLD, Target("+15550123", detect_machine=True))
+    label = f"{stage.part}-t1"
+    leg = await stage.room.ringing(label)
+    await stage.tell(LegAnswered(call_sid=leg.call_sid, label=label))
+    await stage.tell(LegScreened(call_sid=leg.call_sid, label=label, cause="machine"))
+    return await handle.result()
+
+
+PATHS: dict[Path, tuple[str, str]] = {
+    warm_completed_after_swap: ("completed", "completed"),
+    warm_completed_after_join: ("completed", "completed"),
+    warm_completed_by_hangup: ("completed", "completed_by_hangup"),
+    warm_left_while_ringing: ("completed", "completed"),
+    warm_cancelled_in_consult: ("cancelled", "cancelled_by_agent"),
+    warm_cancelled_while_aside: ("cancelled", "cancelled_by_agent"),
+    warm_busy_then_next_target: ("completed", "completed"),
+    warm_target_rejects: ("failed", "target_rejected"),
+    warm_target_hangs_up_in_consult: ("failed", "target_hung_up"),
+    warm_caller_hangs_up_in_consult: ("abandoned", "caller_hung_up"),
+    warm_dial_refused: ("failed", "target_failed"),
+    cold_completed_on_answer: ("completed", "completed"),
+    cold_completed_on_dial: ("completed", "completed"),
+    cold_completed_on_ringing: ("completed", "completed"),
+    cold_recalls_agent: ("failed", "target_busy"),
+    cold_ends_in_apology: ("diverted", "nobody_answered"),
+    cold_target_presses_1: ("completed", "completed"),
+    cold_machine_answers: ("failed", "target_machine"),
+}
+"""Each path -> the state and the reason in which it ends."""

@@ -1,0 +1,44 @@
+"""Every path ends as it says, and leaves nobody on the line who should not be there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.workflows.conftest import Stage
+from tests.workflows.paths import PATHS, Path
+from tests.workflows.room import AGENT, CALLER
+from workflows.messages import TransferView
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
+async def test_path_ends_as_told(stage: Stage, path: Path) -> None:
+    result = await path(stage)
+    assert (result.state, result.reason) == PATHS[path]
+    assert result.is_over
+    assert result.allowed == ()
+    assert result.journal[-1].state_to == result.state
+    assert_no_one_left_over(stage, result.state)
+    assert await stage.view() == _without_journal(result)
+
+
+def assert_no_one_left_over(stage: Stage, state: str) -> None:
+    """Who is on the line at the end is who should be: counted, not assumed."""
+    room = stage.room
+    if state == "completed":
+        assert AGENT not in room.legs
+        assert len(room.legs) == 2
+        assert not any(leg.held for leg in room.legs.values())
+    elif state in ("cancelled", "failed"):
+        others = [leg for leg in room.legs.values() if leg.call_sid != CALLER]
+        assert len(others) == 1, "the agent, first or recalled, and nobody else"
+        assert not any(leg.held for leg in room.legs.values())
+    else:
+        assert CALLER not in room.legs
+
+
+def _without_journal(view: TransferView) -> TransferView:
+    return replace(view, journal=())
