@@ -38,8 +38,11 @@ class ConferenceRequests:
 
     def _candidates(self, form: Form) -> list[Conference]:
         """Newest first; live rooms are found without a walk through the finished ones."""
-        network = self._network
+        network, name = self._network, form.text("FriendlyName")
         if form.text("Status") in ("init", "in-progress"):
+            if name:
+                room = network.live_conference(name)
+                return [room] if room is not None else []
             return list(reversed(network.live_rooms.values()))
         return list(reversed(network.conferences_by_sid.values()))
 

@@ -12,7 +12,8 @@ from simulator.settings import Settings
 def listen(host: str, port: int) -> socket.socket:
     """Bind first, so that a free port is known before anything is started."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # Naming the protocol matters: asyncio turns Nagle's algorithm off only for declared TCP.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind((host, port))
     bound.listen(1024)

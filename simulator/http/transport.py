@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 import aiohttp
 from yarl import URL
@@ -82,7 +82,9 @@ class Transport:
         plain = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
         reply = await self._request(fetch, plain, limits, None)
         if reply.status == 401 and parts.username:
-            login = aiohttp.BasicAuth(parts.username, parts.password or "")
+            login = aiohttp.encode_basic_auth(
+                unquote(parts.username), unquote(parts.password or "")
+            )
             reply = await self._request(fetch, plain, limits, login)
         return reply
 
@@ -91,11 +93,13 @@ class Transport:
         fetch: Fetch,
         url: str,
         limits: aiohttp.ClientTimeout,
-        login: aiohttp.BasicAuth | None,
+        login: str | None,
     ) -> Reply:
         if self._session is None:
             raise aiohttp.ClientError("the transport is closed")
         headers = {"User-Agent": USER_AGENT, "I-Twilio-Idempotency-Token": fetch.token}
+        if login is not None:
+            headers["Authorization"] = login
         data: bytes | None = None
         if fetch.method == "GET":
             url = with_query(url, fetch.params)
@@ -110,7 +114,6 @@ class Transport:
             data=data,
             headers=headers,
             timeout=limits,
-            auth=login,
             max_redirects=5,
         ) as response:
             body = await response.content.read(BODY_BYTES_MAX)

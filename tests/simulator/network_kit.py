@@ -75,6 +75,7 @@ class World:
     # -- what can be seen --------------------------------------------------------------------
 
     def callbacks(self, url: str = "http://app/events") -> list[dict[str, str]]:
+        self._answer()
         return [f.params for f in self.sent if f.url == url]
 
     def events(self) -> list[str]:

@@ -63,6 +63,7 @@ class StartedServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.accepting = asyncio.Event()
+        self.stopping = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Any:
@@ -71,6 +72,11 @@ class StartedServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.accepting.set()
+
+    async def main_loop(self) -> None:
+        """Uvicorn looks ten times a second whether it should stop; tests cannot wait for that."""
+        await self.on_tick(0)
+        await self.stopping.wait()
 
 
 @contextlib.asynccontextmanager
@@ -86,7 +92,7 @@ async def served(app: Any) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.stopping.set()
         await serving
 
 
