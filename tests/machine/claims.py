@@ -1,0 +1,140 @@
+"""What must be true of the lines: claims that share no code with the machine's own invariants.
+
+The ids are those of the catalogue of invariants: S1 nobody stranded, S2 nobody left over, S3 and S4
+one leg per attempt, S5 order of leaving, S6 privacy, S8 restored, S9 exit flags, S27 honest.
+"""
+
+from __future__ import annotations
+
+from tests.machine.switchboard import AGENT, LOOSE_ENDS, Line, Lines
+from workflows.machine.model import Kind, Reason, State, Transfer
+
+
+class BrokenClaimError(AssertionError):
+    """Something that must be true of the lines is not."""
+
+
+def claim(holds: bool, what: str) -> None:
+    if not holds:
+        raise BrokenClaimError(what)
+
+
+def targets(lines: Lines) -> tuple[Line, ...]:
+    """The legs of targets, as against the recall's."""
+    return tuple(line for line in lines.dialled() if line.name.startswith("t"))
+
+
+def agent_line(lines: Lines) -> Line:
+    """The agent's leg: the recall's if there is one."""
+    recalls = [line for line in lines.dialled() if line.name.startswith("r")]
+    return recalls[-1] if recalls else lines.lines[AGENT]
+
+
+def talking(lines: Lines) -> bool:
+    """Whether the caller talks with somebody."""
+    others = (line for line in lines.lines[AGENT:] if line.is_heard)
+    return lines.caller.is_heard and any(others)
+
+
+def under_way(lines: Lines, *commands: str) -> bool:
+    return any(job.command in commands for job in lines.jobs)
+
+
+def at_step(before: Transfer, after: Transfer, lines: Lines) -> None:
+    """After every step, whatever is known to whom."""
+    labels = [line.label for line in lines.dialled()]
+    claim(len(labels) == len(set(labels)), "S4: two dials under one label")
+    live = [line for line in targets(lines) if line.is_live]
+    is_explained = under_way(lines, "EndTarget", "EndStray") or lines.troubles
+    claim(len(live) <= 1 or bool(is_explained), "S3: two targets' phones at once")
+    if after.state is State.CONSULTING and lines.caller.is_heard:
+        others = (line.is_heard for line in lines.lines[AGENT:])
+        is_repaired = under_way(lines, "HoldCaller")
+        claim(not any(others) or is_repaired, "S6: the caller hears the consult")
+    for job in lines.jobs:
+        if job.command == "RemoveAgent" and job.result == "ok" and before is not after:
+            claim(bool(lines.talked), "S5: the agent was removed before caller and target talked")
+
+
+MAY_LAST = {
+    State.DIALING,
+    State.SCREENING,
+    State.DIALING_ASIDE,
+    State.AWAITING,
+    State.VETTING,
+    State.RECALLING,
+}
+"""States that last while a phone rings."""
+
+MAY_STAY = {State.CONSULTING, State.REVISITING, State.CONFERRING, State.SETTLING, State.TALKING}
+"""States that last as long as people talk, or until a short clock."""
+
+
+def informed(transfer: Transfer, lines: Lines) -> None:
+    """When everything true has been reported and no command is under way: who waits for what?"""
+    caller = lines.caller
+    is_attended = caller.held or talking(lines)
+    if transfer.kind is Kind.INBOUND and transfer.state is not State.TALKING:
+        is_attended = True  # alone in the room, the caller hears the waiting music
+    if lines.troubles:
+        claim(
+            not caller.is_live or is_attended or transfer.state is State.DIVERTING,
+            "S1: the caller is alone",
+        )
+        return
+    claim(caller.status == "in", f"nothing follows the caller's {caller.status}")
+    claim(is_attended, "S1: the caller is alone")
+    if transfer.state in MAY_LAST:
+        rung = targets(lines)[-1:] if transfer.state is not State.RECALLING else ()
+        rung = rung or lines.dialled()[-1:]
+        claim(bool(rung) and rung[-1].is_live, "S1: nobody is being rung")
+    else:
+        claim(transfer.state in MAY_STAY, "S1: only the deadline would end this")
+    if transfer.state in (State.CONSULTING, State.REVISITING):
+        claim(agent_line(lines).status == "in", "S1: the agent has left the consult")
+        claim(any(line.status == "in" for line in targets(lines)), "S1: the target has left")
+    if transfer.state is State.CONSULTING:
+        claim(caller.held, "S6: the caller is not on hold in the consult")
+    if transfer.state is State.REVISITING:
+        claim(not caller.held, "the caller is not back with the agent")
+    if transfer.state is State.CONFERRING:
+        claim(len([line for line in lines.lines if line.is_heard]) >= 3, "not all three talk")
+
+
+_CAUSED = {Reason.TARGET_BUSY: "busy", Reason.TARGET_REJECTED: "rejected"}
+
+
+def at_rest(transfer: Transfer, lines: Lines) -> None:
+    """After the end, when the last outcome has been told: who is left, and is the end honest?"""
+    state, reason, caller = transfer.state, transfer.reason, lines.caller
+    is_troubled = bool(lines.troubles) or reason is Reason.PROVIDER_DOWN
+    claim(reason is not None, "S27: an end without a reason")
+    live = [line for line in targets(lines) if line.status in LOOSE_ENDS]
+    if state is State.COMPLETED:
+        claim(transfer.target.label in lines.talked, "S27: caller and target never talked")
+        left = [line for line in live if line.label != transfer.target.label]
+        agent = agent_line(lines)
+        claim(is_troubled or not agent.is_live, "S2: the agent is still there")
+    else:
+        left = live
+    claim(is_troubled or not left, f"S2: left over: {[line.name for line in left]}")
+    claim(is_troubled or not caller.held, f"S8: the caller is left on hold ({state})")
+    if state in (State.CANCELLED, State.FAILED) and not is_troubled:
+        agent = agent_line(lines)
+        if caller.is_live and agent.status == "in" and agent.name == "agent":
+            claim(agent.exit_flag, "S8: the exit flag is not what it was")
+    if state is State.CANCELLED:
+        claim(is_troubled or not live, "S27: cancelled, and a target's leg lives")
+    if state is State.ABANDONED:
+        claim(not caller.is_live, "S27: abandoned, and the caller is there")
+        others = [line.name for line in lines.lines if line.status in LOOSE_ENDS]
+        claim(is_troubled or not others, f"S2: left over: {others}")
+    if state is State.DIVERTED:
+        claim(caller.status in ("diverted", "gone"), "S27: diverted, and the caller is not")
+    if reason in _CAUSED and not lines.troubles:
+        causes = {line.cause for line in lines.dialled()}
+        claim(_CAUSED[reason] in causes, f"S27: {reason}, but the lines say {causes}")
+    if reason is Reason.COMPLETED_BY_HANGUP:
+        claim(not lines.agent.is_live, "S27: completed by hang-up, and the agent is there")
+    if reason is Reason.CALLER_HUNG_UP:
+        claim(not caller.is_live, "S27: the caller is said to have hung up, and is there")

@@ -1,0 +1,410 @@
+"""The lines: a telephone network small enough to be explored, as a value.
+
+It knows phones, one room, hold, exit flags, and the commands that are under way at it. It shares no
+rule with the machine: what is true here is what people would hear. A command takes effect at some
+moment after it was begun, and its outcome is told at some later moment; both are chosen by whoever
+drives the lines. Facts are not queued: whatever was once true of a leg may be reported at any later
+time, any number of times, in any order, or never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from workflows.machine.commands import Command
+from workflows.machine.events import (
+    CommandFailed,
+    CommandSucceeded,
+    Event,
+    Failure,
+    LegAnswered,
+    LegEnded,
+    LegJoined,
+    LegRang,
+    LegReading,
+    LegScreened,
+    Outcome,
+    RoomEnded,
+    RoomReading,
+)
+from workflows.machine.model import Transfer
+
+ROOM = "CFroom"
+CALLER, AGENT = 0, 1
+"""Where the lines of these two stand; legs that are dialled follow in the order of the dials."""
+
+LOOSE_ENDS = frozenset({"ringing", "asked", "in", "out"})
+"""Ways of being alive: ringing; picked up and asked to take the call; in the room; out of it."""
+
+
+class Line(NamedTuple):
+    """One phone's leg in the network."""
+
+    name: str
+    label: str = ""
+    status: str = "in"
+    """ringing, asked, in, out, diverted, gone"""
+    held: bool = False
+    exit_flag: bool = False
+    was: frozenset[str] = frozenset()
+    """What was once true and may be reported: rang, answered, accepted, refused, joined, ended."""
+    cause: str = ""
+
+    @property
+    def sid(self) -> str:
+        return f"CA{self.name}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.status != "gone"
+
+    @property
+    def is_heard(self) -> bool:
+        return self.status == "in" and not self.held
+
+
+class Job(NamedTuple):
+    """One command on its way: begun, in effect, told."""
+
+    command: str
+    key: str
+    party: str
+    waits_for: tuple[str, ...]
+    label: str
+    """The leg that was meant when the command was begun."""
+    result: str = ""
+    """Empty until it took effect: ok, unmet, gone, refused or unavailable."""
+    reading: RoomReading | None = None
+
+
+class Lines(NamedTuple):
+    """The whole network, and what is under way at it."""
+
+    lines: tuple[Line, ...]
+    room: bool = True
+    jobs: tuple[Job, ...] = ()
+    talked: frozenset[str] = frozenset()
+    """Labels of the targets who have talked with the caller."""
+    troubles: tuple[str, ...] = ()
+    """The commands that failed although nothing was wrong with what they asked."""
+
+    @property
+    def caller(self) -> Line:
+        return self.lines[CALLER]
+
+    @property
+    def agent(self) -> Line:
+        return self.lines[AGENT]
+
+    def by_label(self, label: str) -> int:
+        """Where the line with `label` stands, -1 if there is none."""
+        return next((i for i, each in enumerate(self.lines) if each.label == label), -1)
+
+    def dialled(self) -> tuple[Line, ...]:
+        """The legs that the transfer made."""
+        return self.lines[AGENT + 1 :]
+
+
+def with_line(world: Lines, index: int, **changes: object) -> Lines:
+    """`world` with another line at `index`; notes who now talks with the caller."""
+    lines = list(world.lines)
+    lines[index] = lines[index]._replace(**changes)  # type: ignore[arg-type]
+    return _noting_talk(world._replace(lines=tuple(lines)))
+
+
+def _noting_talk(world: Lines) -> Lines:
+    if not world.caller.is_heard:
+        return world
+    met = {line.label for line in world.dialled() if line.is_heard}
+    return world._replace(talked=world.talked | met) if met - world.talked else world
+
+
+# --- what people and the network do --------------------------------------------------------------
+
+
+def hang_up(world: Lines, index: int, cause: str = "") -> Lines:
+    """The phone at `index` ends its call, whatever it was doing."""
+    line = world.lines[index]
+    was_in, ends_room = line.status == "in", line.exit_flag
+    world = with_line(
+        world, index, status="gone", held=False, was=line.was | {"ended"}, cause=cause
+    )
+    if was_in and (ends_room or not any(each.status == "in" for each in world.lines)):
+        world = end_room(world)
+    return world
+
+
+def end_room(world: Lines) -> Lines:
+    """The room closes: what was dialled into it ends, the caller's own call goes on outside."""
+    lines = []
+    for index, line in enumerate(world.lines):
+        if line.status == "in" and index == CALLER:
+            line = line._replace(status="out", held=False)
+        elif line.status == "in":
+            line = line._replace(status="gone", held=False, was=line.was | {"ended"})
+        lines.append(line)
+    return world._replace(lines=tuple(lines), room=False)
+
+
+def answer(world: Lines, index: int, is_screened: bool = False) -> Lines:
+    """A ringing phone is picked up; unless it is screened, its leg enters the room."""
+    line = world.lines[index]
+    line = line._replace(was=line.was | {"rang", "answered"})
+    if is_screened:
+        return with_line(world, index, status="asked", was=line.was)
+    return _enter(world, index, line)
+
+
+def _enter(world: Lines, index: int, line: Line) -> Lines:
+    if not world.room:
+        return with_line(world, index, status="out", was=line.was)
+    return with_line(world, index, status="in", was=line.was | {"joined"})
+
+
+def accept(world: Lines, index: int) -> Lines:
+    """A screened leg turns out to be a willing person, and enters the room."""
+    line = world.lines[index]
+    return _enter(world, index, line._replace(was=line.was | {"accepted"}))
+
+
+def refuse(world: Lines, index: int) -> Lines:
+    """A screened leg turns out to be a machine. Nobody hangs it up but us."""
+    return with_line(world, index, was=world.lines[index].was | {"refused"})
+
+
+# --- what may be reported ------------------------------------------------------------------------
+
+
+def facts(world: Lines, at: float) -> Iterator[tuple[str, Event]]:
+    """Every report that would be true now or was once, with a name for it."""
+    for line in world.lines:
+        names = {"at": at, "call_sid": line.sid, "label": line.label}
+        if "rang" in line.was:
+            yield f"{line.name} rang", LegRang(**names)  # type: ignore[arg-type]
+        if "answered" in line.was:
+            yield f"{line.name} answered", LegAnswered(**names)  # type: ignore[arg-type]
+        if "refused" in line.was:
+            yield f"{line.name} is a machine", LegScreened(**names)  # type: ignore[arg-type]
+        if "accepted" in line.was:
+            told = LegScreened(willing=True, **names)  # type: ignore[arg-type]
+            yield f"{line.name} accepted", told
+        if "joined" in line.was:
+            yield f"{line.name} joined", LegJoined(conference_sid=ROOM, **names)  # type: ignore[arg-type]
+        if "ended" in line.was:
+            yield f"{line.name} ended", LegEnded(cause=line.cause, **names)  # type: ignore[arg-type]
+    if not world.room:
+        yield "room ended", RoomEnded(at=at, conference_sid=ROOM)
+
+
+def reading_of(world: Lines, is_thorough: bool = False) -> RoomReading:
+    """The room as it would be told to somebody who asks now.
+
+    Legs that ring or are gone are told only to who asks for them one by one.
+    """
+    told = {"in": "connected"}
+    if is_thorough:
+        told |= {"ringing": "ringing", "asked": "connected", "gone": "ended"}
+    legs = tuple(
+        LegReading(
+            call_sid=line.sid,
+            label="" if line.status == "asked" else line.label,
+            address=line.name,
+            status=told[line.status],
+            held=line.held,
+            exit_flag=line.exit_flag,
+            cause=line.cause,
+        )
+        for line in world.lines
+        if line.status in told
+    )
+    return RoomReading(conference_sid=ROOM, room_name="room", is_live=world.room, legs=legs)
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def begin(world: Lines, commands: tuple[Command, ...], after: Transfer) -> Lines:
+    """Take `commands` in; what they are about is settled now, not when they run."""
+    jobs = list(world.jobs)
+    for command in commands:
+        party = type(command).leg
+        earlier = tuple(job.key for job in jobs if party is not None and job.party == party)
+        label = ""
+        if party is not None:
+            label = after.leg(party).label
+        jobs.append(
+            Job(
+                command=command.name,
+                key=command.key,
+                party=party.value if party is not None else "",
+                waits_for=tuple(dict.fromkeys((*earlier, *command.after))),
+                label=getattr(command, "label", "") or label,
+            )
+        )
+    return world._replace(jobs=tuple(jobs))
+
+
+def may_run(world: Lines, job: Job) -> bool:
+    """Whether nothing that `job` waits for is still under way."""
+    return not any(other.key in job.waits_for for other in world.jobs)
+
+
+def take_effect(world: Lines, job: Job) -> Lines:
+    """`job` reaches the network, which does what it can of it; the outcome is told later."""
+    changed, result, reading = _EFFECTS[job.command](world, job)
+    return _with_job(changed, job._replace(result=result, reading=reading))
+
+
+def trouble(world: Lines, job: Job, result: str) -> Lines:
+    """`job` comes to nothing, or its outcome does, and that is told later."""
+    done = _with_job(world, job._replace(result=result))
+    return done._replace(troubles=tuple(sorted((*world.troubles, job.command))))
+
+
+def tell(world: Lines, job: Job, at: float) -> tuple[Lines, Outcome]:
+    """The outcome of `job`, which is not under way any more."""
+    world = world._replace(jobs=tuple(each for each in world.jobs if each.key != job.key))
+    if job.result == "ok":
+        index = world.by_label(job.label) if job.command in ("DialTarget", "RecallAgent") else -1
+        sid = world.lines[index].sid if index >= 0 else ""
+        return world, CommandSucceeded(
+            at=at, command=job.command, key=job.key, call_sid=sid, reading=job.reading
+        )
+    failure = {
+        "unmet": Failure.UNMET,
+        "gone": Failure.GONE,
+        "refused": Failure.REFUSED,
+        "unavailable": Failure.UNAVAILABLE,
+    }[job.result]
+    cause = "blocked" if job.result == "refused" else ""
+    return world, CommandFailed(
+        at=at, command=job.command, key=job.key, failure=failure, cause=cause, reading=job.reading
+    )
+
+
+def _with_job(world: Lines, job: Job) -> Lines:
+    return world._replace(jobs=tuple(job if each.key == job.key else each for each in world.jobs))
+
+
+Effect = tuple[Lines, str, RoomReading | None]
+
+
+def _and_look(world: Lines) -> Effect:
+    """Done, and read back."""
+    return world, "ok", reading_of(world)
+
+
+def _caller_missing(world: Lines) -> Effect:
+    """The caller's leg is not in the room: has the room ended, or has the caller gone?"""
+    return world, "gone", reading_of(world)
+
+
+def _secure(world: Lines, job: Job) -> Effect:
+    if not world.room:
+        return world, "gone", reading_of(world)
+    if world.caller.status != "in" or world.agent.status != "in":
+        return world, "unmet", reading_of(world)
+    before = reading_of(world)
+    if world.caller.held and world.agent.exit_flag:
+        world = with_line(world, CALLER, held=False)
+    world = with_line(world, AGENT, exit_flag=False)
+    return with_line(world, CALLER, held=True), "ok", before
+
+
+def _hold_caller(world: Lines, job: Job) -> Effect:
+    if world.caller.status != "in":
+        return _caller_missing(world)
+    return _and_look(with_line(world, CALLER, held=True))
+
+
+def _resume_caller(world: Lines, job: Job) -> Effect:
+    if world.caller.status != "in":
+        return _caller_missing(world)
+    return _and_look(with_line(world, CALLER, held=False))
+
+
+def _give_back(world: Lines, job: Job) -> Effect:
+    if world.caller.status != "in":
+        return _caller_missing(world)
+    world = with_line(world, CALLER, held=False)
+    if world.agent.status == "in":
+        world = with_line(world, AGENT, exit_flag=True)
+    return _and_look(world)
+
+
+def _divert(world: Lines, job: Job) -> Effect:
+    if world.caller.status == "gone":
+        return world, "gone", None
+    world = with_line(world, CALLER, status="diverted", held=False)
+    if world.room and not any(each.status == "in" for each in world.lines):
+        world = end_room(world)
+    return world, "ok", None
+
+
+def _dial(world: Lines, job: Job) -> Effect:
+    if not world.room:
+        return world, "gone", None
+    name = job.label.rsplit("-", 1)[-1]
+    line = Line(name=name, label=job.label, status="ringing", was=frozenset({"rang"}))
+    return world._replace(lines=(*world.lines, line)), "ok", None
+
+
+def _hold_target(world: Lines, job: Job) -> Effect:
+    index = world.by_label(job.label)
+    if index < 0 or world.lines[index].status != "in":
+        return world, "gone", None
+    return _and_look(with_line(world, index, held=job.command == "HoldTarget"))
+
+
+def _end_leg(world: Lines, job: Job) -> Effect:
+    index = world.by_label(job.label)
+    if index >= 0 and world.lines[index].is_live:
+        world = hang_up(world, index)
+    return world, "ok", None
+
+
+def _find(world: Lines, job: Job) -> Effect:
+    return world, "ok", reading_of(world, is_thorough=True)
+
+
+def _remove_agent(world: Lines, job: Job) -> Effect:
+    index = world.by_label(job.label) if job.label else AGENT
+    if world.lines[index].status == "gone":
+        return world, "ok", None
+    if job.command == "LetAgentGo":
+        is_met = world.caller.status == "in" and world.caller.held
+    else:
+        others = (line for line in world.dialled() if line is not world.lines[index])
+        is_met = world.caller.is_heard and any(line.is_heard for line in others)
+    if not is_met:
+        return world, "unmet", reading_of(world)
+    return _and_look(hang_up(world, index))
+
+
+def _end_room(world: Lines, job: Job) -> Effect:
+    for index, line in enumerate(world.lines):
+        if line.status in LOOSE_ENDS:
+            world = hang_up(world, index)
+    return world._replace(room=False), "ok", None
+
+
+_EFFECTS = {
+    "SecureCaller": _secure,
+    "HoldCaller": _hold_caller,
+    "ResumeCaller": _resume_caller,
+    "GiveCallerBack": _give_back,
+    "DivertCaller": _divert,
+    "DialTarget": _dial,
+    "HoldTarget": _hold_target,
+    "ResumeTarget": _hold_target,
+    "EndTarget": _end_leg,
+    "FindTarget": _find,
+    "RemoveAgent": _remove_agent,
+    "LetAgentGo": _remove_agent,
+    "RecallAgent": _dial,
+    "EndRecall": _end_leg,
+    "EndRoom": _end_room,
+    "ReadRoom": _find,
+    "EndStray": _end_leg,
+}
