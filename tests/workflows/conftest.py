@@ -21,15 +21,20 @@ from temporalio.worker import Worker
 from tests.workflows.room import AGENT, CALLER, FakeRoom
 from worker import WORKFLOWS, workflow_runner
 from workflows.cold_transfer import ColdTransferWorkflow
+from workflows.inbound import InboundWorkflow
 from workflows.machine.events import Fact, LegAnswered, LegEnded
 from workflows.machine.model import Kind, Policy, Target
 from workflows.messages import (
     SEARCH_AGENT,
     SEARCH_KIND,
     SEARCH_OUTCOME,
+    CallView,
     RequestInput,
+    StartInboundInput,
     StartTransferInput,
     TransferView,
+    call_workflow_id,
+    inbound_workflow_id,
     transfer_workflow_id,
 )
 from workflows.warm_transfer import WarmTransferWorkflow
@@ -77,7 +82,7 @@ class Stage:
         self.queue = queue
         self.room = FakeRoom()
         self.room.conference_sid = "CF" + uuid.uuid4().hex
-        self.handle: WorkflowHandle[Any, TransferView]
+        self.handle: WorkflowHandle[Any, Any]
 
     async def start(
         self, kind: Kind, *targets: str | Target, policy: Policy | None = None
@@ -105,6 +110,29 @@ class Stage:
         self.part = given.part
         return self.handle
 
+    async def start_call(self, *agents: str, ring_seconds: float = 25.0) -> None:
+        """An inbound call arrives: its set-up finds the room and starts the call's owner."""
+        given = StartInboundInput(
+            call_sid=CALLER,
+            room_name="room",
+            caller_address="+15550100",
+            agents=agents,
+            accepted_at=time.time(),
+            ring_seconds=ring_seconds,
+        )
+        self.room.legs.pop(AGENT)
+        inbound = await self.client.start_workflow(
+            InboundWorkflow.run,
+            given,
+            id=f"{inbound_workflow_id(CALLER)}/{uuid.uuid4()}",
+            task_queue=self.queue,
+        )
+        assert await inbound.result() == self.room.conference_sid
+        self.part = CALLER[2:18]
+        self.handle = self.client.get_workflow_handle(
+            call_workflow_id(self.room.conference_sid), result_type=CallView
+        )
+
     async def tell(self, fact: Fact) -> None:
         """Send what the network would report."""
         await self.handle.signal("fact", asdict(replace(fact, at=time.time())))
@@ -122,12 +150,13 @@ class Stage:
         label = leg.label if leg else ""
         await self.tell(LegEnded(call_sid=call_sid, label=label, cause=cause))
 
-    async def view(self) -> TransferView:
+    async def view(self) -> Any:
         """What a reader is shown: the memo, by a plain description."""
         description = await self.handle.describe()
-        return await description.memo_value("view", type_hint=TransferView)
+        shown = CallView if self.handle.id.startswith("call/") else TransferView
+        return await description.memo_value("view", type_hint=shown)
 
-    async def until(self, state: str) -> TransferView:
+    async def until(self, state: str) -> Any:
         """Wait until the transfer is in `state`."""
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline:

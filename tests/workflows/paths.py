@@ -5,18 +5,20 @@ Each takes a stage, plays the people, and answers the result. The name is the hi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from activities.room import RoomLeg
 from tests.workflows.room import AGENT, CALLER
 from workflows.machine.events import LegAnswered, LegJoined, LegRang, LegScreened
 from workflows.machine.model import Accept, Kind, Policy, ReleaseAgent, Target
-from workflows.messages import TransferView
+from workflows.messages import CallView, TransferView
 
 if TYPE_CHECKING:
     from tests.workflows.conftest import Stage
 
-Path = Callable[["Stage"], Awaitable[TransferView]]
+Path = Callable[["Stage"], Awaitable[Any]]
 
 
 async def warm_completed_after_swap(stage: Stage) -> TransferView:
@@ -198,6 +200,56 @@ async def cold_machine_answers(stage: Stage) -> TransferView:
     await stage.tell(LegScreened(call_sid=leg.call_sid, label=label, cause="machine"))
     return await handle.result()
 
+
+async def call_taken_by_second_agent(stage: Stage) -> CallView:
+    """The first agent does not answer, the second does; later the caller hangs up."""
+    await stage.start_call("client:alice", "client:bob")
+    leg = await stage.room.ringing(f"{stage.part}-t1")
+    await stage.hang_up(leg.call_sid, cause="no_answer")
+    await stage.answer(2)
+    await stage.until("talking")
+    await stage.hang_up(CALLER)
+    return await stage.handle.result()
+
+
+async def call_ends_when_agent_hangs_up(stage: Stage) -> CallView:
+    """The agent hangs up: the room is read, and the caller who is alone in it is let go."""
+    await stage.start_call("client:alice")
+    await stage.answer()
+    await stage.until("talking")
+    await stage.hang_up(stage.room.leg_of(f"{stage.part}-t1").call_sid)
+    return await stage.handle.result()
+
+
+async def call_goes_on_after_transfer(stage: Stage) -> CallView:
+    """Somebody unknown to the call leaves, as after a transfer: the others go on talking."""
+    await stage.start_call("client:alice")
+    await stage.answer()
+    await stage.until("talking")
+    stranger = "CA" + "5" * 32
+    stage.room.legs[stranger] = RoomLeg(stranger)
+    await stage.hang_up(stranger)
+    await asyncio.wait_for(stage.room.entered["read_room"].wait(), 15)
+    await stage.until("talking")
+    await stage.hang_up(CALLER)
+    return await stage.handle.result()
+
+
+async def call_that_nobody_takes(stage: Stage) -> CallView:
+    """No agent answers: the caller hears the apology."""
+    await stage.start_call("client:alice")
+    leg = await stage.room.ringing(f"{stage.part}-t1")
+    await stage.hang_up(leg.call_sid, cause="busy")
+    return await stage.handle.result()
+
+
+CALL_PATHS: dict[Path, tuple[str, str]] = {
+    call_taken_by_second_agent: ("ended", "caller_hung_up"),
+    call_ends_when_agent_hangs_up: ("ended", "call_ended"),
+    call_goes_on_after_transfer: ("ended", "caller_hung_up"),
+    call_that_nobody_takes: ("diverted", "nobody_answered"),
+}
+"""Each path of a call between transfers -> how it ends."""
 
 PATHS: dict[Path, tuple[str, str]] = {
     warm_completed_after_swap: ("completed", "completed"),

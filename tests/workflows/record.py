@@ -16,10 +16,11 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from tests.workflows.conftest import Stage, development_server
-from tests.workflows.paths import PATHS
+from tests.workflows.paths import CALL_PATHS, PATHS
 from worker import WORKFLOWS, workflow_runner
 
 HISTORIES = Path(__file__).parent / "histories"
+ALL = (*PATHS, *CALL_PATHS)
 
 
 async def record(version: str) -> int:
@@ -27,11 +28,11 @@ async def record(version: str) -> int:
     folder = HISTORIES / version
     folder.mkdir(parents=True, exist_ok=True)
     async with await development_server() as environment:
-        for path in PATHS:
+        for path in ALL:
             history = await _walk(environment, path)
             text = json.dumps(json.loads(history), indent=1) + "\n"
             (folder / f"{path.__name__}.json").write_text(text)
-    return len(PATHS)
+    return len(ALL)
 
 
 async def _walk(environment: WorkflowEnvironment, path: object) -> str:

@@ -45,6 +45,8 @@ class FakeRoom:
         self.is_live = True
         self.rung: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         """Set when the phone of this label rings."""
+        self.entered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        """Set when the activity of this name has been asked for."""
         self._dialed = 0
 
     def fail(self, name: str, kind: str, times: int = 1, code: int = 0) -> None:
@@ -92,6 +94,7 @@ class FakeRoom:
     async def _enter(self, name: str, given: Any) -> None:
         self.asked.append(name)
         self.given.append(given)
+        self.entered[name].set()
         if name in self.gates:
             self.began[name].set()
             await self.gates[name].wait()

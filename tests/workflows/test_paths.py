@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.workflows.conftest import Stage
-from tests.workflows.paths import PATHS, Path
+from tests.workflows.paths import CALL_PATHS, PATHS, Path
 from tests.workflows.room import AGENT, CALLER
 from workflows.messages import TransferView
 
@@ -23,6 +23,13 @@ async def test_path_ends_as_told(stage: Stage, path: Path) -> None:
     assert result.journal[-1].state_to == result.state
     assert_no_one_left_over(stage, result.state)
     assert await stage.view() == _without_journal(result)
+
+
+@pytest.mark.parametrize("path", CALL_PATHS, ids=lambda path: path.__name__)
+async def test_call_ends_as_told(stage: Stage, path: Path) -> None:
+    result = await path(stage)
+    assert (result.state, result.reason) == CALL_PATHS[path]
+    assert stage.room.legs == {}
 
 
 def assert_no_one_left_over(stage: Stage, state: str) -> None:
