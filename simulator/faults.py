@@ -60,8 +60,10 @@ class FaultRule:
             raise ValueError(f"a fault on {self.on} is one of {', '.join(sorted(KINDS[self.on]))}")
         if not 0.0 <= self.probability <= 1.0:
             raise ValueError("probability must be from 0 to 1")
-        if self.path is not None:
-            re.compile(self.path)
+        try:
+            re.compile(self.path or "")
+        except re.error as error:
+            raise ValueError(f"path is not a pattern: {error}") from error
         self.random = Random(self.seed)  # noqa: S311 - reproducible on purpose
 
     def strikes(self, *, method: str, path: str, name: str) -> bool:

@@ -131,6 +131,12 @@ def _add_people(app: FastAPI, runtime: Runtime) -> None:
 
 
 def _add_views(app: FastAPI, runtime: Runtime) -> None:
+    @app.get(f"{PREFIX}/numbers")
+    async def numbers() -> Body:
+        with runtime.act() as network:
+            found = network.numbers.values()
+            return {"numbers": [network.fetch_number(number.sid) for number in found]}
+
     @app.get(f"{PREFIX}/phones")
     async def phones() -> Body:
         with runtime.act() as network:

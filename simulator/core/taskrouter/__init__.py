@@ -1,0 +1,1 @@
+"""TaskRouter on the simulated network: queues, workers, tasks, reservations and instructions."""
