@@ -11,7 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.engine.starts import TASK_SECONDS, shown
 from api.engine.temporal import REQUEST_ID, Temporal, bounded
-from workflows.machine.events import Fact
+from workflows.machine.events import Fact, LegEnded, RoomEnded
 from workflows.messages import (
     FACT,
     TASK_QUEUE,
@@ -31,23 +31,29 @@ class Facts:
     async def tell(self, conference_sid: str, fact: Fact, token: str) -> str:
         """Tells the call's transfer, or the call's own workflow when no transfer is under way.
 
-        `token` is Twilio's, the same for each repetition of one event: repetitions are dropped by
-        Temporal. The answer is who heard it: `transfer`, `call`, or `nobody` for old news.
+        The end of the room is told to both: the transfer ends by it, and so does the call, which
+        would otherwise be believed to live on. `token` is Twilio's, the same for each repetition of
+        one event: repetitions are dropped by Temporal. The answer is who heard it: `transfer`,
+        `call`, or `nobody` for old news.
         """
         owners = {
             "transfer": transfer_workflow_id(conference_sid),
             "call": call_workflow_id(conference_sid),
         }
+        heard_by = ""
         for owner, workflow_id in owners.items():
             if await self._signal(workflow_id, fact, token):
-                return owner
-        return "nobody"
+                heard_by = heard_by or owner
+                if not isinstance(fact, RoomEnded):
+                    break
+        return heard_by or "nobody"
 
     async def _signal(self, workflow_id: str, fact: Fact, token: str) -> bool:
         """Whether there was a live workflow to hear it."""
         client = await self._temporal.client()
         handle = client.get_workflow_handle(workflow_id)
-        metadata = {REQUEST_ID: f"{fact.kind}-{token}"} if token else {}
+        name = _name(fact, token)
+        metadata = {REQUEST_ID: name} if name else {}
         try:
             async with bounded():
                 await handle.signal(FACT, asdict(fact), rpc_metadata=metadata)
@@ -76,3 +82,13 @@ class Facts:
                 )
         except WorkflowAlreadyStartedError:
             return
+
+
+def _name(fact: Fact, token: str) -> str:
+    """What Temporal knows repetitions of a fact by; empty if they cannot be told apart.
+
+    A leg ends once, but Twilio says so twice: as progress of the call, and as an event of the room.
+    """
+    if isinstance(fact, LegEnded) and fact.call_sid:
+        return f"{fact.kind}-{fact.call_sid}-{fact.cause}"
+    return f"{fact.kind}-{token}" if token else ""

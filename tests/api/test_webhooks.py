@@ -96,6 +96,36 @@ async def test_w13_repetitions_of_one_event_are_heard_once(site: Site) -> None:
     assert len(await site.heard(transfer_workflow_id(view["conference_sid"]))) == 2
 
 
+async def test_end_of_a_leg_that_is_told_twice_is_heard_once(site: Site) -> None:
+    """Twilio reports it as progress of the call and as an event of the room, with two tokens."""
+    conference_sid = (await site.started())["conference_sid"]
+    leave = {
+        "StatusCallbackEvent": "participant-leave",
+        "ConferenceSid": conference_sid,
+        "CallSid": CALL,
+        "ParticipantLabel": "p-t1",
+    }
+    for path, fields in (
+        ("/twilio/conference", leave),
+        (status_path(conference_sid), progress("completed")),
+        (status_path(conference_sid), progress("completed")),
+    ):
+        token = {"I-Twilio-Idempotency-Token": str(uuid.uuid4())}
+        assert (await site.webhook(path, fields, token)).status_code == 204
+    heard = await site.heard(transfer_workflow_id(conference_sid))
+    assert [fact["kind"] for fact in heard] == ["leg_ended"]
+
+
+async def test_end_of_the_room_is_told_to_the_transfer_and_to_the_call(site: Site) -> None:
+    """A caller who hangs up in a transfer ends the call too, which nobody else would tell it."""
+    conference_sid = await site.call()
+    await site.start("alice", start_body(conference_sid))
+    event = {"StatusCallbackEvent": "conference-end", "ConferenceSid": conference_sid}
+    assert (await site.webhook("/twilio/conference", event)).status_code == 204
+    for workflow_id in (transfer_workflow_id(conference_sid), call_workflow_id(conference_sid)):
+        assert [fact["kind"] for fact in await site.heard(workflow_id)] == ["room_ended"]
+
+
 @pytest.mark.parametrize(
     "path",
     [
