@@ -22,7 +22,7 @@ from api.engine.records import Records
 from api.engine.requests import Requests
 from api.engine.starts import Starts
 from api.engine.streams import Streams
-from api.engine.temporal import RPC_SECONDS, EngineUnreachableError, Temporal
+from api.engine.temporal import EngineUnreachableError, Temporal
 from api.limits import BodyLimit, StartRate
 from api.metrics import Metrics
 from api.numbers import DialingRules
@@ -54,7 +54,8 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         raise SystemExit(str(error)) from None
 
     async def connect() -> Client:
-        return await workflows.connection.connect(settings=connection, seconds_max=RPC_SECONDS)
+        # One attempt: whoever asks next makes another.
+        return await workflows.connection.connect(settings=connection, seconds_max=0.0)
 
     parts = _parts(settings, Temporal(connect, client))
 

@@ -58,13 +58,13 @@ class DialingRules:
         self.check_target(address)
 
     def _check_number(self, address: str) -> None:
-        if not E164.match(address):
+        if not E164.fullmatch(address):
             raise AddressRefusedError(
                 "should be client:name, a number as +14155550100, or sip:user@domain"
             )
         if address == self.own_number:
             raise AddressRefusedError("should not be our own number")
-        if FICTION.match(address) and "US" in self.countries:
+        if FICTION.fullmatch(address) and "US" in self.countries:
             return
         try:
             number = phonenumbers.parse(address, None)
@@ -83,7 +83,7 @@ class DialingRules:
             raise AddressRefusedError("premium, shared-cost and service numbers are never dialled")
 
     def _check_sip(self, address: str) -> None:
-        match = SIP.match(address)
+        match = SIP.fullmatch(address)
         if match is None:
             raise AddressRefusedError("should be sip:user@domain, without port and parameters")
         if match.group(1) not in self.sip_domains:
@@ -91,5 +91,5 @@ class DialingRules:
 
 
 def _check_client(address: str) -> None:
-    if not CLIENT.match(address):
+    if not CLIENT.fullmatch(address):
         raise AddressRefusedError("should be client: and a name of letters, digits and _.@+=-")

@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     @field_validator("twilio_account_sid")
     @classmethod
     def _account(cls, value: str) -> str:
-        if not ACCOUNT_SID.match(value):
+        if not ACCOUNT_SID.fullmatch(value):
             raise ValueError("should be AC and 32 hexadecimal digits")
         return value
 

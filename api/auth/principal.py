@@ -47,11 +47,11 @@ class ApiKey:
 def parse_api_key(text: str) -> ApiKey:
     """`name:role:sha256hex[:address]` -> an `ApiKey`. Raises ValueError that shows no secret."""
     name, role, digest, address = (*text.split(":", 3), "", "", "")[:4]
-    if not _KEY_NAME.match(name):
+    if not _KEY_NAME.fullmatch(name):
         raise ValueError("each key should be name:role:sha256hex or name:role:sha256hex:address")
     if role not in tuple(Role):
         raise ValueError(f"the role of key {name} should be agent, supervisor or service")
-    if not _SHA256.match(digest):
+    if not _SHA256.fullmatch(digest):
         raise ValueError(f"key {name} should carry the SHA-256 of the secret, 64 hex digits")
     if role == Role.AGENT and not address:
         address = f"client:{name}"

@@ -76,11 +76,11 @@ class Tokens:
 def _principal(claims: dict[str, Any]) -> Principal | None:
     """The claims as a principal; None if one of them is not of ours."""
     subject, role = claims.get("sub"), claims.get("role")
-    if not isinstance(subject, str) or not _SUBJECT.match(subject) or role not in tuple(Role):
+    if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject) or role not in tuple(Role):
         return None
     default = f"client:{subject}" if role == Role.AGENT else ""
     address = claims.get("address", default)
-    if address and (not isinstance(address, str) or not _ADDRESS.match(address)):
+    if address and (not isinstance(address, str) or not _ADDRESS.fullmatch(address)):
         return None
     issuer = claims.get("iss", "")
     return Principal(f"jwt:{issuer}:{subject}", Role(role), address or default)

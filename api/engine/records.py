@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from temporalio.client import WorkflowExecution, WorkflowExecutionDescription
 from temporalio.client import WorkflowExecutionStatus as Status
+from temporalio.service import RPCError, RPCStatusCode
 
 from api.engine.temporal import Temporal, bounded
 from workflows.machine.model import Entry, Party, Reason, State
@@ -164,20 +165,25 @@ class Records:
         """A page of transfers, newest first.
 
         `state` is `live`, `over` or the name of a state. A named state is picked out of the page
-        after it was read, so such a page may be short while there are more.
+        after it was read, so such a page may be short while there are more. Raises `ValueError`
+        for a cursor that is not ours.
         """
         client = await self._temporal.client()
         query = _transfer_query(call, agent, state)
-        async with bounded():
-            listing = client.list_workflows(
-                query, page_size=limit, next_page_token=_token(cursor) or None
-            )
-            await listing.fetch_next_page()
+        token = _token(cursor) or None
+        listing = client.list_workflows(query, page_size=limit, next_page_token=token)
+        try:
+            async with bounded():
+                await listing.fetch_next_page()
+        except RPCError as error:
+            if token and error.status is RPCStatusCode.INVALID_ARGUMENT:
+                raise ValueError("cursor") from None
+            raise
         views = [await _listed_view(each) for each in listing.current_page or ()]
         named = "" if state in ("", "live", "over") else state
         items = tuple(view for view in views if view and (not named or view.state == named))
-        token = listing.next_page_token or b""
-        return TransferPage(items, base64.urlsafe_b64encode(token).decode())
+        after = base64.urlsafe_b64encode(listing.next_page_token or b"").decode()
+        return TransferPage(items, after)
 
     async def live_calls(self, limit: int) -> tuple[CallRecord, ...]:
         """The calls that have a running workflow, newest first."""

@@ -7,7 +7,7 @@ one. It reads the memo: no worker is asked, nothing is added to the workflow's h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -62,7 +62,7 @@ class Streams:
         """How many transfers are being looked at."""
         return len(self._pollers)
 
-    async def listen(self, record: TransferRecord, after: int) -> AsyncIterator[News]:
+    async def listen(self, record: TransferRecord, after: int) -> AsyncGenerator[News]:
         """The steps after number `after`, first those already taken. Ends after the last one."""
         poller = self._poller(record)
         poller.listeners += 1

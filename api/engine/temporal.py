@@ -21,6 +21,8 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode, WorkflowService
 
+from workflows.connection import UnreachableError
+
 REQUEST_ID = "handover-request-id"
 """Metadata key of an rpc that names its request id. It is taken out before the request is sent."""
 
@@ -117,7 +119,7 @@ class Temporal:
                 if self._client is None:
                     try:
                         self._client = with_named_requests(await self._connect())
-                    except RuntimeError as error:  # the SDK's word for a failed connection
+                    except (RuntimeError, UnreachableError) as error:
                         raise EngineUnreachableError from error
         return self._client
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
@@ -37,7 +38,7 @@ STEP = re.compile(r"^[0-9]{1,9}$", re.ASCII)
     response_class=EventSourceResponse,
     responses={
         204: {"description": "The transfer is over and all its steps were told."},
-        **documented(401, 404, 503),
+        **documented(401, 404, 422, 503),
     },
 )
 async def listen(
@@ -49,7 +50,7 @@ async def listen(
     """Server-sent events. `step`: one line of the journal, with the whole `transfer` on the newest
     one; `over`: the last one, after which the stream ends."""
     record = await visible_transfer(transfer_id, principal, parts)
-    after = int(last_event_id) if STEP.match(last_event_id) else -1
+    after = int(last_event_id) if STEP.fullmatch(last_event_id) else -1
     if record.view.is_over and record.view.step <= after:
         return Response(status_code=204)
     if parts.metrics.open_streams >= STREAMS_MAX:
@@ -67,9 +68,10 @@ async def _events(
 ) -> AsyncIterator[ServerSentEvent]:
     parts.metrics.stream_opened()
     try:
-        async for news in parts.engine.streams.listen(record, after):
-            for event in events_of(news):
-                yield event
+        async with aclosing(parts.engine.streams.listen(record, after)) as stream:
+            async for news in stream:
+                for event in events_of(news):
+                    yield event
     finally:
         parts.metrics.stream_closed()
 

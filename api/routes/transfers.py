@@ -120,7 +120,7 @@ async def list_transfers(
     return TransferList(items=list(page.items), next=page.next)
 
 
-@router.get("/{transfer_id}", summary="Read a transfer", responses=documented(401, 404, 503))
+@router.get("/{transfer_id}", summary="Read a transfer", responses=documented(401, 404, 422, 503))
 async def read_transfer(transfer_id: str, principal: PrincipalDep, parts: PartsDep) -> TransferView:
     """One transfer with its journal, also after its end."""
     return await with_journal(await visible_transfer(transfer_id, principal, parts))
@@ -300,6 +300,6 @@ def _checked_key(key: str | None) -> str:
             "Send an Idempotency-Key, so that a repeated request is not carried out twice.",
             link=KEY_LINK,
         )
-    if not KEY.match(key) or NUMBER_LIKE.match(key):
+    if not KEY.fullmatch(key) or NUMBER_LIKE.fullmatch(key):
         raise Problem(400, "idempotency_key_invalid", KEY_NOTE, link=KEY_LINK)
     return key

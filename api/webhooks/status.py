@@ -90,7 +90,7 @@ async def carry(
 
     Raises a 503 when Temporal is silent, the one case in which a repetition would help.
     """
-    if fact is None or not CONFERENCE_SID.match(conference_sid):
+    if fact is None or not CONFERENCE_SID.fullmatch(conference_sid):
         metrics.fact("none", "ignored")
         return "nobody"
     try:

@@ -45,13 +45,13 @@ BLOCKED_CODES = frozenset({"13225", "13227", "21215", "21216"})
 
 def is_label(text: str) -> bool:
     """Whether this can be one of our labels."""
-    return bool(LABEL.match(text))
+    return bool(LABEL.fullmatch(text))
 
 
 def leg_fact(get: Get, label: str, at: float) -> Fact | None:
     """Call progress of a leg that we dialled."""
     call_sid, status = get("CallSid"), get("CallStatus")
-    if not CALL_SID.match(call_sid):
+    if not CALL_SID.fullmatch(call_sid):
         return None
     if status == "ringing":
         return LegRang(at=at, call_sid=call_sid, label=label)
@@ -77,12 +77,12 @@ def conference_fact(get: Get, at: float) -> Fact | None:
     A join is news for screened legs only: others are known to be in the room when they answer.
     """
     event, conference_sid = get("StatusCallbackEvent"), get("ConferenceSid")
-    if not CONFERENCE_SID.match(conference_sid):
+    if not CONFERENCE_SID.fullmatch(conference_sid):
         return None
     if event == "conference-end":
         return RoomEnded(at=at, conference_sid=conference_sid)
     call_sid, label = get("CallSid"), get("ParticipantLabel")
-    if not CALL_SID.match(call_sid) or (label and not is_label(label)):
+    if not CALL_SID.fullmatch(call_sid) or (label and not is_label(label)):
         return None
     if event == "participant-join" and label.endswith(SCREENED) and label:
         return LegJoined(at=at, call_sid=call_sid, label=label, conference_sid=conference_sid)
@@ -99,7 +99,7 @@ def machine_fact(get: Get, label: str, at: float) -> Fact | None:
     a machine, which the agent hears at once.
     """
     call_sid, found = get("CallSid"), get("AnsweredBy")
-    if not CALL_SID.match(call_sid) or not found:
+    if not CALL_SID.fullmatch(call_sid) or not found:
         return None
     is_machine = found.startswith("machine") or found == "fax"
     cause = Cause.MACHINE.value if is_machine else ""
@@ -109,7 +109,7 @@ def machine_fact(get: Get, label: str, at: float) -> Fact | None:
 def choice_fact(get: Get, label: str, at: float) -> LegScreened | None:
     """What a person who was asked to press 1 did."""
     call_sid = get("CallSid")
-    if not CALL_SID.match(call_sid):
+    if not CALL_SID.fullmatch(call_sid):
         return None
     is_willing = get("Digits") == "1"
     cause = "" if is_willing else Cause.REJECTED.value

@@ -41,7 +41,7 @@ async def inbound(
     Twilio may ask twice for one call: the workflow is started once, the answer is the same.
     """
     call_sid = webhook.get("CallSid")
-    if not CALL_SID.match(call_sid):
+    if not CALL_SID.fullmatch(call_sid):
         return xml(twiml.hang_up())
     if not settings.handover_agents:
         log.error("inbound call refused: HANDOVER_AGENTS is empty", call=call_sid)
@@ -82,7 +82,7 @@ async def screen(
     conference_sid: str, label: str, webhook: WebhookDep, settings: SettingsDep, room: str = ""
 ) -> Response:
     """A target that has to accept picked up."""
-    if not (CONFERENCE_SID.match(conference_sid) and translate.is_label(label) and room):
+    if not (CONFERENCE_SID.fullmatch(conference_sid) and translate.is_label(label) and room):
         return xml(twiml.hang_up())
     document = twiml.ask_to_accept(settings.public_base_url, conference_sid, label, room)
     return xml(document)
@@ -99,7 +99,7 @@ async def accept(
     room: str = "",
 ) -> Response:
     """The target pressed a key, or none. Nobody is put into a room that nobody waits in."""
-    if not (CONFERENCE_SID.match(conference_sid) and translate.is_label(label) and room):
+    if not (CONFERENCE_SID.fullmatch(conference_sid) and translate.is_label(label) and room):
         return xml(twiml.hang_up())
     fact = translate.choice_fact(webhook.get, label, time.time())
     try:

@@ -246,6 +246,13 @@ async def test_list_goes_on_where_the_page_ended(site: Site) -> None:
     assert started <= seen
 
 
+@pytest.mark.parametrize("cursor", ["AAAA", "e30=", "not base64", "é"])
+async def test_cursor_that_is_not_ours_is_refused(site: Site, cursor: str) -> None:
+    response = await site.http.get("/v1/transfers", params={"cursor": cursor}, headers=auth("sue"))
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == "cursor"
+
+
 async def test_calls_show_people_and_transfer_to_those_on_them(site: Site) -> None:
     conference_sid = await site.call()
     listed = (await site.http.get("/v1/calls", headers=auth("alice"))).json()["items"]
