@@ -1,8 +1,5 @@
 """The whole simulator as one ASGI application: Twilio's faces, and the control face beside them."""
 
-import logging
-
-import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simulator.http.control import create_control
@@ -49,5 +46,4 @@ class SimulatorApp:
 
 def create_app(settings: Settings | None = None) -> SimulatorApp:
     """Build the application; without settings they come from the environment."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     return SimulatorApp(settings or Settings.from_environment())

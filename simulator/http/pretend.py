@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from simulator.core import asks
+from simulator.core import asks, resources
 from simulator.core.account_requests import parameter
+from simulator.core.model import Call, Conference, Document, Participant
 from simulator.core.network import Network
 from simulator.core.text import Form
 from simulator.http.routes import ROUTES, Operation
@@ -17,11 +18,8 @@ def pretended(network: Network, operation: Operation, ids: list[str], form: Form
     resource, verb = operation.name.split(".")
     if verb == "delete":
         return None
-    if operation.name == "participants.create":
-        return _participant(network, ids[0], form)
     if verb == "create":
-        from_, to = asks.addresses(form) if resource == "calls" else ("", "")
-        return {"sid": network.sid("CA"), "status": "queued", "from": from_, "to": to}
+        return _created(network, operation, resource, ids, form)
     shape = {"calls": "Calls", "conferences": "Conferences", "numbers": "IncomingPhoneNumbers"}
     path = shape.get(resource, "Conferences/Participants")
     body: dict[str, Any] = ROUTES["GET", path, True].run(network, ids, Form({}))
@@ -39,23 +37,23 @@ def _echo(body: dict[str, Any], form: Form) -> dict[str, Any]:
     return asked
 
 
-def _participant(network: Network, ref: str, form: Form) -> dict[str, Any]:
-    asks.addresses(form)
-    sid = network.sid("CA")
-    room = network.live_conference(ref)
-    conference_sid = ref if ref.startswith("CF") else room.sid if room else network.sid("CF")
-    body: dict[str, Any] = {
-        "account_sid": network.account_sid,
-        "call_sid": sid,
-        "label": form.text("Label"),
-        "conference_sid": conference_sid,
-        "date_created": None,
-        "date_updated": None,
-        "status": "queued",
-        "call_sid_to_coach": form.text("CallSidToCoach"),
-        "queue_time": "0",
-        "uri": f"{network.root}/Conferences/{conference_sid}/Participants/{sid}.json",
-    }
-    for name, key in REQUEST_NAMES.items():
-        body[name] = form.true(key, default=name == "start_conference_on_enter")
-    return body
+def _created(
+    network: Network, operation: Operation, resource: str, ids: list[str], form: Form
+) -> dict[str, Any]:
+    """A body for something that was never made, under an identifier nobody will find."""
+    if resource in ("numbers", "applications", "queues"):
+        made: dict[str, Any] = operation.run(network, ids, form)
+        for table in (network.numbers, network.applications, network.queues_by_sid):
+            table.pop(made["sid"], None)
+        return made
+    from_, to = asks.addresses(form)
+    now = network.clock.now
+    leg = Call(network.sid("CA"), from_, to, "outbound-api", to, now, now, Document())
+    if resource == "calls":
+        return resources.new_call(network, leg)
+    ref = ids[0]
+    room = network.live_conference(ref) or network.conferences_by_sid.get(ref)
+    room = room or Conference(network.sid("CF"), ref, now, now)
+    ghost = Participant(leg, room, "api", now, now, label=form.text("Label"), queue_time="0")
+    body = resources.participant(network, ghost)
+    return {**body, **_echo(body, form), "status": "queued"}

@@ -1,8 +1,11 @@
 """Running the application with uvicorn, and saying in one line where it listens."""
 
 import json
+import logging
 import socket
+import sys
 
+import structlog
 import uvicorn
 
 from simulator.http.app import create_app
@@ -33,7 +36,22 @@ class AnnouncingServer(uvicorn.Server):
             print(json.dumps(self._announcement), flush=True)  # noqa: T201
 
 
+def configure_logs() -> None:
+    """One JSON object per line, on the error stream, and only when something is wrong."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def serve(settings: Settings) -> int:
+    configure_logs()
     try:
         bound = listen(settings.host, settings.port)
     except OSError as error:
