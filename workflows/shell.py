@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from temporalio import workflow
@@ -98,7 +98,8 @@ class Shell:
         if heard is None or len(self._inbox) >= INBOX_EVENTS_MAX:
             workflow.logger.warning("a signal was dropped: not a fact, or too many of them")
             return
-        self._inbox.append(_Queued(heard))
+        # The time is the workflow's own: a clock that is wrong elsewhere must not move a deadline.
+        self._inbox.append(_Queued(replace(heard, at=now())))
 
     async def ask(self, event: Event) -> str:
         """Put a request into the inbox and wait for its step: why it was refused, or empty."""
