@@ -43,9 +43,11 @@ from tests.machine.switchboard import (
     tell,
     trouble,
 )
+from workflows.machine import classify, model
+from workflows.machine import step as stepping
 from workflows.machine.classify import news_in
 from workflows.machine.cold import COLD
-from workflows.machine.events import REQUESTS, DeadlinePassed, Event
+from workflows.machine.events import REQUESTS, DeadlinePassed, Event, LegRang
 from workflows.machine.inbound import INBOUND
 from workflows.machine.invariants import check
 from workflows.machine.journal import ladder
@@ -88,6 +90,8 @@ class World:
     recall: bool = True
     room_ends: bool = False
     knows_agent: bool = True
+    rings_told: bool = False
+    """Whether ringing is reported; where no row asks for it, it only doubles the states."""
 
     def first(self) -> Node:
         targets = tuple(
@@ -127,6 +131,8 @@ class Bounds:
     depth: int = 10
     faults: int = 1
     jobs: int = 4
+    sample: int = 8
+    """Of how many states one is asked whether an end follows by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +252,7 @@ def _told(transfer: Transfer, lines: Lines, job: Job) -> Node:
     node = Node(transfer, lines)
     table = _TABLES[transfer.kind]
     if outcome.reading is not None and not is_over(transfer):
-        thorough = {"FindTarget": (Party.TARGET,), "ReadRoom": tuple(Party)}.get(job.command)
+        thorough = _PROOF.get(job.command)
         news = news_in(
             transfer,
             outcome.reading,
@@ -259,6 +265,14 @@ def _told(transfer: Transfer, lines: Lines, job: Job) -> Node:
     return hear(table, node, outcome)
 
 
+_PROOF = {
+    "FindTarget": (Party.TARGET,),
+    "RemoveAgent": (Party.CALLER, Party.TARGET),
+    "LetAgentGo": (Party.CALLER,),
+    "ReadRoom": tuple(Party),
+}
+"""Whose absence from its reading a command proves, as `workflows/dispatch.py` has it."""
+
 _TABLES = {table.kind: table for table in (WARM, COLD, INBOUND)}
 
 
@@ -269,9 +283,14 @@ def hear(table: Table, node: Node, event: Event) -> Node:
 
 
 def _reports(world: World, node: Node) -> Iterator[Move]:
-    before = belief(node.transfer), len(node.lines.jobs)
+    before = None
     for name, fact in facts(node.lines, AT):
+        if isinstance(fact, LegRang) and not world.rings_told:
+            continue
         after = hear(world.table, node, fact)
+        if after.transfer is node.transfer:
+            continue
+        before = before or (belief(node.transfer), len(node.lines.jobs))
         if (belief(after.transfer), len(after.lines.jobs)) != before:
             yield f"reported: {name}", after
 
@@ -389,7 +408,7 @@ class Search:
         for number, node in level:
             self._visited.add(node.transfer.state)
             try:
-                nexts = self._look_at(node)
+                nexts = self._look_at(number, node)
             except Exception as error:
                 raise self._story(number, None, error) from error
             for move, (_, after) in enumerate(nexts):
@@ -408,7 +427,7 @@ class Search:
                 found.append((fresh, after))
         return found
 
-    def _look_at(self, node: Node) -> list[Move]:
+    def _look_at(self, number: int, node: Node) -> list[Move]:
         nexts, is_informed = moves(self.world, self.bounds, node)
         if is_over(node.transfer):
             self._ends.add(f"{node.transfer.state}: {node.transfer.reason}")
@@ -418,7 +437,7 @@ class Search:
                 return []
         elif is_informed and not node.lines.jobs:
             informed(node.transfer, node.lines)
-        if self.world.table.kind is not Kind.INBOUND:
+        if self.world.table.kind is not Kind.INBOUND and number % self.bounds.sample == 0:
             for mood in _TRIES:
                 self._ends_by_itself(node, mood)
         return nexts
@@ -501,7 +520,7 @@ WORLDS: tuple[World, ...] = (
     World("warm, agent known by name", WARM, knows_agent=False),
     World("warm, no recall", WARM, recall=False),
     World("cold on_answer", COLD, targets=2),
-    World("cold on_ringing", COLD, targets=2, release=ReleaseAgent.ON_RINGING),
+    World("cold on_ringing", COLD, targets=2, release=ReleaseAgent.ON_RINGING, rings_told=True),
     World("cold on_dial", COLD, targets=2, release=ReleaseAgent.ON_DIAL),
     World("cold on_dial, press 1", COLD, release=ReleaseAgent.ON_DIAL, screen="press"),
     World("cold, the room ends", COLD, room_ends=True),
@@ -509,8 +528,19 @@ WORLDS: tuple[World, ...] = (
 )
 
 
+def _quickly(value: Any, **changes: Any) -> Any:
+    """What `dataclasses.replace` does to the machine's values, in a tenth of the time: none of
+    their classes does anything in its constructor."""
+    new = object.__new__(type(value))
+    new.__dict__.update(value.__dict__)
+    new.__dict__.update(changes)
+    return new
+
+
 def explore(name: str, bounds: Bounds) -> Figures:
-    """Explore the world called `name`."""
+    """Explore the world called `name`. For a process of its own: it exchanges `replace`."""
+    for module in (classify, model, stepping):
+        vars(module)["replace"] = _quickly
     world = next(each for each in WORLDS if each.name == name)
     return Search(world, bounds).run()
 
@@ -523,8 +553,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--faults", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--sample", type=int, default=1)
     given = parser.parse_args(argv)
-    bounds = Bounds(given.depth, given.faults, given.jobs)
+    bounds = Bounds(given.depth, given.faults, given.jobs, given.sample)
     names = [
         world.name
         for world in WORLDS
@@ -538,13 +569,13 @@ def main(argv: list[str]) -> int:
                 figures = done.result()
             except AssertionError as error:
                 broken += 1
-                print(error, end="\n\n")
+                print(error, end="\n\n")  # noqa: T201
                 continue
-            print(figures, flush=True)
+            print(figures, flush=True)  # noqa: T201
             total.states += figures.states
             total.moves += figures.moves
             total.seconds += figures.seconds
-    print(total)
+    print(total)  # noqa: T201
     return 1 if broken else 0
 
 

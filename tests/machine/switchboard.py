@@ -158,7 +158,10 @@ def answer(world: Lines, index: int, is_screened: bool = False) -> Lines:
 
 def _enter(world: Lines, index: int, line: Line) -> Lines:
     if not world.room:
-        return with_line(world, index, status="out", was=line.was)
+        # Who joins by TwiML joins by the room's name, and makes a room of that name.
+        is_by_name = line.status == "asked"
+        was = line.was if is_by_name else line.was | {"ended"}
+        return with_line(world, index, status="out" if is_by_name else "gone", was=was)
     return with_line(world, index, status="in", was=line.was | {"joined"})
 
 

@@ -109,7 +109,7 @@ def news_in(
             continue
         seen = _seen(reading, leg)
         if seen is None:
-            if is_thorough or leg.presence in (Presence.PRESENT, Presence.LEAVING):
+            if is_thorough or _should_be_seen(leg, at):
                 found.append(LegEnded(at=at, call_sid=leg.call_sid))
         elif seen.status == "ended":
             found.append(LegEnded(at=at, call_sid=leg.call_sid, cause=seen.cause))
@@ -119,6 +119,16 @@ def news_in(
             news = LegJoined if seen.label else LegAnswered
             found.append(news(at=at, call_sid=leg.call_sid))
     return tuple(found)
+
+
+READING_AGE_MAX_SECONDS = 10.0
+"""How old a reading may be when it is told: one attempt at a command takes 5 s at most, and its
+outcome then waits for a worker. A leg that came since cannot be in it."""
+
+
+def _should_be_seen(leg: Leg, at: float) -> bool:
+    is_in_room = leg.presence in (Presence.PRESENT, Presence.LEAVING)
+    return is_in_room and at - leg.present_since >= READING_AGE_MAX_SECONDS
 
 
 def _seen(reading: RoomReading, leg: Leg) -> LegReading | None:
@@ -219,7 +229,8 @@ def _hear_agent(transfer: Transfer, fact: LegFact) -> Heard:
             return transfer, Stimulus.AGENT_UNREACHED
         return _without_agent(transfer, fact.at, Stimulus.AGENT_LEFT)
     if isinstance(fact, LegAnswered | LegJoined) and agent.presence in _NOT_YET_TAKEN:
-        return _with_presence(transfer, Party.AGENT, Presence.PRESENT), Stimulus.AGENT_BACK
+        back = replace(agent, presence=Presence.PRESENT, present_since=fact.at)
+        return replace(transfer, agent=back), Stimulus.AGENT_BACK
     return transfer, Stimulus.NOTED
 
 
@@ -281,7 +292,8 @@ def _target_screened(transfer: Transfer, fact: LegScreened) -> Heard:
 
 
 def _target_taken(transfer: Transfer, at: float) -> Heard:
-    transfer = _with_presence(transfer, Party.TARGET, Presence.PRESENT)
+    there = replace(transfer.target, presence=Presence.PRESENT, present_since=at)
+    transfer = replace(transfer, target=there)
     return _with_attempt(transfer, answered_at=at), Stimulus.TARGET_ANSWERED
 
 

@@ -128,7 +128,7 @@ _RUNG_FOR_CALLER_ALONE: Row = {
     On.CALLER_NOT_HELD: stay(HoldCaller),
     On.CALL_UNMET: stay(HoldCaller, why="the agent left during the claim"),
     On.CALLER_RESUMED: stay(HoldCaller, why="an older un-hold took effect in between"),
-    On.CALLER_NOT_RESUMED: ignore("the caller is to stay on hold"),
+    On.CALLER_NOT_RESUMED: stay(HoldCaller, why="it may be in effect all the same"),
     On.CALLER_MET_TARGET: ignore("the target is not there yet"),
     On.DEADLINE: stay(FindTarget),
     On.CANCEL: _AGENT_GONE,
@@ -220,7 +220,7 @@ _CALLER_STAYS_ON_HOLD: Row = {
     On.CALLER_HELD: stay(),
     On.CALLER_NOT_HELD: stay(HoldCaller),
     On.CALLER_RESUMED: stay(HoldCaller, why="an older un-hold took effect in between"),
-    On.CALLER_NOT_RESUMED: ignore("the caller is to stay on hold"),
+    On.CALLER_NOT_RESUMED: stay(HoldCaller, why="it may be in effect all the same"),
     On.CALLER_MET_TARGET: stay(HoldCaller, why="an older un-hold took effect in between"),
 }
 
@@ -337,7 +337,7 @@ RECALLING = row(
         On.CALLER_HELD: stay(),
         On.CALLER_NOT_HELD: stay(HoldCaller),
         On.CALLER_RESUMED: stay(HoldCaller, why="an older un-hold took effect in between"),
-        On.CALLER_NOT_RESUMED: ignore("the caller is to stay on hold"),
+        On.CALLER_NOT_RESUMED: stay(HoldCaller, why="it may be in effect all the same"),
         On.CALLER_MET_TARGET: stay(HoldCaller, why="an older un-hold took effect in between"),
         On.DEADLINE: go(State.DIVERTING, EndRecall, DivertCaller, because=Reason.NOBODY_ANSWERED),
     },

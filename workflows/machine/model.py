@@ -249,6 +249,8 @@ class Leg:
     call_sid: str = ""
     label: str = ""
     presence: Presence = Presence.NONE
+    present_since: float = 0.0
+    """When the leg came into the room; 0 for a leg that was there before the transfer."""
     is_doubtful: bool = False
     """Given up without Twilio having said what became of it: it may still turn up."""
     held: bool = False
