@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -284,5 +284,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAULT
 
 
+def leave(code: int) -> NoReturn:
+    """End the process now that everything has ended.
+
+    Not `sys.exit`: threads of Temporal's runtime outlive the event loop, and while the interpreter
+    winds down one of them now and then aborts the process with `PyGILState_Release` and makes a
+    clean stop look like a crash (github.com/temporalio/sdk-python/issues/300).
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -5,7 +5,6 @@ python -m tests.worker.one_call
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 
 from temporalio import workflow
@@ -37,14 +36,14 @@ class OneCall:
         )
 
 
-def main() -> int:
-    """Run the real worker, with this workflow too."""
+def main() -> None:
+    """Run the real worker, with this workflow too, and leave as it does."""
     import worker
     from tests.worker.one_call import OneCall as Registered
 
     worker.WORKFLOWS = (*worker.WORKFLOWS, Registered)
-    return worker.main([])
+    worker.leave(worker.main([]))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
