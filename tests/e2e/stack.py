@@ -74,6 +74,7 @@ class Stack:
         self.web_ui_url = f"http://127.0.0.1:{ports[1]}"
         self.simulator_url = f"http://127.0.0.1:{ports[2]}"
         self.api_url = f"http://127.0.0.1:{ports[3]}"
+        self.metrics_urls = {"api": f"{self.api_url}/metrics"}
         self.settings = self._settings()
         self.http = httpx.AsyncClient(timeout=15)
         self._client: Client | None = None
@@ -191,6 +192,7 @@ class Stack:
         number = sum(1 for name in self.processes if name.startswith("worker")) + 1
         (port,) = free_ports(1)
         metrics = {"HANDOVER_METRICS_ADDRESS": f"127.0.0.1:{port}"}
+        self.metrics_urls[f"worker-{number}"] = f"http://127.0.0.1:{port}/metrics"
         command = [sys.executable, str(ROOT / "worker.py")]
         return self._add(f"worker-{number}", command, self.settings | metrics)
 
@@ -236,6 +238,7 @@ class Stack:
             "HANDOVER_API_KEYS": ",".join(_key_settings(self.keys)),
             "HANDOVER_CODEC_KEYS": "stack:" + base64.b64encode(os.urandom(32)).decode(),
             "HANDOVER_STARTS_PER_MINUTE": "1000",
+            "HANDOVER_ALLOWED_SIP_DOMAINS": "example.com",
             "HANDOVER_SIMULATOR_URL": self.simulator_url if self.options.simulated_in_page else "",
             "HANDOVER_WEB_UI_ORIGINS": self.web_ui_url if self.options.web_ui else "",
             "SIMULATOR_SWITCHES": '{"calls_per_second": 0}',

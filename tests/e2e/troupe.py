@@ -25,6 +25,13 @@ class Troupe:
         for agent in AGENTS:
             await self._phones.behave(agent, "answer", "busy")
 
+    async def free_agent(self) -> str:
+        """The agent who takes the next call. When all have had one, the first is free again."""
+        if not self._free:
+            self._free = list(AGENTS)
+            await self.open()
+        return self._free.pop(0)
+
     async def perform(self, story: Story) -> Told:
         """Play one story to its end, hold it against the network, and clear the stage."""
         told = Told(story.name, story.title)
@@ -42,10 +49,7 @@ class Troupe:
     async def _scene(self, story: Story) -> Scene:
         """A caller talks with the first agent who is free."""
         self._callers += 1
-        if not self._free:
-            self._free = list(AGENTS)
-            await self.open()
-        agent = self._free.pop(0)
+        agent = await self.free_agent()
         others = {"target": story.target}
         if story.next_target:
             others[NEXT] = story.next_target
