@@ -15,7 +15,7 @@ from activities.settings import TwilioSettings
 from tests.activities.settings import settings_for
 from tests.activities.telephony import Telephony, telephony
 
-PATIENCE_SECONDS = 0.3
+PATIENCE_SECONDS = 0.5
 """Instead of 2.5: some tests wait for a time-out."""
 
 
