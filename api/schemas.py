@@ -140,6 +140,13 @@ class StartTransferBody(Strict):
         )
 
 
+class Me(BaseModel):
+    """Whom a credential stands for."""
+
+    role: Literal["agent", "supervisor", "service"]
+    address: str = Field(description="The agent's phone; empty for those without one.")
+
+
 class TransferList(BaseModel):
     """A page of transfers, newest first."""
 

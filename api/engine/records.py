@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from temporalio.client import WorkflowExecution, WorkflowExecutionDescription
 from temporalio.client import WorkflowExecutionStatus as Status
-from temporalio.service import RPCError, RPCStatusCode
 
 from api.engine.temporal import Temporal, bounded
 from workflows.machine.model import Entry, Party, Reason, State
@@ -36,6 +36,7 @@ LIVE = frozenset({Status.RUNNING, Status.CONTINUED_AS_NEW})
 ABSENT = frozenset({"none", "gone"})
 """Presences of somebody who is not on the call."""
 PARALLEL_READS_MAX = 16
+MARK_BYTES = 8
 TRANSFER_TYPES = "('WarmTransferWorkflow', 'ColdTransferWorkflow')"
 
 
@@ -170,20 +171,15 @@ class Records:
         """
         client = await self._temporal.client()
         query = _transfer_query(call, agent, state)
-        token = _token(cursor) or None
+        token = _token(cursor, query) if cursor else None
         listing = client.list_workflows(query, page_size=limit, next_page_token=token)
-        try:
-            async with bounded():
-                await listing.fetch_next_page()
-        except RPCError as error:
-            if token and error.status is RPCStatusCode.INVALID_ARGUMENT:
-                raise ValueError("cursor") from None
-            raise
+        async with bounded():
+            await listing.fetch_next_page()
         views = [await _listed_view(each) for each in listing.current_page or ()]
         named = "" if state in ("", "live", "over") else state
         items = tuple(view for view in views if view and (not named or view.state == named))
-        after = base64.urlsafe_b64encode(listing.next_page_token or b"").decode()
-        return TransferPage(items, after)
+        token = listing.next_page_token
+        return TransferPage(items, _cursor(token, query) if token else "")
 
     async def live_calls(self, limit: int) -> tuple[CallRecord, ...]:
         """The calls that have a running workflow, newest first."""
@@ -291,9 +287,23 @@ def _transfer_query(call: str, agent: str, state: str) -> str:
     return " AND ".join(terms)
 
 
-def _token(cursor: str) -> bytes:
-    """The page token in a cursor. Raises ValueError for a cursor that is not ours."""
+def _cursor(token: bytes, query: str) -> str:
+    """A page token as a cursor that is good for this query alone."""
+    return base64.urlsafe_b64encode(_mark(token, query) + token).decode()
+
+
+def _token(cursor: str, query: str) -> bytes:
+    """The page token in a cursor. Raises `ValueError` unless we made it for this query: Temporal
+    answers a token that it cannot read as if it were broken itself."""
     try:
-        return base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
+        marked = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
     except (binascii.Error, UnicodeEncodeError) as error:
         raise ValueError("cursor") from error
+    token = marked[MARK_BYTES:]
+    if marked[:MARK_BYTES] != _mark(token, query):
+        raise ValueError("cursor")
+    return token
+
+
+def _mark(token: bytes, query: str) -> bytes:
+    return hashlib.sha256(query.encode() + b"\0" + token).digest()[:MARK_BYTES]

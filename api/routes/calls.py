@@ -11,12 +11,18 @@ from api.auth.rights import may_see, may_see_call
 from api.dependencies import PartsDep, PrincipalDep
 from api.engine.records import CallRecord
 from api.errors import documented, unknown
-from api.schemas import CF_PATTERN, CallItem, CallList
+from api.schemas import CF_PATTERN, CallItem, CallList, Me
 
-router = APIRouter(prefix="/v1/calls", tags=["calls"])
+router = APIRouter(prefix="/v1", tags=["calls"])
 
 
-@router.get("", summary="List live calls", responses=documented(401, 422, 503))
+@router.get("/me", summary="Who am I?", responses=documented(401))
+async def read_me(principal: PrincipalDep) -> Me:
+    """Whom your credential stands for."""
+    return Me(role=principal.role.value, address=principal.address)
+
+
+@router.get("/calls", summary="List live calls", responses=documented(401, 422, 503))
 async def list_calls(
     principal: PrincipalDep,
     parts: PartsDep,
@@ -29,7 +35,9 @@ async def list_calls(
     )
 
 
-@router.get("/{conference_sid}", summary="Read a call", responses=documented(401, 404, 422, 503))
+@router.get(
+    "/calls/{conference_sid}", summary="Read a call", responses=documented(401, 404, 422, 503)
+)
 async def read_call(
     conference_sid: Annotated[str, Path(pattern=CF_PATTERN)],
     principal: PrincipalDep,

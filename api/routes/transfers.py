@@ -244,6 +244,7 @@ async def _authorised(
         order,
         agent_call_sid=order.agent_call_sid or (agent.call_sid if agent else ""),
         caller_call_sid=record.caller_call_sid,
+        caller_address=next(iter(record.caller_addresses), ""),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import CALLER, Site, auth, new_conference, start_body
+from tests.api.conftest import CALLER, CALLER, Site, auth, new_conference, start_body
 from tests.api.fakes import AT_ONCE
 from workflows.messages import StartTransferInput, transfer_workflow_id
 
@@ -43,6 +43,9 @@ async def test_agent_on_the_call_starts_and_known_legs_are_filled_in(site: Site)
     assert order.agent_address == "client:alice"
     assert order.agent_call_sid == "CA" + "a" * 32
     assert order.caller_call_sid == "CA" + "c" * 32
+    view = response.json()
+    (caller,) = (each for each in view["people"] if each["party"] == "caller")
+    assert caller["address"] == order.caller_address == CALLER
 
 
 async def test_policy_and_targets_reach_the_workflow(site: Site) -> None:
