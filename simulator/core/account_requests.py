@@ -1,6 +1,7 @@
 """What an account owns, over REST: numbers, applications, queues and their members."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from simulator.core import asks, resources
@@ -17,6 +18,7 @@ BOOLEANS = ("voice_caller_id_lookup", "public_application_connect_enabled")
 QUEUE_SIZE_MAX = 5000
 
 
+@cache
 def parameter(field: str) -> str:
     """`voice_url` as the request parameter `VoiceUrl`."""
     return "".join(part.capitalize() for part in field.split("_"))

@@ -46,6 +46,7 @@ class Participants:
             time_limit=None if limit is None else float(limit),
             progress=progress,
             amd=amd,
+            amd_asynchronous=network.switches.amd_joins == "at_answer",
             amd_callback=_amd_callback(form),
         )
         call.number_sid = network.number_sid(from_)
@@ -238,6 +239,7 @@ class Participants:
         if "WaitUrl" in form:
             participant.wait_url = form.text("WaitUrl")
             participant.wait_method = asks.method(form, "WaitMethod")
+            self._network.rooms.wait_anew(participant)
             changed.append("WaitUrl")
         return changed
 

@@ -151,6 +151,12 @@ class Rooms:
 
     # -- audio for one leg -------------------------------------------------------------------
 
+    def wait_anew(self, participant: Participant) -> None:
+        """Another WaitUrl was given: whoever waits hears it at once."""
+        if participant.joined and not participant.hold and not participant.conference.started:
+            self._silence(participant)
+            self._play_wait(participant)
+
     def _play_wait(self, participant: Participant) -> None:
         if participant.hold:
             self._play_hold(participant)
@@ -276,7 +282,9 @@ class Rooms:
         audible = conference.started and participant.joined and not conference.ended
         if audible and participant.beep in ("true", "onExit"):
             self._network.write("beep", "exit", participant=participant)
-        extra = {"ParticipantCallStatus": call.status, "ReasonParticipantLeft": reason}
+        # A leg that is still being dialled ends with its place in the room.
+        status = "canceled" if call.status in ("queued", "ringing") else call.status
+        extra = {"ParticipantCallStatus": status, "ReasonParticipantLeft": reason}
         tell(self._network, conference, "participant-leave", participant, extra)
 
     def _send_on(self, participant: Participant, out: str) -> None:

@@ -122,7 +122,7 @@ class RestFace:
     def _answer(self, request: Request, rule: FaultRule | None) -> Answer:
         try:
             if rule is not None and rule.kind == "status":
-                return _refusal(rule)
+                return _refusal(rule, self._runtime.network.switches.retry_after)
             self._log_in(request)
             if request.operation is None:
                 shape, item, _ = _shape(request.path)
@@ -130,10 +130,7 @@ class RestFace:
                 raise METHOD_NOT_ALLOWED if known else not_found(request.path)
             return self._run(request, request.operation, rule)
         except TwilioError as error:
-            headers = []
-            if error.status == 429 and self._runtime.network.switches.retry_after:
-                headers.append(_retry_after(self._runtime.network.switches.retry_after))
-            return Answer(error.status, error.body(), headers=headers)
+            return Answer(error.status, error.body())
         except Exception:
             log.exception("request failed", route=request.name)
             return Answer(500, TwilioError(500, 20500, "Internal Server Error").body())
@@ -201,14 +198,14 @@ async def _read(scope: Scope, receive: Receive) -> Request:
     )
 
 
-def _refusal(rule: FaultRule) -> Answer:
-    headers = [_retry_after(rule.retry_after)] if rule.retry_after is not None else []
+def _refusal(rule: FaultRule, retry_after: int) -> Answer:
+    """The rule's own Retry-After wins over the switch, which only speaks of 429."""
+    seconds = rule.retry_after
+    if seconds is None and rule.status == 429 and retry_after:
+        seconds = retry_after
+    headers = [] if seconds is None else [(b"retry-after", str(seconds).encode())]
     body = rule.body if rule.body is not None else rule.error_body()
     return Answer(rule.status, body, headers=headers)
-
-
-def _retry_after(seconds: int) -> tuple[bytes, bytes]:
-    return (b"retry-after", str(seconds).encode())
 
 
 async def _respond(answer: Answer, send: Send, seconds: float) -> None:

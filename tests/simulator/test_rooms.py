@@ -28,6 +28,27 @@ def test_room_does_not_start_while_nobody_starts_it(world: World) -> None:
     assert world.hears(caller, agent)
 
 
+def test_another_wait_url_is_heard_at_once(world: World) -> None:
+    world.documents["http://app/wait"] = "<Response><Say>a new tune</Say></Response>"
+    caller, room = world.caller_in_room()
+    world.network.update_participant(room, caller.sid, {"WaitUrl": "http://app/wait"})
+    world.advance()
+    assert caller.hears == "speech: a new tune"
+    assert world.events()[-1] == "participant-modify"
+
+
+def test_room_that_ends_cancels_the_leg_that_still_rings(world: World) -> None:
+    _, room = world.caller_in_room()
+    world.network.phones.behave("client:x", Behavior("ring"))
+    ringing = world.network.create_participant(room, {"From": NUMBER, "To": "client:x"})
+    world.advance()
+    world.network.update_conference(room, {"Status": "completed"})
+    left = [p for p in world.callbacks() if p["StatusCallbackEvent"] == "participant-leave"]
+    told = {p["CallSid"]: p["ParticipantCallStatus"] for p in left}
+    assert told[ringing["call_sid"]] == "canceled"
+    assert world.network.fetch_call(ringing["call_sid"])["status"] == "canceled"
+
+
 def test_empty_wait_url_is_silence_and_a_wait_document_ends_in_silence(world: World) -> None:
     caller, _ = world.caller_in_room(attributes='waitUrl=""')
     assert caller.hears == "silence"
