@@ -83,6 +83,8 @@ class StartTransferInput:
     """Empty: found by reading the room."""
     caller_call_sid: str = ""
     """Empty: found by reading the room."""
+    caller_address: str = ""
+    """For whoever is shown the transfer; the engine never dials it. Empty: not known."""
 
 
 @dataclass(frozen=True)

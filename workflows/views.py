@@ -32,7 +32,11 @@ def begin(given: StartTransferInput) -> Transfer:
         kind=given.kind,
         part=given.part,
         conference_sid=given.conference_sid,
-        caller=Leg(call_sid=given.caller_call_sid, presence=Presence.PRESENT),
+        caller=Leg(
+            address=given.caller_address,
+            call_sid=given.caller_call_sid,
+            presence=Presence.PRESENT,
+        ),
         agent=Leg(
             address=given.agent_address,
             call_sid=given.agent_call_sid,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import CALLER, CALLER, Site, auth, new_conference, start_body
+from tests.api.conftest import CALLER, Site, auth, new_conference, start_body
 from tests.api.fakes import AT_ONCE
 from workflows.messages import StartTransferInput, transfer_workflow_id
 
