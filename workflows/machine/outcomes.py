@@ -1,0 +1,278 @@
+"""What became of a command: what it changes in our beliefs, and the stimulus it amounts to.
+
+Success means that the effect is in place at Twilio. Failure means that it is not, but for
+`unavailable`, after which it may be all the same: then the belief is marked as doubtful.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from workflows.machine.beliefs import (
+    NOT_YET_TAKEN,
+    WINDING_UP,
+    Heard,
+    adopt,
+    caller_gone,
+    progress,
+    target_gone,
+    with_attempt,
+    with_presence,
+    without_agent,
+)
+from workflows.machine.events import CommandFailed, CommandSucceeded, Failure, RoomReading
+from workflows.machine.model import Cause, Party, Presence, ReleaseAgent, Transfer
+from workflows.machine.stimuli import Stimulus
+
+
+def hear_outcome(transfer: Transfer, outcome: CommandSucceeded | CommandFailed) -> Heard:
+    if outcome.key not in transfer.pending:
+        return transfer, Stimulus.NOTED
+    still = tuple(key for key in transfer.pending if key != outcome.key)
+    transfer = replace(transfer, pending=still)
+    if isinstance(outcome, CommandSucceeded):
+        heard = _hear_success(transfer, outcome)
+    else:
+        heard = _hear_failure(transfer, outcome)
+    return _settled(*_last_word(*heard, outcome.command))
+
+
+_HOLD_CHANGES: tuple[frozenset[str], ...] = (
+    frozenset({"SecureCaller", "HoldCaller", "ResumeCaller", "GiveCallerBack"}),
+    frozenset({"HoldTarget", "ResumeTarget"}),
+)
+
+_ABOUT_HOLD = frozenset(
+    {
+        Stimulus.CALLER_HELD,
+        Stimulus.CALLER_NOT_HELD,
+        Stimulus.CALLER_RESUMED,
+        Stimulus.CALLER_NOT_RESUMED,
+        Stimulus.CALLER_MET_TARGET,
+        Stimulus.TARGET_HELD,
+        Stimulus.TARGET_NOT_HELD,
+        Stimulus.TARGET_RESUMED,
+        Stimulus.TARGET_NOT_RESUMED,
+    }
+)
+
+
+def _last_word(transfer: Transfer, stimulus: Stimulus, command: str) -> Heard:
+    """While another change to the same leg's hold is under way, this one decides nothing."""
+    mine = next((names for names in _HOLD_CHANGES if command in names), frozenset[str]())
+    is_overtaken = any(key.rsplit("-", 1)[-1] in mine for key in transfer.pending)
+    return transfer, Stimulus.NOTED if is_overtaken and stimulus in _ABOUT_HOLD else stimulus
+
+
+_UNSETTLING = frozenset(
+    {
+        Stimulus.CALLER_LEFT,
+        Stimulus.CALLER_NOT_RESUMED,
+        Stimulus.ROOM_UNAVAILABLE,
+        Stimulus.ALONE_NEXT,
+        Stimulus.ALONE_RECALL,
+        Stimulus.ALONE_DIVERT,
+    }
+)
+
+
+def _settled(transfer: Transfer, stimulus: Stimulus) -> Heard:
+    """Refine an outcome after which nothing is under way into the end of the winding up."""
+    is_last = transfer.state in WINDING_UP and not transfer.pending
+    return transfer, Stimulus.SETTLED if is_last and stimulus not in _UNSETTLING else stimulus
+
+
+def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
+    command = done.command
+    if command in ("SecureCaller", "HoldCaller", "ResumeCaller", "GiveCallerBack"):
+        return _caller_changed(transfer, done)
+    if command in ("HoldTarget", "ResumeTarget"):
+        return _target_changed(transfer, command)
+    if command == "DialTarget":
+        if not _is_current_dial(transfer, done.key):
+            return _with_older_attempt(transfer, done.key, done.call_sid), Stimulus.NOTED
+        if done.call_sid and not transfer.target.call_sid:
+            transfer = adopt(transfer, Party.TARGET, done.call_sid)
+        due = progress(transfer, ReleaseAgent.ON_DIAL, Stimulus.TARGET_DIALED)
+        return transfer, due if transfer.target.is_live else Stimulus.NOTED
+    if command == "EndTarget":
+        if transfer.target.is_live:
+            return target_gone(transfer, done.at, "")
+    elif command == "FindTarget":
+        return still_silent(transfer)
+    elif command in ("RemoveAgent", "LetAgentGo"):
+        return _agent_removed(transfer, done.at)
+    elif command == "RecallAgent":
+        if done.call_sid and not transfer.agent.call_sid:
+            transfer = adopt(transfer, Party.AGENT, done.call_sid)
+    elif command == "EndRecall":
+        transfer = with_presence(transfer, Party.AGENT, Presence.GONE)
+    elif command == "DivertCaller":
+        return transfer, Stimulus.CALLER_DIVERTED
+    elif command == "ReadRoom" and done.reading is not None:
+        return _room_read(transfer, done.reading)
+    elif command == "EndRoom":
+        for party in (Party.CALLER, Party.AGENT, Party.TARGET):
+            transfer = with_presence(transfer, party, Presence.GONE)
+    return transfer, Stimulus.NOTED
+
+
+def _caller_changed(transfer: Transfer, done: CommandSucceeded) -> Heard:
+    if done.command == "SecureCaller" and done.reading is not None:
+        transfer = _learn(transfer, done.reading)
+    if not transfer.caller.is_live:
+        return transfer, Stimulus.NOTED
+    is_held = done.command in ("SecureCaller", "HoldCaller")
+    caller = replace(transfer.caller, held=is_held, is_hold_doubtful=False)
+    transfer = replace(transfer, caller=caller)
+    if is_held:
+        return transfer, Stimulus.CALLER_HELD
+    if done.command == "ResumeCaller" and transfer.target.is_here and not transfer.target.held:
+        return transfer, Stimulus.CALLER_MET_TARGET
+    return transfer, Stimulus.CALLER_RESUMED
+
+
+def _target_changed(transfer: Transfer, command: str) -> Heard:
+    if not transfer.target.is_live:
+        return transfer, Stimulus.NOTED
+    is_held = command == "HoldTarget"
+    target = replace(transfer.target, held=is_held, is_hold_doubtful=False)
+    transfer = replace(transfer, target=target)
+    if is_held:
+        return transfer, Stimulus.TARGET_HELD
+    has_met = transfer.caller.is_here and not transfer.caller.held
+    return transfer, Stimulus.CALLER_MET_TARGET if has_met else Stimulus.TARGET_RESUMED
+
+
+def _learn(transfer: Transfer, reading: RoomReading) -> Transfer:
+    """Who is who, and the exit flags to be restored, from the reading that came with the claim."""
+    transfer = replace(transfer, room_name=reading.room_name or transfer.room_name)
+    agent, caller = transfer.agent, transfer.caller
+    for seen in reading.legs:
+        is_agent = seen.call_sid == agent.call_sid or (
+            not agent.call_sid and seen.address == agent.address
+        )
+        if is_agent:
+            agent = replace(agent, call_sid=seen.call_sid, exit_flag=seen.exit_flag)
+        elif seen.call_sid == caller.call_sid or (not caller.call_sid and seen.held):
+            caller = replace(
+                caller,
+                call_sid=seen.call_sid,
+                address=caller.address or seen.address,
+                exit_flag=seen.exit_flag,
+            )
+    return replace(transfer, agent=agent, caller=caller)
+
+
+def _agent_removed(transfer: Transfer, at: float) -> Heard:
+    if transfer.agent.presence is not Presence.LEAVING:
+        return transfer, Stimulus.NOTED
+    transfer = with_presence(transfer, Party.AGENT, Presence.GONE)
+    return without_agent(transfer, at, Stimulus.AGENT_REMOVED)
+
+
+def still_silent(transfer: Transfer) -> Heard:
+    if transfer.target.presence not in NOT_YET_TAKEN:
+        return transfer, Stimulus.NOTED
+    return with_attempt(transfer, cause=Cause.NO_ANSWER), Stimulus.TARGET_SILENT
+
+
+def _room_read(transfer: Transfer, reading: RoomReading) -> Heard:
+    if not reading.is_live:
+        return transfer, Stimulus.ROOM_ENDED
+    here = [leg for leg in reading.legs if leg.status == "connected"]
+    caller = next((leg for leg in here if leg.call_sid == transfer.caller.call_sid), None)
+    if caller is None:
+        return with_presence(transfer, Party.CALLER, Presence.GONE), Stimulus.CALLER_LEFT
+    if len(here) > 1:
+        return transfer, Stimulus.ROOM_FINE
+    return transfer, Stimulus.CALLER_FORGOTTEN if caller.held else Stimulus.CALLER_ALONE
+
+
+def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
+    command, failure = failed.command, failed.failure
+    transfer = _doubting_hold(transfer, failed)
+    if failure == Failure.GONE and failed.reading is not None and not failed.reading.is_live:
+        # Not this leg is gone, but the room it was in; the caller's own call may go on.
+        return transfer, Stimulus.ROOM_ENDED
+    if command in ("SecureCaller", "HoldCaller"):
+        return _caller_not_held(transfer, failed)
+    if command in ("ResumeCaller", "GiveCallerBack"):
+        if failure == Failure.GONE:
+            return caller_gone(transfer)
+        return transfer, Stimulus.CALLER_NOT_RESUMED
+    if command == "DivertCaller":
+        is_gone = failure == Failure.GONE
+        return transfer, Stimulus.CALLER_UNREACHABLE if is_gone else Stimulus.CALLER_NOT_DIVERTED
+    if command == "DialTarget":
+        return _dial_failed(transfer, failed)
+    if command in ("HoldTarget", "ResumeTarget"):
+        if failure == Failure.GONE and transfer.target.is_live:
+            return target_gone(transfer, failed.at, "")
+        is_hold = command == "HoldTarget"
+        return transfer, Stimulus.TARGET_NOT_HELD if is_hold else Stimulus.TARGET_NOT_RESUMED
+    if command == "EndTarget" and transfer.target.is_live:
+        return target_gone(transfer, failed.at, Cause.UNAVAILABLE, is_doubtful=True)
+    if command == "FindTarget":
+        return still_silent(transfer)
+    if command in ("RemoveAgent", "LetAgentGo") and transfer.agent.presence is Presence.LEAVING:
+        back = with_presence(transfer, Party.AGENT, Presence.PRESENT)
+        return back, Stimulus.AGENT_NOT_REMOVED
+    if command == "RecallAgent" and transfer.agent.is_live:
+        gone = replace(transfer.agent, presence=Presence.GONE, is_doubtful=True)
+        return replace(transfer, agent=gone), Stimulus.AGENT_UNREACHED
+    if command in ("ReadRoom", "EndRoom"):
+        return transfer, Stimulus.ROOM_UNAVAILABLE
+    return transfer, Stimulus.NOTED
+
+
+def _doubting_hold(transfer: Transfer, failed: CommandFailed) -> Transfer:
+    """A change of hold whose answer could not be had may be in effect all the same."""
+    if failed.failure != Failure.UNAVAILABLE:
+        return transfer
+    if failed.command in ("SecureCaller", "HoldCaller", "ResumeCaller", "GiveCallerBack"):
+        caller = replace(transfer.caller, is_hold_doubtful=True)
+        return replace(transfer, caller=caller)
+    if failed.command in ("HoldTarget", "ResumeTarget"):
+        return replace(transfer, target=replace(transfer.target, is_hold_doubtful=True))
+    return transfer
+
+
+def _caller_not_held(transfer: Transfer, failed: CommandFailed) -> Heard:
+    if failed.failure == Failure.UNMET:
+        return transfer, Stimulus.CALL_UNMET
+    if failed.failure == Failure.GONE:
+        if failed.command == "SecureCaller":
+            return transfer, Stimulus.ROOM_ENDED
+        return caller_gone(transfer)
+    return transfer, Stimulus.CALLER_NOT_HELD
+
+
+def _is_current_dial(transfer: Transfer, key: str) -> bool:
+    """Whether the dial with `key` is the one of the attempt under way."""
+    attempt = transfer.attempt
+    return attempt is None or attempt.dial_key in ("", key)
+
+
+def _with_older_attempt(transfer: Transfer, key: str, call_sid: str) -> Transfer:
+    """Learn the SID of a leg that was given up before its dial's outcome was known."""
+    attempts = tuple(
+        replace(each, call_sid=call_sid) if each.dial_key == key else each
+        for each in transfer.attempts
+    )
+    return replace(transfer, attempts=attempts)
+
+
+def _dial_failed(transfer: Transfer, failed: CommandFailed) -> Heard:
+    if not transfer.target.is_live or not _is_current_dial(transfer, failed.key):
+        return transfer, Stimulus.NOTED
+    if failed.failure == Failure.GONE:
+        gone = with_presence(transfer, Party.TARGET, Presence.GONE)
+        return gone, Stimulus.ROOM_ENDED
+    if failed.failure == Failure.REFUSED:
+        return target_gone(transfer, failed.at, failed.cause or Cause.FAILED)
+    if transfer.target.presence is Presence.DIALED and not transfer.target.call_sid:
+        doubtful = replace(transfer.target, is_doubtful=True)
+        transfer = with_attempt(replace(transfer, target=doubtful), cause=Cause.UNAVAILABLE)
+        return transfer, Stimulus.TARGET_DOUBTFUL
+    return transfer, Stimulus.NOTED
