@@ -72,15 +72,15 @@ def read(text: str, queues: Mapping[str, Any]) -> Configuration:
 
 def _filter(given: dict[str, Any], queues: Mapping[str, Any]) -> Filter:
     name = str(given.get("filter_friendly_name") or given.get("friendly_name") or "")
-    # A filter without targets, naming its queue itself, is the form of the first years.
-    targets = given.get("targets") or ([given] if given.get("queue") else [])
+    targets, text = given.get("targets"), given.get("expression")
+    if targets is None and given.get("queue"):
+        # A filter that names its queue itself is the form of the first years.
+        targets = [{key: value for key, value in given.items() if key != "expression"}]
     if not isinstance(targets, list) or not targets:
         raise invalid(20001, f"Workflow configuration: filter '{name}' needs targets")
-    text = given.get("expression")
-    where = f"expression of filter '{name}'"
     return Filter(
         name,
-        expression(str(text), where) if text and targets != [given] else None,
+        expression(str(text), f"expression of filter '{name}'") if text else None,
         tuple(_target(target, queues, f"filter '{name}'") for target in targets),
     )
 

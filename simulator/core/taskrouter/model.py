@@ -116,7 +116,8 @@ class Task(Resource):
     reason: str | None = None
     routing_target: str | None = None
     ignore_capacity: bool = False
-    target_priority: int | None = None
+    # The priority asked for; `priority` is the one in force, which a target may set.
+    asked_priority: int = 0
     step: Step = field(default_factory=Step)
     reservations: dict[str, "Reservation"] = field(default_factory=dict)
     # How often each worker had this task and let it go, and when for the last time.
@@ -131,10 +132,6 @@ class Task(Resource):
     @property
     def open(self) -> bool:
         return self.status in OPEN_TASK
-
-    @property
-    def effective_priority(self) -> int:
-        return self.priority if self.target_priority is None else self.target_priority
 
 
 @dataclass(slots=True, eq=False)
