@@ -41,6 +41,7 @@ from activities.client import open_client
 from activities.conferences import Conferences
 from activities.participants import Participants
 from activities.settings import TwilioSettings
+from activities.tasks import Tasks
 from workflows import logs, telemetry
 from workflows.call import CallWorkflow
 from workflows.cold_transfer import ColdTransferWorkflow
@@ -194,13 +195,16 @@ async def run(settings: Settings) -> int:
         participants = Participants(twilio, settings.twilio)
         calls = Calls(twilio, settings.twilio)
         conferences = Conferences(twilio, settings.twilio)
+        tasks = Tasks(twilio, settings.twilio)
         worker = build_worker(
-            client, activities_of(participants, calls, conferences), settings.worker
+            client, activities_of(participants, calls, conferences, tasks), settings.worker
         )
         return await _work(worker, stopping)
 
 
-def activities_of(participants: Participants, calls: Calls, conferences: Conferences) -> list[Any]:
+def activities_of(
+    participants: Participants, calls: Calls, conferences: Conferences, tasks: Tasks
+) -> list[Any]:
     """All activities, by their home."""
     return [
         participants.hold_participant,
@@ -214,6 +218,11 @@ def activities_of(participants: Participants, calls: Calls, conferences: Confere
         conferences.find_room,
         conferences.read_room,
         conferences.end_room,
+        tasks.create_task,
+        tasks.end_task,
+        tasks.accept_reservation,
+        tasks.read_task,
+        tasks.restore_worker,
     ]
 
 

@@ -1,8 +1,8 @@
-"""Dialling at most once: what to do when nobody knows whether a create took effect.
+"""Creating at most once: what to do when nobody knows whether a create took effect.
 
-Twilio documents no idempotency key for creating calls or participants, so a create that is simply
-repeated after a time-out may ring a phone twice. Each attempt of the activity is therefore one step
-of a cycle: ask; after an unknown outcome, look; absent twice, a second apart, ask again.
+Twilio documents no idempotency key for creating calls, participants or tasks, so a create that is
+simply repeated after a time-out may ring two phones. Each attempt of the activity is therefore one
+step of a cycle: ask; after an unknown outcome, look; absent twice, a second apart, ask again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ LOOK_AGAIN_SECONDS = 1.0
 within it; the label's uniqueness (error 16026) guards what comes later still."""
 
 _CALL_SID = re.compile(r"^CA[0-9a-f]{32}$")
+_TASK_SID = re.compile(r"^WT[0-9a-f]{32}$")
 
 _CLEAR = "clear"
 """The attempt before asked, and its request is known not to have been processed."""
@@ -35,30 +36,28 @@ class AddedLeg:
     is_adopted: bool = False
 
 
+@dataclass(frozen=True)
+class AddedTask:
+    """The task that waits for somebody. `is_adopted`: an earlier attempt had already made it."""
+
+    task_sid: str
+    is_adopted: bool = False
+
+
 async def create_once(
     create: Callable[[], Awaitable[str]], find: Callable[[], Awaitable[str]]
 ) -> AddedLeg:
     """One step of the cycle. `create` and `find` answer a call SID; `find` may answer none."""
-    attempt = activity.info().attempt
-    known = _recall(attempt)
-    if attempt > 1 and known != _CLEAR:
-        found = await _look(find, known)
-        if found:
-            return AddedLeg(checked_call_sid(found), is_adopted=True)
-        if known != _ABSENT:
-            _remember(_ABSENT)
-            raise unavailable("leg not found yet", retry_after=LOOK_AGAIN_SECONDS)
-    try:
-        return AddedLeg(checked_call_sid(await create()))
-    except TwilioError as error:
-        if error.code == LABEL_IN_USE:
-            found = await find()
-            if found:
-                return AddedLeg(checked_call_sid(found), is_adopted=True)
-            raise unavailable("label in use, but its leg is not found") from None
-        if error.is_unprocessed:
-            _remember(_CLEAR)
-        raise
+    call_sid, is_adopted = await _step(create, find, checked_call_sid)
+    return AddedLeg(call_sid, is_adopted)
+
+
+async def create_task_once(
+    create: Callable[[], Awaitable[str]], find: Callable[[], Awaitable[str]]
+) -> AddedTask:
+    """The same step for a task: `create` and `find` answer a task SID."""
+    task_sid, is_adopted = await _step(create, find, checked_task_sid)
+    return AddedTask(task_sid, is_adopted)
 
 
 def checked_call_sid(value: object) -> str:
@@ -66,6 +65,41 @@ def checked_call_sid(value: object) -> str:
     if isinstance(value, str) and _CALL_SID.match(value):
         return value
     raise unavailable("Twilio: answer without a call SID")
+
+
+def checked_task_sid(value: object) -> str:
+    """`value` if it is a task SID."""
+    if isinstance(value, str) and _TASK_SID.match(value):
+        return value
+    raise unavailable("Twilio: answer without a task SID")
+
+
+async def _step(
+    create: Callable[[], Awaitable[str]],
+    find: Callable[[], Awaitable[str]],
+    checked: Callable[[object], str],
+) -> tuple[str, bool]:
+    """The SID, and whether an earlier attempt had already made what it names."""
+    attempt = activity.info().attempt
+    known = _recall(attempt)
+    if attempt > 1 and known != _CLEAR:
+        found = await _look(find, known)
+        if found:
+            return checked(found), True
+        if known != _ABSENT:
+            _remember(_ABSENT)
+            raise unavailable("not found yet", retry_after=LOOK_AGAIN_SECONDS)
+    try:
+        return checked(await create()), False
+    except TwilioError as error:
+        if error.code == LABEL_IN_USE:
+            found = await find()
+            if found:
+                return checked(found), True
+            raise unavailable("label in use, but its leg is not found") from None
+        if error.is_unprocessed:
+            _remember(_CLEAR)
+        raise
 
 
 async def _look(find: Callable[[], Awaitable[str]], known: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from twilio.http.response import Response
 
 from activities.client import TooManyRequests
 from activities.room import Room
+from activities.task_state import TaskState
 
 T = TypeVar("T")
 
@@ -37,6 +38,9 @@ BLOCKED = "blocked"
 FAILED = "failed"
 
 GONE_STATUS = frozenset({404, 410})
+STALE_STATUS = 412
+"""The thing has changed since its ETag was read.
+https://www.twilio.com/docs/taskrouter/api/task#task-version"""
 LABEL_IN_USE = 16026
 """https://www.twilio.com/docs/api/errors/16026"""
 CALL_NOT_IN_PROGRESS = 21220
@@ -109,11 +113,13 @@ the 15 seconds that a step usually has. https://www.twilio.com/docs/api/errors/2
 
 @dataclass(frozen=True)
 class FailureDetails:
-    """What goes with every failure: Twilio's code, the cause for the journal, the room as read."""
+    """What goes with every failure: Twilio's code, the cause for the journal, and the room or the
+    task as it was read."""
 
     code: int = 0
     cause: str = ""
     room: Room | None = None
+    task: TaskState | None = None
 
 
 class TwilioError(ApplicationError):
@@ -153,14 +159,34 @@ def gone(message: str, room: Room | None = None) -> TwilioError:
     return TwilioError(message, GONE, FailureDetails(room=room))
 
 
-def unmet(message: str, room: Room) -> TwilioError:
-    """A condition did not hold; `room` shows what was found instead."""
-    return TwilioError(message, UNMET, FailureDetails(room=room))
+def unmet(
+    message: str, room: Room | None = None, *, task: TaskState | None = None, cause: str = ""
+) -> TwilioError:
+    """A condition did not hold; `room` or `task` shows what was found instead."""
+    return TwilioError(message, UNMET, FailureDetails(cause=cause, room=room, task=task))
+
+
+def refused(message: str) -> TwilioError:
+    """Something that Twilio would refuse, so it is not even asked."""
+    return TwilioError(message, REFUSED, FailureDetails(cause=FAILED))
 
 
 def unavailable(message: str, retry_after: float | None = None) -> TwilioError:
     """Not known, or not done; worth another try."""
     return TwilioError(message, UNAVAILABLE, retry_after=retry_after)
+
+
+def retold(error: TwilioError, prefix: str, room: Room) -> TwilioError:
+    """The same failure, with what had been done before it and the room as that left it."""
+    delay = error.next_retry_delay
+    return TwilioError(
+        f"{prefix}: {error.message}",
+        error.kind,
+        replace(error.report, room=room),
+        status=error.status,
+        is_unprocessed=error.is_unprocessed,
+        retry_after=delay.total_seconds() if delay else None,
+    )
 
 
 async def ask(request: Awaitable[T]) -> T:

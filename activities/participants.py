@@ -11,10 +11,21 @@ from twilio.base import values
 from twilio.rest import Client
 
 from activities.creating import AddedLeg, create_once
-from activities.errors import GONE, REFUSED, TwilioError, ask, gone, unavailable, unmet
+from activities.errors import (
+    GONE,
+    REFUSED,
+    TwilioError,
+    ask,
+    gone,
+    retold,
+    unavailable,
+    unmet,
+)
 from activities.reading import find_participant, read_legs, read_whole, with_addresses
 from activities.room import CONNECTED, Room, RoomLeg
 from activities.settings import TwilioSettings
+from activities.task_reading import workspace_of
+from activities.tasks import end_one_task
 
 TALKING = "talking"
 HELD = "held"
@@ -70,7 +81,8 @@ class RemoveInput:
     """Who is to leave the room, and what must be true of those who stay.
 
     `require` is `talking` (caller and other connected, neither on hold) or `held` (the caller
-    connected and on hold).
+    connected and on hold). `task_sid`: the leaver's task in TaskRouter, which ends with the leg;
+    `task_wrap_up` gives its worker time afterwards.
     """
 
     conference_sid: str
@@ -78,6 +90,9 @@ class RemoveInput:
     caller_call_sid: str
     require: str = TALKING
     other_call_sid: str = ""
+    task_sid: str = ""
+    task_reason: str = ""
+    task_wrap_up: bool = False
 
 
 class Participants:
@@ -155,7 +170,23 @@ class Participants:
 
     @activity.defn(name="remove_participant")
     async def remove_participant(self, given: RemoveInput) -> Room:
-        """Remove one leg after a look that nobody is left alone by it. Gone already is done."""
+        """Remove one leg after a look that nobody is left alone by it. Gone already is done.
+
+        Then end its task, so that TaskRouter knows at once that its worker is off the phone. An
+        attempt after the removal finds the leg gone and goes on with the task.
+        """
+        room = await self._remove(given)
+        if not given.task_sid:
+            return room
+        try:
+            workspace = workspace_of(self._client, self._settings)
+            reason = given.task_reason or "left"
+            await end_one_task(workspace, given.task_sid, reason, given.task_wrap_up)
+        except TwilioError as error:
+            raise retold(error, "the leg has left, its task goes on", room) from None
+        return room
+
+    async def _remove(self, given: RemoveInput) -> Room:
         room = await read_legs(self._client, given.conference_sid)
         leg = room.find(given.call_sid)
         if leg is None:

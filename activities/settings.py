@@ -7,7 +7,7 @@ with what to do about it.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError, model_validator
@@ -75,6 +75,14 @@ class TwilioSettings(BaseSettings):
     ]
     twilio_base_url: Annotated[str, Trimmed, AfterValidator(_web_address)] | None = None
     public_base_url: Annotated[str, Trimmed, AfterValidator(_web_address)]
+    handover_mode: Annotated[Literal["direct", "taskrouter"], Trimmed] = "direct"
+    """`taskrouter`: calls and transfers go through queues. `direct`: phones are rung, no more."""
+    twilio_workspace_sid: Annotated[
+        str, Trimmed, _matching(r"|WS[0-9a-f]{32}", "WS and 32 hexadecimal digits")
+    ] = ""
+    twilio_workflow_sid: Annotated[
+        str, Trimmed, _matching(r"|WW[0-9a-f]{32}", "WW and 32 hexadecimal digits")
+    ] = ""
     handover_apology: str = APOLOGY
     handover_hold_url: Annotated[str, Trimmed, AfterValidator(_media_address)] | None = None
 
@@ -106,7 +114,21 @@ class TwilioSettings(BaseSettings):
             )
         if not self.handover_apology.strip():
             raise ValueError("HANDOVER_APOLOGY must have words: it is spoken to a waiting caller")
+        if self.handover_mode == "taskrouter":
+            self._demand_taskrouter()
         return self
+
+    def _demand_taskrouter(self) -> None:
+        missing = [
+            name.upper()
+            for name in ("twilio_workspace_sid", "twilio_workflow_sid")
+            if not getattr(self, name)
+        ]
+        if missing:
+            raise ValueError(
+                f"HANDOVER_MODE=taskrouter needs {' and '.join(missing)}: "
+                "python -m activities.provision makes them and prints their values"
+            )
 
     @property
     def rest_credentials(self) -> tuple[str, str]:

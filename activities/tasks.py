@@ -1,0 +1,333 @@
+"""One TaskRouter task: create it, end it, accept it for a worker, find out what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any
+
+from temporalio import activity
+from twilio.base import values
+from twilio.rest import Client
+
+from activities.creating import AddedTask, create_task_once
+from activities.errors import (
+    GONE,
+    REFUSED,
+    STALE_STATUS,
+    TwilioError,
+    ask,
+    gone,
+    refused,
+    unavailable,
+    unmet,
+)
+from activities.settings import TwilioSettings
+from activities.task_marks import marked
+from activities.task_reading import (
+    find_tasks,
+    list_reservations,
+    read_state,
+    read_tagged,
+    workspace_of,
+)
+from activities.task_state import (
+    ACCEPTED,
+    ASSIGNED,
+    CANCELLED,
+    CAUSES,
+    COMPLETED,
+    PENDING,
+    RESERVED,
+    WRAPPING,
+    TaskState,
+    state_of_task,
+    status_of,
+)
+from activities.task_state import GONE as TASK_GONE
+
+DECISIONS_MAX = 3
+"""How often one attempt reads and decides again because the task changed in between."""
+TIMEOUT_SECONDS_MAX = 1_209_600
+"""A task's longest life. https://www.twilio.com/docs/taskrouter/api/task"""
+
+_TWILIOS_WORDS = {CANCELLED: "canceled"}
+
+_ENDS = {
+    # status now: (what follows, what follows if the worker is to have time to wrap up)
+    PENDING: (CANCELLED, CANCELLED),
+    RESERVED: (CANCELLED, CANCELLED),
+    ASSIGNED: (COMPLETED, WRAPPING),
+    WRAPPING: (COMPLETED, ""),
+}
+"""An assigned task cannot be cancelled, a waiting one not be completed.
+
+https://www.twilio.com/docs/taskrouter/lifecycle-task-state
+"""
+
+
+@dataclass(frozen=True)
+class CreateTaskInput:
+    """What is to be done by whom. `attributes` is a JSON object; `label` is put into it, with what
+    the workflow's filters look at (see `task_marks`).
+
+    After `timeout_seconds` without somebody who took it, TaskRouter cancels the task. `priority`
+    None and empty words leave the choice to TaskRouter, an empty `workflow_sid` to the settings.
+    """
+
+    label: str
+    attributes: str
+    timeout_seconds: int
+    workflow_sid: str = ""
+    priority: int | None = None
+    task_channel: str = ""
+    routing_target: str = ""
+
+
+@dataclass(frozen=True)
+class EndTaskInput:
+    """Which task is to end, and why. By `task_sid`; else every task with the `label`.
+
+    `wrap_up`: the worker who has it is given time after the call. `is_doubtful`: the outcome of the
+    create was never known, so not finding the task does not yet mean that there is none.
+    """
+
+    task_sid: str = ""
+    label: str = ""
+    reason: str = "ended"
+    wrap_up: bool = False
+    is_doubtful: bool = False
+
+
+@dataclass(frozen=True)
+class EndedTask:
+    """`status` is completed, cancelled, wrapping, or gone."""
+
+    status: str = TASK_GONE
+
+
+@dataclass(frozen=True)
+class AcceptInput:
+    """Whose pending reservation of which task is accepted.
+
+    `worker_call_sid`: only if this is the leg that TaskRouter rang for it. Without `worker_sid`
+    there must be one pending reservation, not several.
+    """
+
+    task_sid: str
+    worker_call_sid: str = ""
+    worker_sid: str = ""
+
+
+@dataclass(frozen=True)
+class ReadTaskInput:
+    """Which task is asked about; without `with_position` its place in the queue is not, which
+    saves two requests while it waits."""
+
+    task_sid: str = ""
+    label: str = ""
+    with_position: bool = True
+
+
+@dataclass(frozen=True)
+class RestoreWorkerInput:
+    """Which worker, and the activity it was in before a reservation timed out."""
+
+    worker_sid: str
+    activity_sid: str
+
+
+class Tasks:
+    """Activities on TaskRouter's Task, Reservation and Worker resources."""
+
+    def __init__(self, client: Client, settings: TwilioSettings) -> None:
+        self._client = client
+        self._settings = settings
+
+    @activity.defn(name="create_task")
+    async def create_task(self, given: CreateTaskInput) -> AddedTask:
+        """Create a task, at most once however often this is attempted.
+
+        TaskRouter knows no label of a task: it is found by the label in its attributes.
+        """
+        workspace = workspace_of(self._client, self._settings)
+        attributes = marked(given.attributes, given.label)
+
+        async def create() -> str:
+            made = await ask(
+                workspace.tasks.create_async(attributes=attributes, **self._wishes(given))
+            )
+            return str(made.sid)
+
+        async def find() -> str:
+            tasks = await find_tasks(workspace, given.label)
+            return str(tasks[0].sid) if tasks else ""
+
+        return await create_task_once(create, find)
+
+    @activity.defn(name="end_task")
+    async def end_task(self, given: EndTaskInput) -> EndedTask:
+        """End a task in whatever state it is. Ended already is done."""
+        workspace = workspace_of(self._client, self._settings)
+        if given.task_sid:
+            sids = [given.task_sid]
+        else:
+            sids = [str(task.sid) for task in await find_tasks(workspace, given.label)]
+        if not sids and given.is_doubtful:
+            raise unavailable("the task is not found; it may still appear")
+        ended = [await end_one_task(workspace, sid, given.reason, given.wrap_up) for sid in sids]
+        return EndedTask(ended[0]) if ended else EndedTask()
+
+    @activity.defn(name="accept_reservation")
+    async def accept_reservation(self, given: AcceptInput) -> TaskState:
+        """Accept a task for its worker. Accepted already is done."""
+        workspace = workspace_of(self._client, self._settings)
+        found, listed = await asyncio.gather(
+            read_tagged(workspace.tasks(given.task_sid)),
+            list_reservations(workspace, given.task_sid),
+        )
+        if found is None:
+            raise gone("the task is gone")
+        task = found[0]
+        accepted, pending = _reservations_for(listed, given)
+        if accepted is not None:
+            return state_of_task(task, accepted)
+        _demand(task, pending, listed, given)
+        try:
+            context = workspace.tasks(given.task_sid).reservations(pending[0].sid)
+            done = await ask(context.update_async(reservation_status=ACCEPTED))
+        except TwilioError as error:
+            if error.kind not in (GONE, REFUSED):
+                raise
+            # Which code stands for "not pending any more" is not documented: look instead.
+            listed = await list_reservations(workspace, given.task_sid)
+            accepted, pending = _reservations_for(listed, given)
+            if accepted is None:
+                _demand(task, pending, listed, given)
+                raise
+            done = accepted
+        if status_of(done.reservation_status) not in (ACCEPTED, WRAPPING):
+            raise unavailable("the reservation is not accepted yet")
+        return replace(state_of_task(task, done), status=ASSIGNED)
+
+    @activity.defn(name="read_task")
+    async def read_task(self, given: ReadTaskInput) -> TaskState:
+        """What became of a task: status, room, legs, worker, and its place while it waits. A task
+        that is not there (any more) has the status `gone`."""
+        workspace = workspace_of(self._client, self._settings)
+        if given.task_sid:
+            found = await read_tagged(workspace.tasks(given.task_sid))
+            task = found[0] if found else None
+        else:
+            task = next(iter(await find_tasks(workspace, given.label)), None)
+        if task is None:
+            return TaskState(task_sid=given.task_sid)
+        return await read_state(workspace, task, given.with_position)
+
+    @activity.defn(name="restore_worker")
+    async def restore_worker(self, given: RestoreWorkerInput) -> None:
+        """Put a worker back whom a reservation's time-out sent away: only if nobody has moved the
+        worker since. A worker who is gone is left alone.
+
+        https://www.twilio.com/docs/taskrouter/workflow-configuration#task-reservation-timeout
+        """
+        workspace = workspace_of(self._client, self._settings)
+        for _ in range(DECISIONS_MAX):
+            space, found = await asyncio.gather(
+                ask(workspace.fetch_async()), read_tagged(workspace.workers(given.worker_sid))
+            )
+            if found is None:
+                return
+            worker, tag = found
+            sent_to = space.timeout_activity_sid
+            if worker.activity_sid != sent_to or given.activity_sid == sent_to:
+                return
+            try:
+                await ask(
+                    workspace.workers(given.worker_sid).update_async(
+                        if_match=tag or values.unset, activity_sid=given.activity_sid
+                    )
+                )
+                return
+            except TwilioError as error:
+                if error.status != STALE_STATUS:
+                    raise
+        raise unavailable("the worker changes faster than it can be put back")
+
+    def _wishes(self, given: CreateTaskInput) -> dict[str, Any]:
+        workflow_sid = given.workflow_sid or self._settings.twilio_workflow_sid
+        if not workflow_sid:
+            raise refused("TaskRouter is not set up: TWILIO_WORKFLOW_SID is not set")
+        wishes: dict[str, Any] = {
+            "workflow_sid": workflow_sid,
+            "timeout": max(1, min(TIMEOUT_SECONDS_MAX, given.timeout_seconds)),
+        }
+        if given.priority is not None:
+            wishes["priority"] = given.priority
+        if given.task_channel:
+            wishes["task_channel"] = given.task_channel
+        if given.routing_target:
+            wishes["routing_target"] = given.routing_target
+        return wishes
+
+
+async def end_one_task(workspace: Any, task_sid: str, reason: str, wrap_up: bool) -> str:
+    """End a task as its present status allows; answers the status it has then.
+
+    With the ETag that was read, so that what happens in between is refused (412) instead of being
+    decided about unseen; then it is read and decided again. Codes that stand for "not in that
+    status" (20001) or "not there" (20404) are settled in the same way.
+    """
+    before: tuple[str, str] | None = None
+    failure: TwilioError | None = None
+    for _ in range(DECISIONS_MAX):
+        found = await read_tagged(workspace.tasks(task_sid))
+        if found is None:
+            return TASK_GONE
+        task, tag = found
+        status = status_of(task.assignment_status)
+        follows = _ENDS.get(status, ("", ""))[wrap_up]
+        if not follows:
+            return status
+        if failure is not None and failure.status != STALE_STATUS and before == (status, tag):
+            raise failure
+        before = status, tag
+        try:
+            ended = await ask(
+                workspace.tasks(task_sid).update_async(
+                    if_match=tag or values.unset,
+                    assignment_status=_TWILIOS_WORDS.get(follows, follows),
+                    reason=values.unset if follows == WRAPPING else reason,
+                )
+            )
+            return status_of(ended.assignment_status)
+        except TwilioError as error:
+            if error.kind not in (GONE, REFUSED):
+                raise
+            failure = error
+    raise unavailable("the task changes faster than it can be ended")
+
+
+def _reservations_for(listed: list[Any], given: AcceptInput) -> tuple[Any, list[Any]]:
+    """The accepted reservation of that worker, if there is one, and the pending ones."""
+    ours = [each for each in listed if not given.worker_sid or each.worker_sid == given.worker_sid]
+    by_status = [(status_of(each.reservation_status), each) for each in ours]
+    accepted = [each for status, each in by_status if status in (ACCEPTED, WRAPPING)]
+    return next(iter(accepted), None), [each for status, each in by_status if status == PENDING]
+
+
+def _demand(task: Any, pending: list[Any], listed: list[Any], given: AcceptInput) -> None:
+    """Raises `unmet` unless there is exactly one reservation to accept, for the leg that is meant.
+
+    `TaskState.reservation_status` and the cause tell what became of the offer instead.
+    """
+    last = max(listed, key=lambda each: each.date_created, default=None)
+    state = state_of_task(task, last)
+    if not pending:
+        cause = CAUSES.get(state.reservation_status, "cancelled")
+        raise unmet("the task has no pending reservation", task=state, cause=cause)
+    if len(pending) > 1:
+        raise unmet("several reservations are pending; none is taken for ours", task=state)
+    rung = state.worker_call_sid
+    if given.worker_call_sid and rung and rung != given.worker_call_sid:
+        raise unmet("another leg is being rung for the task", task=state, cause="cancelled")
