@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from simulator.core import hearing
+from simulator.core import admission, hearing
 from simulator.core.documents import Verb
 from simulator.core.model import Bridge, Call, Callback, Document, Participant
 from simulator.core.text import is_phone_number, words
@@ -48,7 +48,7 @@ def _into_room(script: "Script", verb: Verb, noun: Verb) -> None:
         else:
             go_on(script, verb, {"DialCallStatus": "answered", "DialBridged": "true"})
 
-    refusal = script.network.rooms.enter_by_twiml(script.call, noun, script, out)
+    refusal = admission.enter(script, noun, out)
     if refusal == "next":
         script.next()
     elif refusal == "action":
@@ -64,12 +64,17 @@ def _leave_on_star(script: "Script", key: str) -> None:
 def _to_queue(script: "Script", verb: Verb, noun: Verb) -> None:
     """Talk to whoever waits longest in that queue, or wait until somebody comes."""
     queues, call = script.network.queues, script.call
-    queue = queues.named(noun.text)
 
     def met(bridge: Bridge | None) -> None:
         status = "completed" if bridge is not None else "failed"
         go_on(script, verb, {"DialCallStatus": status})
 
+    if noun.has("reservationSid"):
+        # T-11: not whoever is first, but the call that this reservation is about.
+        if not script.network.taskrouter.legs.dial_queue(script, noun, met):
+            met(None)
+        return
+    queue = queues.named(noun.text)
     script.hear(hearing.RINGING)
     script.cleanup = queues.connect(queue, call, noun, met)
     script.later(verb.number("timeout", DIAL_TIMEOUT_SECONDS), lambda: queues.give_up(call, met))

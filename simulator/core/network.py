@@ -20,6 +20,7 @@ from simulator.core.phones import Phones
 from simulator.core.queues import Queues
 from simulator.core.rooms import Rooms
 from simulator.core.state import DEFAULT_ACCOUNT_SID, NetworkState
+from simulator.core.taskrouter.router import TaskRouter
 from simulator.core.text import Form
 from simulator.switches import Switches
 
@@ -54,6 +55,10 @@ class Network(NetworkState):
         self._numbers = Numbers(self)
         self._applications = Applications(self)
         self._queues = QueueRequests(self)
+        self.taskrouter = TaskRouter(self)
+        self.on_parked = self.taskrouter.call_parked
+        self.on_unparked = self.taskrouter.call_unparked
+        self.on_room_ended = self.taskrouter.room_ended
 
     # -- REST: calls -------------------------------------------------------------------------
 

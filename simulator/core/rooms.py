@@ -7,21 +7,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from simulator.core import hearing
-from simulator.core.documents import Verb
 from simulator.core.events import tell
-from simulator.core.labels import is_good_label
-from simulator.core.model import Call, Callback, Conference, Document, Participant
+from simulator.core.model import Callback, Conference, Document, Participant
 from simulator.core.script import Script
-from simulator.core.text import words
 from simulator.core.verbs import HANDLERS
 
 if TYPE_CHECKING:
     from simulator.core.network import Network
-
-Out = Callable[[Participant, str], None]
-# Attributes of <Conference> that must be true or false, with the alert for anything else.
-BOOLEANS = {"muted": 13230, "endConferenceOnExit": 13231, "startConferenceOnEnter": 13232}
-BEEPS = ("true", "false", "onEnter", "onExit")
 
 
 class Rooms:
@@ -39,63 +31,6 @@ class Rooms:
         network.add_conference(conference)
         network.write("conference", "created", conference=conference, name=name)
         return conference
-
-    def enter_by_twiml(self, call: Call, noun: Verb, script: Script, out: Out) -> str | None:
-        """`<Dial><Conference>`: None when the leg is in, else where its TwiML goes on."""
-        for name, code in BOOLEANS.items():
-            if noun.has(name) and noun.get(name).lower() not in ("true", "false"):
-                script.alert(code, f"Dial->Conference: Invalid {name} value")
-        if noun.has("beep") and noun.get("beep") not in BEEPS:
-            script.alert(13235, "Dial->Conference: Invalid beep value")
-        if not noun.text:
-            script.alert(13237, "Dial->Conference: Invalid Conference Name")
-            return "action"
-        conference = self._network.live_conference(noun.text)
-        label = noun.get("participantLabel") or None
-        if label is not None and not is_good_label(label):
-            script.alert(16023, "Dial->Conference: Invalid participant label")
-            return "next"
-        if conference is not None and label is not None and self.by_label(conference, label):
-            script.alert(16025, "Dial->Conference: Participant label is in use")
-            return "next"
-        coach = noun.get("coach") or None
-        if coach and not (conference and coach in conference.participants):
-            script.alert(13240, "Dial->Conference: Invalid Whisper SID")
-            return "action"
-        conference = conference or self.open(
-            noun.text, _callback_of(noun), noun.get("region") or None
-        )
-        participant = self._from_twiml(call, noun, conference, label, coach)
-        if self.is_full(conference, participant.max_participants):
-            script.alert(16020, "Conference is full")
-            return "action"
-        participant.on_out = out
-        self.join(participant)
-        return None
-
-    def _from_twiml(
-        self, call: Call, noun: Verb, conference: Conference, label: str | None, coach: str | None
-    ) -> Participant:
-        now = self._network.clock.now
-        end = noun.flag("endConferenceOnExit")
-        return Participant(
-            call,
-            conference,
-            "twiml",
-            now,
-            now,
-            label=label,
-            muted=noun.flag("muted"),
-            coaching=coach is not None,
-            call_sid_to_coach=coach,
-            start_on_enter=noun.flag("startConferenceOnEnter", True),
-            end_on_exit=end,
-            end_on_exit_in_force=end,
-            beep=noun.get("beep", "true"),
-            wait_url=noun.attributes.get("waitUrl"),
-            wait_method=noun.get("waitMethod", "POST"),
-            max_participants=int(noun.number("maxParticipants", 250)),
-        )
 
     @staticmethod
     def is_full(conference: Conference, limit: int) -> bool:
@@ -316,13 +251,7 @@ class Rooms:
             extra["ParticipantLabelEndingConference"] = by.label or ""
         tell(network, conference, "conference-end", None, extra)
         network.forget_conference(conference)
+        if network.on_room_ended is not None:
+            network.on_room_ended(conference)
         for participant in others:
             self._send_on(participant, "ended")
-
-
-def _callback_of(noun: Verb) -> Callback | None:
-    """E-02: by TwiML nothing is sent unless the events are named."""
-    events = words(noun.get("statusCallbackEvent"))
-    if not noun.get("statusCallback") or not events:
-        return None
-    return Callback(noun.get("statusCallback"), noun.get("statusCallbackMethod", "POST"), events)

@@ -73,6 +73,7 @@ class NetworkState:
         # Whoever routes tasks hooks in here: a call was parked with a workflow, or left its queue.
         self.on_parked: Callable[[QueueMember], None] | None = None
         self.on_unparked: Callable[[QueueMember, str], None] | None = None
+        self.on_room_ended: Callable[[Conference], None] | None = None
 
     # -- looking things up -------------------------------------------------------------------
 
