@@ -375,7 +375,7 @@ function signOut(message = "") {
 async function showPhones() {
   const config = await fetch("/web/config.json").then((answer) => answer.json());
   if (!config.simulator_url) return;
-  byId("phones-frame").src = `${config.simulator_url}/simulator/v1/`;
+  byId("phones-frame").src = `${config.simulator_url}/`;
   byId("phones").hidden = false;
   document.querySelector("main").classList.add("with-phones");
 }

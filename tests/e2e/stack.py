@@ -53,6 +53,8 @@ class Options:
     web_ui: bool = False
     is_durable: bool = False
     """Temporal keeps its state in a file, so that its server can be killed and started again."""
+    is_encrypted: bool = True
+    """What Temporal stores is encrypted, as in production."""
     agents: tuple[str, ...] = AGENTS
     simulated_in_page: bool = False
     """The agent page shows the simulated phones beside it."""
@@ -236,7 +238,7 @@ class Stack:
             "TEMPORAL_ADDRESS": self.temporal_address,
             "HANDOVER_AGENTS": ",".join(self.options.agents),
             "HANDOVER_API_KEYS": ",".join(_key_settings(self.keys)),
-            "HANDOVER_CODEC_KEYS": "stack:" + base64.b64encode(os.urandom(32)).decode(),
+            "HANDOVER_CODEC_KEYS": _codec_keys() if self.options.is_encrypted else "",
             "HANDOVER_STARTS_PER_MINUTE": "1000",
             "HANDOVER_ALLOWED_SIP_DOMAINS": "example.com",
             "HANDOVER_SIMULATOR_URL": self.simulator_url if self.options.simulated_in_page else "",
@@ -261,6 +263,10 @@ class Stack:
 
 async def _truth(value: bool) -> bool:
     return value
+
+
+def _codec_keys() -> str:
+    return "stack:" + base64.b64encode(os.urandom(32)).decode()
 
 
 def _keys(agents: tuple[str, ...]) -> dict[str, str]:
