@@ -53,11 +53,20 @@ def _into_room(script: "Script", verb: Verb, noun: Verb) -> None:
         script.next()
     elif refusal == "action":
         go_on(script, verb, {"DialCallStatus": "failed"})
+    elif verb.has("timeLimit") and script.call.participant is not None:
+        limit = verb.number("timeLimit", DIAL_LIMIT_SECONDS)
+        script.later(limit, lambda: _leave_room(script))
 
 
 def _leave_on_star(script: "Script", key: str) -> None:
+    if key == "*":
+        _leave_room(script)
+
+
+def _leave_room(script: "Script") -> None:
+    """The dial into the room is over; the leg goes on with its TwiML."""
     participant = script.call.participant
-    if key == "*" and participant is not None:
+    if participant is not None:
         script.network.rooms.leave(participant, "participant_hung_up", out="left")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from simulator.core import hearing
+from simulator.core.clock import Timer
 from simulator.core.documents import AUDIO_TYPES, NOT_SIMULATED, DocumentError, Verb, parse
 from simulator.core.model import Call, Document
 from simulator.core.outbox import Reply
@@ -67,6 +68,7 @@ class Script:
         self._verbs: list[Verb] = []
         self._at = 0
         self._epoch = 0
+        self._timers: list[Timer] = []
         self._stopped = False
         self._document = Document()
         self._loads: tuple[float, int] = (-1.0, 0)
@@ -204,13 +206,9 @@ class Script:
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Do it after some time, unless the present verb is over by then."""
-        epoch = self._epoch
-
-        def act() -> None:
-            if not self._stopped and epoch == self._epoch:
-                action()
-
-        self.network.clock.call_later(seconds, act)
+        if self._stopped:
+            return
+        self._timers.append(self.network.clock.call_later(seconds, action))
 
     def hear(self, audio: str) -> None:
         self._audio = audio
@@ -250,6 +248,9 @@ class Script:
 
     def _drop_verb(self) -> None:
         self._epoch += 1
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
         self._audio = hearing.SILENCE
         self.press = None
         cleanup, self.cleanup = self.cleanup, None

@@ -236,6 +236,40 @@ def test_room_with_a_ringing_leg_lives_on_or_not_by_switch(world: World) -> None
         world.network.calls.finish(world.network.call(ringing["call_sid"]), "canceled", by="phone")
 
 
+@pytest.mark.parametrize("how", ["star", "time"])
+def test_leg_leaves_the_room_by_star_or_by_time_limit_and_goes_on(world: World, how: str) -> None:
+    world.caller_in_room()
+    leaver = world.call_in(
+        "<Response><Dial hangupOnStar='true' timeLimit='30'><Conference>room</Conference></Dial>"
+        "<Say>out again</Say></Response>",
+        caller="+15557770002",
+    )
+    if how == "star":
+        world.network.phones.digits("+15557770002", "1*")
+    else:
+        world.advance(30)
+    assert world.spoken_to(leaver) == ["out again"]
+    assert world.events().count("participant-leave") == 1
+
+
+def test_nothing_is_planned_once_everybody_has_gone(world: World) -> None:
+    """A simulation runs until nothing is left to happen: no timer may outlive its leg."""
+    world.documents["http://app/wait"] = "<Response><Play loop='0'>m.mp3</Play></Response>"
+    caller, room = world.caller_in_room(attributes='waitUrl="http://app/wait"')
+    agent = world.add(room)
+    world.network.phones.behave("client:far", Behavior("answer"))
+    other = world.call_in(
+        "<Response><Dial><Client>far</Client></Dial></Response>", caller="+15557770002"
+    )
+    world.advance(1)
+    for leg in (caller, agent, other):
+        world.network.calls.finish(leg, "completed", by="phone")
+    world.advance()
+    assert not world.network.live_calls
+    assert not world.network.live_rooms
+    assert world.network.clock.next_at() is None
+
+
 def test_update_of_an_ended_room_is_refused(world: World) -> None:
     _, room = world.caller_in_room()
     world.network.update_conference(room, {"Status": "completed"})
