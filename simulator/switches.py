@@ -103,6 +103,51 @@ class Switches:
     caller_id_must_be_owned: bool = _switch(
         False, "N-05: 21210 when From is a number the account does not own", (False, True)
     )
+    taskrouter_timestamp: str = _switch(
+        "unix",
+        "U-12: Timestamp of TaskRouter's callbacks: seconds since 1970, or ISO 8601",
+        ("unix", "iso"),
+    )
+    worker_leg_failed: str = _switch(
+        "canceled",
+        "I-05: what becomes of a pending reservation when the worker's leg ends unanswered",
+        ("canceled", "rejected", "timeout"),
+    )
+    reservation_timer_in_setup: str = _switch(
+        "paused",
+        "R-11: whether a reservation's time-out counts while an instruction is carried out",
+        ("paused", "runs"),
+    )
+    reservation_timeout_target: str = _switch(
+        "stay",
+        "R-22: after a reservation's time-out a task stays in its target, or goes to the next",
+        ("stay", "next"),
+    )
+    call_accepts_at: str = _switch(
+        "answer",
+        "I-03: a call instruction with accept accepts at the answer, or when it is given",
+        ("answer", "instruction"),
+    )
+    reject_needs_activity: bool = _switch(
+        False, "I-03: a reject instruction without activity_sid is refused (40100)", (False, True)
+    )
+    task_reason_required: bool = _switch(
+        True, "R-07: completing or canceling a task without a Reason is refused", (True, False)
+    )
+    ignore_capacity_reaches: str = _switch(
+        "everybody",
+        "R-10: whom a task with IgnoreCapacity reaches: everybody, or the available only",
+        ("everybody", "available"),
+    )
+    routing_target_seconds: float = _switch(
+        10.0, "R-10: how long a task waits for the one worker it was aimed at"
+    )
+    reoffer_seconds: float = _switch(
+        1.0, "R-13: pause before a task is offered again to a worker who has just let it go"
+    )
+    task_kept_seconds: float = _switch(
+        300.0, "R-04: how long a finished task can still be read before it is deleted"
+    )
     calls_per_second: float = _switch(
         1.0, "P-11: pace of legs made by REST; the excess is queued. 0 means no limit"
     )

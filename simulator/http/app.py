@@ -5,9 +5,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from simulator.http.control import create_control
 from simulator.http.rest import RestFace
 from simulator.http.runtime import Runtime
+from simulator.http.taskrouter import TaskRouterFace
 from simulator.settings import Settings
 
 TWILIO_PREFIX = "/2010-04-01/"
+TASKROUTER_PREFIX = "/v1/"
 
 
 class SimulatorApp:
@@ -19,7 +21,10 @@ class SimulatorApp:
 
     def __init__(self, settings: Settings) -> None:
         self.runtime = Runtime(settings)
-        self.faces: dict[str, ASGIApp] = {TWILIO_PREFIX: RestFace(self.runtime)}
+        self.faces: dict[str, ASGIApp] = {
+            TWILIO_PREFIX: RestFace(self.runtime),
+            TASKROUTER_PREFIX: TaskRouterFace(self.runtime),
+        }
         self._control = create_control(self.runtime)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

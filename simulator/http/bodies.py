@@ -69,6 +69,19 @@ class FaultBody(_Body):
     retry_after: int | None = None
 
 
+class ActivityBody(_Body):
+    """The activity by its SID or by its name."""
+
+    activity: str
+    reject_pending_reservations: bool = False
+
+
+class RejectBody(_Body):
+    """The activity the worker goes to, if any."""
+
+    activity: str | None = None
+
+
 class AdvanceBody(_Body):
     seconds: float = Field(ge=0)
 

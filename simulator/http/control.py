@@ -27,6 +27,7 @@ from simulator.http.bodies import (
     SwitchesBody,
 )
 from simulator.http.runtime import Runtime
+from simulator.http.taskrouter_control import add_taskrouter
 
 PREFIX = "/simulator/v1"
 PAGE = Path(__file__).with_name("phones.html")
@@ -43,6 +44,7 @@ def create_control(runtime: Runtime) -> FastAPI:
     _add_logs(app, runtime)
     _add_faults(app, runtime)
     _add_time(app, runtime)
+    add_taskrouter(app, runtime)
     return app
 
 

@@ -40,6 +40,7 @@ class Request:
     path: str
     form: Form
     authorization: str
+    if_match: str | None = None
     operation: Operation | None = None
     ids: list[str] = field(default_factory=list)
 
@@ -119,14 +120,18 @@ class RestFace:
         shape, item, ids = _shape(request.path)
         return ROUTES.get((request.method, shape, item)), ids
 
+    @staticmethod
+    def _is_known(path: str) -> bool:
+        shape, item, _ = _shape(path)
+        return (shape, item) in SHAPES
+
     def _answer(self, request: Request, rule: FaultRule | None) -> Answer:
         try:
             if rule is not None and rule.kind == "status":
                 return _refusal(rule, self._runtime.network.switches.retry_after)
             self._log_in(request)
             if request.operation is None:
-                shape, item, _ = _shape(request.path)
-                known = (shape, item) in SHAPES
+                known = self._is_known(request.path)
                 raise METHOD_NOT_ALLOWED if known else not_found(request.path)
             return self._run(request, request.operation, rule)
         except TwilioError as error:
@@ -184,7 +189,8 @@ async def _read(scope: Scope, receive: Receive) -> Request:
         body += message.get("body", b"")
         if not message.get("more_body") or len(body) > BODY_BYTES_MAX:
             break
-    authorization = next((v for k, v in scope["headers"] if k == b"authorization"), b"")
+    headers = dict(scope["headers"])
+    if_match = headers.get(b"if-match")
     query = scope["query_string"].decode("latin-1")
     values = parse_qs(query, keep_blank_values=True) if query else {}
     if body:
@@ -194,7 +200,8 @@ async def _read(scope: Scope, receive: Receive) -> Request:
         scope["method"],
         raw_path.split(b"?", 1)[0].decode("latin-1"),
         Form(values),
-        authorization.decode("latin-1"),
+        headers.get(b"authorization", b"").decode("latin-1"),
+        None if if_match is None else if_match.decode("latin-1"),
     )
 
 

@@ -1,4 +1,4 @@
-"""The expression language of queues, workflow filters and targets (R-19): text to a tree to a truth.
+"""The expression language of queues, workflow filters and targets (R-19): text, tree, truth.
 
 Grammar and operators: https://www.twilio.com/docs/taskrouter/expression-syntax
 A fault names the character at which it was found, and becomes error 20001.

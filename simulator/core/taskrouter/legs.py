@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from simulator.core.documents import Verb
-from simulator.core.model import Call, Callback, Document, QueueMember
+from simulator.core.model import Bridge, Call, Callback, Document, QueueMember
 from simulator.core.taskrouter.model import Reservation, Task, Workspace
 
 if TYPE_CHECKING:
     from simulator.core.script import Script
     from simulator.core.taskrouter.router import TaskRouter
 
+Met = Callable[[Bridge | None], None]
 RING_SECONDS_EXTRA = 5.0
 # Fields of a webhook that do not become attributes of the task (T-09).
 NOT_ATTRIBUTES = frozenset({"ParentCallSid", "ForwardedFrom", "CallerName", "AnsweredBy"})
@@ -59,9 +60,7 @@ class Legs:
         self._router.tasks.merge(space, reservation.task, worker_call_sid=call.sid)
         return call
 
-    def follow(
-        self, space: Workspace, reservation: Reservation, call: Call, fault: int
-    ) -> None:
+    def follow(self, space: Workspace, reservation: Reservation, call: Call, fault: int) -> None:
         """This leg belongs to this reservation from now on, whichever of them ends first."""
         network = self._router.network
         reservation.setting_up = True
@@ -171,12 +170,12 @@ class Legs:
         member: QueueMember,
         agent: Call,
         noun: Verb,
-        met: Callable[[object], None] | None = None,
+        met: Met | None = None,
     ) -> None:
         """Join the two; when they part, the task is over (I-12)."""
         network, caller = self._router.network, member.call
 
-        def parted(bridge: object) -> None:
+        def parted(bridge: Bridge | None) -> None:
             if met is not None:
                 met(bridge)
             elif agent.live:
@@ -220,7 +219,10 @@ class Legs:
         call = member.call
         task = router.rest.tasks.make(
             space,
-            attributes={**call_attributes(router.network.calls.params(call)), **given["attributes"]},
+            attributes={
+                **call_attributes(router.network.calls.params(call)),
+                **given["attributes"],
+            },
             workflow=workflow,
             channel="voice",
             priority=_whole(given.get("priority")),
@@ -249,8 +251,8 @@ class Legs:
                     return space, task
         return None, None
 
-    def dial_queue(self, script: "Script", noun: Verb, done: Callable[[object], None]) -> bool:
-        """`<Dial><Queue reservationSid>` (T-11). False when it cannot be; the reason is an alert."""
+    def dial_queue(self, script: "Script", noun: Verb, done: Met) -> bool:
+        """`<Dial><Queue reservationSid>` (T-11). False when it cannot be; an alert says why."""
         space, reservation = self._router.reservation_anywhere(noun.get("reservationSid"))
         if space is None or reservation is None:
             script.alert(14215, "Dial->Queue: Invalid ReservationSid. Unable to dequeue")

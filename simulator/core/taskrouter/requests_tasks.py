@@ -8,7 +8,7 @@ from typing import Any
 
 from simulator.core.errors import invalid
 from simulator.core.taskrouter.configuration import expression
-from simulator.core.taskrouter.expressions import look_up
+from simulator.core.taskrouter.expressions import Expression, look_up
 from simulator.core.taskrouter.instructions import from_form
 from simulator.core.taskrouter.model import Event, Reservation, Task, TaskQueue, Workflow, Workspace
 from simulator.core.taskrouter.requests import Group, json_object, whole, yes
@@ -128,10 +128,7 @@ class TaskRequests(Group):
         text = form.text("EvaluateTaskAttributes")
         wanted = expression(text, "EvaluateTaskAttributes") if text else None
         found = [
-            task
-            for task in space.tasks.values()
-            if _fits(task, form)
-            and (wanted is None or wanted.holds(lambda p, t=task: look_up(t.attributes, p)))
+            task for task in space.tasks.values() if _fits(task, form) and _holds(wanted, task)
         ]
         for part in reversed((form.text("Ordering") or "").split(",")):
             name, _, order = part.strip().partition(":")
@@ -189,6 +186,10 @@ class TaskRequests(Group):
         task = self._get(space, space.tasks, "Tasks", task_sid)
         self._check_match(task)
         self._router.tasks.delete(space, task)
+
+
+def _holds(wanted: Expression | None, task: Task) -> bool:
+    return wanted is None or wanted.holds(lambda path: look_up(task.attributes, path))
 
 
 def _fits(task: Task, form: Form) -> bool:

@@ -47,7 +47,9 @@ class Statistics(Group):
         for task in found:
             priorities[str(task.priority)] = priorities.get(str(task.priority), 0) + 1
         return {
-            "longest_task_waiting_age": _age(self._router.now, longest and longest.created_at),
+            "longest_task_waiting_age": _age(
+                self._router.now, longest.created_at if longest else None
+            ),
             "longest_task_waiting_sid": longest.sid if longest else None,
             "tasks_by_priority": priorities,
             "tasks_by_status": {s: sum(t.status == s for t in found) for s in OPEN},
@@ -74,7 +76,7 @@ class Statistics(Group):
             **self._tasks_now(tasks, form),
             "activity_statistics": self._activities(space, workers),
             "longest_relative_task_age_in_queue": _age(
-                self._router.now, relative and relative.start
+                self._router.now, relative.start if relative else None
             ),
             "longest_relative_task_sid_in_queue": relative.sid if relative else None,
             "total_available_workers": sum(w.activity.available for w in workers),
@@ -215,9 +217,7 @@ class Statistics(Group):
         )
 
     @staticmethod
-    def _answer(
-        own: Body, kind: str, now: Callable[[], Body], then: Callable[[], Body]
-    ) -> Body:
+    def _answer(own: Body, kind: str, now: Callable[[], Body], then: Callable[[], Body]) -> Body:
         if kind == "RealTimeStatistics":
             return {**own, **now()}
         if kind == "CumulativeStatistics":

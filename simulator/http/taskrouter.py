@@ -1,0 +1,66 @@
+"""TaskRouter's REST face: the same door as the 2010 API's, with other paths, ETags and If-Match.
+
+https://www.twilio.com/docs/taskrouter/api
+"""
+
+from typing import Any
+from urllib.parse import unquote
+
+from simulator.core.account_requests import parameter
+from simulator.core.errors import unauthenticated
+from simulator.core.network import Network
+from simulator.core.text import Form
+from simulator.faults import FaultRule
+from simulator.http.rest import BAD_AUTHORIZATION, NO_CREDENTIALS, Answer, Request, RestFace
+from simulator.http.routes import Operation
+from simulator.http.taskrouter_routes import ROUTES, SHAPES, shape_of
+
+Body = dict[str, Any]
+
+
+class TaskRouterFace(RestFace):
+    def _route(self, request: Request) -> tuple[Operation | None, list[str]]:
+        shape, item, ids = shape_of(request.path)
+        return ROUTES.get((request.method, shape, item)), [unquote(key) for key in ids]
+
+    @staticmethod
+    def _is_known(path: str) -> bool:
+        shape, item, _ = shape_of(path)
+        return (shape, item) in SHAPES
+
+    def _log_in(self, request: Request) -> None:
+        """The account is not in the path here: it is whoever logs in."""
+        if not request.authorization:
+            raise unauthenticated(NO_CREDENTIALS)
+        if request.authorization not in self._logins and not self._is_same(request.authorization):
+            raise unauthenticated(BAD_AUTHORIZATION)
+
+    def _run(self, request: Request, operation: Operation, rule: FaultRule | None) -> Answer:
+        with self._runtime.act() as network:
+            network.ignored = []
+            rest = network.taskrouter.rest
+            rest.if_match, rest.etag = request.if_match, None
+            if rule is not None and rule.kind == "no_effect" and operation.writes:
+                return Answer(operation.success, _pretended(network, request, operation))
+            body = operation.run(network, request.ids, request.form)
+            ignored, etag = network.ignored, rest.etag
+        headers: list[tuple[bytes, bytes]] = []
+        if etag is not None:
+            headers.append((b"etag", etag.encode()))
+        lost = bool(ignored) and len(request.form.values) <= len(ignored)
+        return Answer(operation.success, body, operation.writes and not lost, ignored, headers)
+
+
+def _pretended(network: Network, request: Request, operation: Operation) -> Body | None:
+    """The answer of a change that was lost: what is there, with what was asked for."""
+    if operation.name.endswith(".delete"):
+        return None
+    shape, item, ids = shape_of(request.path)
+    if operation.name.endswith(".create"):
+        asked = {name: request.form.text(parameter(name)) for name in ("friendly_name",)}
+        return {"sid": network.sid("XX"), **asked}
+    body: Body = ROUTES["GET", shape, item].run(network, ids, Form({}))
+    for name in body:
+        if parameter(name) in request.form:
+            body[name] = request.form.text(parameter(name))
+    return body
