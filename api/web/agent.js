@@ -144,7 +144,7 @@ function draw(card) {
   const state = root.querySelector(".state");
   state.textContent = words(transfer?.state ?? item.call?.state ?? "between transfers");
   state.className = `state ${transfer ? "live" : "talking"}`;
-  root.querySelector(".waits").textContent = transfer ? transfer.waits_for : outcome(item.transfer);
+  root.querySelector(".waits").textContent = transfer ? waiting(transfer) : outcome(item.transfer);
   root.querySelector(".people tbody").replaceChildren(
     ...item.people
       .filter((person) => person.presence !== "none")
@@ -190,6 +190,10 @@ function drawJournal(card) {
     return line;
   });
   box.querySelector("ol").replaceChildren(...lines);
+}
+
+function waiting(transfer) {
+  return transfer.waits_for ? `Waits for ${transfer.waits_for}.` : "";
 }
 
 function outcome(transfer) {

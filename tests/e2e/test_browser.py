@@ -78,7 +78,7 @@ async def test_agent_transfers_a_call_with_clicks(
         latest = page.locator("#latest tbody tr").first
         await expect(latest).to_contain_text("completed")
         await expect(page.locator(".call")).to_have_count(0)
-        await expect(phone(phones, CALLER)).to_contain_text(f"({COLLEAGUE})")
+        await expect(phone(phones, CALLER)).to_contain_text(f"hears {COLLEAGUE}")
         await window.picture(pictures, "4-completed")
         await phone(phones, CALLER).get_by_role("button", name="Hang up").click()
         await expect(phone(phones, COLLEAGUE)).to_contain_text("on the hook")
