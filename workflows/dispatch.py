@@ -124,12 +124,9 @@ def failure_of(command: Command, error: ActivityError, at: float) -> CommandFail
 
 THOROUGH: dict[str, tuple[Party, ...]] = {
     "FindTarget": (Party.TARGET,),
-    "RemoveAgent": (Party.CALLER, Party.TARGET),
-    "LetAgentGo": (Party.CALLER,),
     "ReadRoom": (Party.CALLER, Party.AGENT, Party.TARGET),
 }
-"""Commands whose reading asked for each leg by itself, or looked for legs that had been in the room
-before it was begun -> the parties it is proof about."""
+"""Commands whose reading asked for each leg by itself -> the parties it asked about."""
 
 
 def callback_path(transfer: Transfer, label: str) -> str:

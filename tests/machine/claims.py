@@ -52,7 +52,8 @@ def at_step(before: Transfer, after: Transfer, lines: Lines) -> None:
         is_repaired = under_way(lines, "HoldCaller")
         claim(not any(others) or is_repaired, "S6: the caller hears the consult")
     for job in lines.jobs:
-        if job.command == "RemoveAgent" and job.result == "ok" and before is not after:
+        was_removed = job.command == "RemoveAgent" and job.result == "ok" and job.reading
+        if was_removed and before is not after:
             claim(bool(lines.talked), "S5: the agent was removed before caller and target talked")
 
 
@@ -111,10 +112,14 @@ def at_rest(transfer: Transfer, lines: Lines) -> None:
     claim(reason is not None, "S27: an end without a reason")
     live = [line for line in targets(lines) if line.status in LOOSE_ENDS]
     if state is State.COMPLETED:
-        claim(transfer.target.label in lines.talked, "S27: caller and target never talked")
+        target = next(line for line in targets(lines) if line.label == transfer.target.label)
+        # A hang-up that nobody reported in the guarded seconds is the guardian's to find.
+        has_met = transfer.target.label in lines.talked or not target.is_live
+        claim(has_met, "S27: caller and target never talked")
         left = [line for line in live if line.label != transfer.target.label]
         agent = agent_line(lines)
-        claim(is_troubled or not agent.is_live, "S2: the agent is still there")
+        is_called_off = not caller.is_live or not target.is_live
+        claim(is_troubled or is_called_off or not agent.is_live, "S2: the agent is still there")
     else:
         left = live
     claim(is_troubled or not left, f"S2: left over: {[line.name for line in left]}")

@@ -69,6 +69,9 @@ from workflows.machine.warm import WARM
 AT = 100.0
 """All that is explored happens at one moment: no decision but the budget's depends on time."""
 
+LATER = AT + 30.0
+"""When nobody acts any more, readings are late enough to prove who has gone."""
+
 _TRIES = {"fine": 99, "down": 3, "deaf": 0}
 """Moods of the network when people do nothing more -> outcomes in one state before its deadline
 passes: every command succeeds; every command fails; no command's outcome is ever told in time."""
@@ -92,6 +95,15 @@ class World:
     knows_agent: bool = True
     rings_told: bool = False
     """Whether ringing is reported; where no row asks for it, it only doubles the states."""
+    played: tuple[str, ...] = ()
+    """Moves by name that are played before the exploration begins, to begin it deep inside."""
+
+    def begin(self) -> Node:
+        """Where the exploration begins."""
+        node = self.first()
+        for name in self.played:
+            node = dict(moves(self, Bounds(), node)[0])[name]
+        return node
 
     def first(self) -> Node:
         targets = tuple(
@@ -246,9 +258,9 @@ def _job(lines: Lines, key: str) -> Job:
     return next(job for job in lines.jobs if job.key == key)
 
 
-def _told(transfer: Transfer, lines: Lines, job: Job) -> Node:
+def _told(transfer: Transfer, lines: Lines, job: Job, at: float = AT) -> Node:
     """The outcome is heard, after the news that came with it, as the shell does it."""
-    lines, outcome = tell(lines, job, AT)
+    lines, outcome = tell(lines, job, at)
     node = Node(transfer, lines)
     table = _TABLES[transfer.kind]
     if outcome.reading is not None and not is_over(transfer):
@@ -256,7 +268,7 @@ def _told(transfer: Transfer, lines: Lines, job: Job) -> Node:
         news = news_in(
             transfer,
             outcome.reading,
-            AT,
+            at,
             is_thorough=thorough is not None,
             parties=thorough or tuple(Party),
         )
@@ -267,8 +279,6 @@ def _told(transfer: Transfer, lines: Lines, job: Job) -> Node:
 
 _PROOF = {
     "FindTarget": (Party.TARGET,),
-    "RemoveAgent": (Party.CALLER, Party.TARGET),
-    "LetAgentGo": (Party.CALLER,),
     "ReadRoom": tuple(Party),
 }
 """Whose absence from its reading a command proves, as `workflows/dispatch.py` has it."""
@@ -382,7 +392,7 @@ class Search:
     def run(self) -> Figures:
         """Explore to the depth, or until nothing new is found."""
         began = time.perf_counter()
-        root = self.world.first()
+        root = self.world.begin()
         self.seen[identity(root)] = None
         self._note(-1, -1)
         level = [(0, root)]
@@ -482,7 +492,7 @@ class Search:
         if not job.result:
             is_fine = mood == "fine"
             lines = take_effect(lines, job) if is_fine else trouble(lines, job, "unavailable")
-        after = _told(node.transfer, lines, _job(lines, job.key))
+        after = _told(node.transfer, lines, _job(lines, job.key), LATER)
         is_same = after.transfer.state is node.transfer.state
         return after, tries + 1 if is_same and not is_end and mood != "fine" else 0
 
@@ -492,7 +502,7 @@ class Search:
         while self.parents[number] >= 0:
             way.append(self.taken[number])
             number = self.parents[number]
-        node, told = self.world.first(), []
+        node, told = self.world.begin(), [f"  {name}" for name in self.world.played]
         for move in reversed(way):
             name, node = moves(self.world, self.bounds, node)[0][move]
             told.append(f"  {name}")
@@ -511,6 +521,26 @@ class Search:
 
 # --- what is explored ----------------------------------------------------------------------------
 
+
+def _done(*commands: str) -> tuple[str, ...]:
+    """The moves by which each command succeeds."""
+    return tuple(
+        move
+        for command in commands
+        for move in (f"{command} takes effect", f"{command} is told: ok")
+    )
+
+
+_RINGING = _done("SecureCaller", "DialTarget")
+_CONSULT = (*_RINGING, "t1 answers", "reported: t1 answered")
+_THREE = (*_CONSULT, "the agent asks: join", *_done("ResumeCaller"))
+_SWAPPED = (*_CONSULT, "the agent asks: swap", *_done("HoldTarget", "ResumeCaller"))
+_LEFT_RINGING = (*_RINGING, "the agent asks: complete", *_done("LetAgentGo"))
+_ALONE = (*_LEFT_RINGING, "t1 is busy", "reported: t1 ended")
+_SETTLING = (*_THREE, "the agent asks: complete", *_done("RemoveAgent"))
+
+ON_DIAL, ON_RINGING = ReleaseAgent.ON_DIAL, ReleaseAgent.ON_RINGING
+
 WORLDS: tuple[World, ...] = (
     World("warm, one target", WARM),
     World("warm, two targets", WARM, targets=2),
@@ -519,11 +549,20 @@ WORLDS: tuple[World, ...] = (
     World("warm, the room ends", WARM, room_ends=True),
     World("warm, agent known by name", WARM, knows_agent=False),
     World("warm, no recall", WARM, recall=False),
+    World("warm, ringing", WARM, targets=2, room_ends=True, played=_RINGING),
+    World("warm, consulting", WARM, room_ends=True, played=_CONSULT),
+    World("warm, swapped", WARM, targets=2, played=_SWAPPED),
+    World("warm, all three", WARM, room_ends=True, played=_THREE),
+    World("warm, left while ringing", WARM, targets=2, played=_LEFT_RINGING),
+    World("warm, alone", WARM, played=_ALONE),
+    World("warm, settling", WARM, targets=2, room_ends=True, played=_SETTLING),
     World("cold on_answer", COLD, targets=2),
-    World("cold on_ringing", COLD, targets=2, release=ReleaseAgent.ON_RINGING, rings_told=True),
-    World("cold on_dial", COLD, targets=2, release=ReleaseAgent.ON_DIAL),
-    World("cold on_dial, press 1", COLD, release=ReleaseAgent.ON_DIAL, screen="press"),
+    World("cold on_ringing", COLD, targets=2, release=ON_RINGING, rings_told=True),
+    World("cold on_dial", COLD, targets=2, release=ON_DIAL),
+    World("cold on_dial, press 1", COLD, release=ON_DIAL, screen="press"),
     World("cold, the room ends", COLD, room_ends=True),
+    World("cold, ringing", COLD, targets=2, screen="machine", played=_RINGING),
+    World("cold, answered", COLD, played=_CONSULT),
     World("inbound, two agents", INBOUND, targets=2, room_ends=True),
 )
 

@@ -348,7 +348,7 @@ def _divert(world: Lines, job: Job) -> Effect:
 def _dial(world: Lines, job: Job) -> Effect:
     if not world.room:
         return world, "gone", None
-    name = job.label.rsplit("-", 1)[-1]
+    name = job.label.rsplit("-", 1)[-1].rstrip("s")
     line = Line(name=name, label=job.label, status="ringing", was=frozenset({"rang"}))
     return world._replace(lines=(*world.lines, line)), "ok", None
 

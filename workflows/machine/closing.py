@@ -51,9 +51,9 @@ _AGENT_GONE = reject("the agent has left the call")
 
 _OFF_HOLD: Row = {
     On.CALLER_HELD: stay(ResumeCaller, why="an older hold took effect in between"),
-    On.CALLER_NOT_HELD: ignore("the caller is not to be held any more"),
+    On.CALLER_NOT_HELD: stay(ResumeCaller, why="it may be in effect all the same"),
     On.TARGET_HELD: stay(ResumeTarget, why="an older hold took effect in between"),
-    On.TARGET_NOT_HELD: ignore("the target is not to be held any more"),
+    On.TARGET_NOT_HELD: stay(ResumeTarget, why="it may be in effect all the same"),
 }
 """Caller and target are to be off hold, whatever was begun before."""
 
