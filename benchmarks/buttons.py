@@ -27,7 +27,7 @@ class Buttons(Protocol):
     async def start(self, call: Call, story: str, target: str) -> tuple[str, int]:
         """Start a transfer: its id, and the monotonic nanosecond in which the click was sent.
 
-        `story` is cold, warm or abandoned.
+        `story` is cold, whole (cold to the end, all its requests), warm or abandoned.
         """
 
     async def consulting(self, transfer: str) -> None:
@@ -54,7 +54,7 @@ class Engine:
     async def start(self, call: Call, story: str, target: str) -> tuple[str, int]:
         """`POST /v1/transfers`."""
         body = {
-            "kind": "cold" if story == "cold" else "warm",
+            "kind": "cold" if story in ("cold", "whole") else "warm",
             "call": {"conference_sid": call.conference_sid},
             "agent": {"address": AGENT, "call_sid": call.agent_sid},
             "targets": [target],
@@ -123,7 +123,13 @@ class Floor:
         }
         unhold = _ask("POST", f"{room}/Participants/{call.caller_sid}.json", {"Hold": "false"})
         end = _ask("POST", f"{room}.json", {"Status": "completed"})
-        then = {"cold": [unhold], "warm": [{}, unhold], "abandoned": [end]}[story]
+        remove = _ask("DELETE", f"{room}/Participants/{call.agent_sid}.json")
+        then = {
+            "cold": [unhold],
+            "whole": [unhold, remove, {}],
+            "warm": [{}, unhold],
+            "abandoned": [end],
+        }[story]
         return [
             _ask("GET", f"{room}.json"),
             _ask("POST", f"{room}/Participants.json", dial),
