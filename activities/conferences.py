@@ -9,7 +9,7 @@ from temporalio import activity
 from twilio.rest import Client
 
 from activities.calls import complete_call
-from activities.errors import GONE, REFUSED, TwilioError, ask, unavailable
+from activities.errors import GONE, REFUSED, TwilioError, ask, not_yet
 from activities.reading import (
     find_participant,
     read_call,
@@ -72,7 +72,7 @@ class Conferences:
         for room in map(room_of_conference, listed):
             if room.is_live:
                 return room
-        raise unavailable("no live room of this name yet")
+        raise not_yet("no live room of this name yet")
 
     @activity.defn(name="read_room")
     async def read_room(self, given: ReadRoomInput) -> Room:

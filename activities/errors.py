@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from twilio.base.exceptions import TwilioException
 from twilio.http.response import Response
 
@@ -134,8 +134,10 @@ class TwilioError(ApplicationError):
         status: int = 0,
         is_unprocessed: bool = False,
         retry_after: float | None = None,
+        is_expected: bool = False,
     ) -> None:
-        """`is_unprocessed` says that the request is known to have had no effect."""
+        """`is_unprocessed` says that the request is known to have had no effect. What `is_expected`
+        is no fault: it is neither counted as one nor logged with a traceback."""
         self.kind = kind
         self.report = details or FailureDetails()
         self.status = status
@@ -146,6 +148,11 @@ class TwilioError(ApplicationError):
             type=kind,
             non_retryable=kind != UNAVAILABLE,
             next_retry_delay=None if retry_after is None else timedelta(seconds=retry_after),
+            category=(
+                ApplicationErrorCategory.BENIGN
+                if is_expected
+                else ApplicationErrorCategory.UNSPECIFIED
+            ),
         )
 
     @property
@@ -174,6 +181,11 @@ def refused(message: str) -> TwilioError:
 def unavailable(message: str, retry_after: float | None = None) -> TwilioError:
     """Not known, or not done; worth another try."""
     return TwilioError(message, UNAVAILABLE, retry_after=retry_after)
+
+
+def not_yet(message: str) -> TwilioError:
+    """What was looked for will be there in a moment; worth another look."""
+    return TwilioError(message, UNAVAILABLE, is_expected=True)
 
 
 def retold(error: TwilioError, prefix: str, room: Room) -> TwilioError:

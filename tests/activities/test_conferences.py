@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from temporalio.exceptions import ApplicationErrorCategory
 
 from activities.conferences import Conferences, EndRoomInput, FindRoomInput, ReadRoomInput
 from activities.errors import UNAVAILABLE, TwilioError
@@ -25,6 +26,7 @@ async def test_the_live_room_of_a_name_is_found(
     with pytest.raises(TwilioError) as raised:
         await attempt(conferences.find_room, FindRoomInput(ROOM_NAME))
     assert raised.value.type == UNAVAILABLE
+    assert raised.value.category is ApplicationErrorCategory.BENIGN, "this is how every call begins"
     phones.people_talk(agent_flag=True)
     yesterday = phones.room
     phones.hangs_up(AGENT)
