@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from api.auth.principal import ApiKey, parse_api_key
 
 ACCOUNT_SID = re.compile(r"^AC[0-9a-f]{32}$")
+NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+ADDRESS = re.compile(r"client:[\w.@+=-]+|\+[1-9][0-9]{6,14}|sip:[^\s@]+@[^\s@]+", re.ASCII)
 APOLOGY = "We are sorry. Your call cannot be taken at the moment. Please call again later."
 LOCALHOST = ("localhost", "127.0.0.1", "::1")
 
@@ -105,6 +107,20 @@ class Settings(BaseSettings):
     def _account(cls, value: str) -> str:
         if not ACCOUNT_SID.fullmatch(value):
             raise ValueError("should be AC and 32 hexadecimal digits")
+        return value
+
+    @field_validator("twilio_number")
+    @classmethod
+    def _number(cls, value: str) -> str:
+        if not NUMBER.fullmatch(value):
+            raise ValueError("should be a number in E.164 form, as +12025550100")
+        return value
+
+    @field_validator("handover_agents")
+    @classmethod
+    def _agents(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(ADDRESS.fullmatch(address) for address in value):
+            raise ValueError("each should be client:name, a number, or sip:user@domain")
         return value
 
     @field_validator("twilio_auth_token")

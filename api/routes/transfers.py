@@ -21,6 +21,7 @@ from api.engine.starts import (
     TransferInProgressError,
     fingerprint,
 )
+from api.engine.temporal import EngineUnreachableError
 from api.errors import FieldFault, Problem, documented, invalid, unknown
 from api.numbers import AddressRefusedError
 from api.schemas import CF_PATTERN, StartTransferBody, TransferList
@@ -190,6 +191,14 @@ async def _send(
             reason=refused.reason,
             allowed=list(view.allowed),
             transfer=jsonable_encoder(view),
+        ) from None
+    except EngineUnreachableError:
+        raise Problem(
+            503,
+            "not_carried_out_yet",
+            "The engine took the request but has not carried it out, and still may. Read the "
+            "transfer before you ask again, or repeat the request with the same Idempotency-Key.",
+            {"Retry-After": "2"},
         ) from None
     except TransferOverError:
         latest = await parts.engine.records.find(record.view.id)

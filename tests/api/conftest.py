@@ -158,8 +158,14 @@ def temporal_binary() -> str:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def temporal() -> AsyncIterator[Client]:
     """A development server in memory, with a worker for the fake workflows."""
+    unthrottled = [
+        part
+        for queue in ("transfer", "timer", "visibility")
+        for part in ("--dynamic-config-value", f"history.{queue}ProcessorMaxPollRPS=3000")
+    ]
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=temporal_binary(),
+        dev_server_extra_args=unthrottled,
         dev_server_log_level="error",
         search_attributes=[
             SearchAttributeKey.for_keyword(name)

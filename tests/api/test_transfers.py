@@ -9,7 +9,14 @@ import pytest
 
 from tests.api.conftest import CALLER, Site, auth, new_conference, start_body
 from tests.api.fakes import AT_ONCE
-from workflows.messages import StartTransferInput, transfer_workflow_id
+from workflows.machine.model import Kind, Target
+from workflows.messages import (
+    MEMO_KEYS,
+    MEMO_VIEW,
+    StartTransferInput,
+    transfer_workflow_id,
+)
+from workflows.views import begin, view_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -279,3 +286,25 @@ async def test_transfer_ended_from_outside_is_shown_as_failed(site: Site) -> Non
     shown = (await site.http.get(f"/v1/transfers/{view['id']}", headers=auth("crm"))).json()
     assert (shown["state"], shown["is_over"], shown["reason"]) == ("failed", True, "engine_fault")
     assert shown["allowed"] == []
+
+
+async def test_request_without_a_worker_says_that_it_may_still_take_effect(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.engine.requests.ANSWER_SECONDS", 0.3)
+    targets = (Target("client:bob"),)
+    order = StartTransferInput(
+        Kind.WARM, "a" * 16, new_conference(), "client:alice", targets, 1_700_000_000.0
+    )
+    handle = await site.temporal.start_workflow(
+        "WarmTransferWorkflow",
+        order,
+        id=transfer_workflow_id(order.conference_sid),
+        task_queue="a queue without a worker",
+        memo={MEMO_VIEW: view_of(begin(order)), MEMO_KEYS: ()},
+    )
+    path = f"/v1/transfers/{order.conference_sid}-{order.part}/cancel"
+    response = await site.http.post(path, headers=auth("alice"))
+    assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+    assert response.json()["code"] == "not_carried_out_yet"
+    await handle.terminate()
