@@ -12,6 +12,7 @@ READY := $(VENV)/.ready
 NODE_DIR := tests/simulator/node
 NODE_READY := $(if $(wildcard $(NODE_DIR)/package.json),$(NODE_DIR)/node_modules/.ready)
 ARGS ?=
+CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 # need FILE: stops with a clear word when the part that a verb runs is not in this checkout.
 need = @test -f $(1) || { echo "make $@: $(1) is not part of this checkout yet." >&2; exit 1; }
@@ -74,8 +75,19 @@ check: $(READY)  ## Format, lint, types, import rules, generated docs fresh, loc
 	@echo "tidy"; $(BIN)/python -m pytest --quiet --no-header tests/tidy
 	@echo "generated docs"; $(BIN)/python -m workflows.machine.render --check
 
+.PHONY: browser
+browser:  ## Install chromium where apt and root are at hand (without it its tests are skipped)
+	@if [ -n "$(CHROMIUM)" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "No chromium here, and no right to install it: tests with a browser are skipped."; \
+		exit 0; fi; \
+	echo "Installing chromium ..."; \
+	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -qq -y --no-install-recommends chromium; } >/dev/null 2>&1 \
+		|| echo "chromium could not be installed: tests with a browser are skipped."
+
 .PHONY: test
-test: $(READY) $(NODE_READY)  ## All tests but the slow ones (ARGS="-k name" chooses)
+test: $(READY) $(NODE_READY) browser  ## All tests but the slow ones (ARGS="-k name" chooses)
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
 .PHONY: test-machine

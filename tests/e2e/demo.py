@@ -81,7 +81,7 @@ async def play(console: Console, stories: Sequence[Story]) -> int:
         failed = bool(left_over) or any(each.problems for each in told)
         if failed:
             console.print(Text(f"\nThe ends of the logs:\n\n{stack.log_tails()}", "dim"))
-    console.print(_summary(told), soft_wrap=False)
+    console.print(summary(told), soft_wrap=False)
     for line in left_over:
         console.print(Text(f"Left over: {line}", "bold red"))
     ended = sum(not each.problems for each in told)
@@ -107,11 +107,11 @@ async def _stories(console: Console, stack: Stack, stories: Sequence[Story]) -> 
     ]
     for story, performance in peaceful:
         told.append(await performance)
-        _tell(console, stories.index(story) + 1, told[-1])
+        tell(console, stories.index(story) + 1, told[-1])
     for story in stories:
         if story.breaks_things:
             told.append(await troupe.perform(story))
-            _tell(console, stories.index(story) + 1, told[-1])
+            tell(console, stories.index(story) + 1, told[-1])
     return told
 
 
@@ -135,7 +135,7 @@ async def _left_over(stack: Stack) -> list[str]:
 # --- how it is told ---
 
 
-def _tell(console: Console, number: int, told: Told) -> None:
+def tell(console: Console, number: int, told: Told) -> None:
     """One story: its sentence, its ladder, who talks with whom, its price, and the verdict."""
     console.print(Text.assemble((f"{number}  ", "dim"), (told.title, "bold")))
     for line in told.ladder.splitlines():
@@ -184,7 +184,7 @@ def _names(pair: Pair) -> str:
     return " and ".join(pair)
 
 
-def _summary(told: Sequence[Told]) -> Table:
+def summary(told: Sequence[Told]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("story", no_wrap=True)
     table.add_column("ended", no_wrap=True)

@@ -155,7 +155,7 @@ class Scene:
         history = await self._history()
         told.events, told.actions = len(history), actions_of(history).total()
         if ending is not None:
-            told.problems = [*_differences(told, ending), *self._privacy(hearing, told.view)]
+            told.problems = [*differences(told, ending), *self._privacy(hearing, told.view)]
         return told
 
     async def _settled(self, ending: Ending) -> None:
@@ -231,7 +231,7 @@ def _pair(names: Iterable[str]) -> Pair:
     return one, other
 
 
-def _differences(told: Told, ending: Ending) -> list[str]:
+def differences(told: Told, ending: Ending) -> list[str]:
     """Each point in which a story did not end as it should have."""
     found = []
     if (told.view["state"], told.view["reason"]) != (ending.state, ending.reason):

@@ -215,8 +215,10 @@ class Stack:
             command += ["--db-filename", str(self.folder / "temporal.db")]
         if self.options.web_ui:
             ui_port = self.web_ui_url.rpartition(":")[2]
-            codec = ["--ui-codec-endpoint", f"{self.api_url}/codec"]
-            return [*command, "--ui-ip", host, "--ui-port", ui_port, *codec]
+            command += ["--ui-ip", host, "--ui-port", ui_port]
+            if self.options.is_encrypted:
+                command += ["--ui-codec-endpoint", f"{self.api_url}/codec"]
+            return command
         return [*command, "--headless"]
 
     def _api_command(self) -> list[str]:
