@@ -1,8 +1,8 @@
 """Plays a story: people act, the machine decides, the lines do as they are told.
 
 A story is one person's deed after another. Between two deeds everything that is under way comes to
-its end, unless the story says otherwise: `story.silence()` keeps reports back, `story.stall()` keeps
-commands from taking effect, `story.fails()` lets one fail. Every step is checked against the
+its end, unless the story says otherwise: `story.silence()` keeps reports back, `story.stall()`
+keeps commands from taking effect, `story.fails()` lets one fail. Every step is checked against the
 machine's invariants and against the lines.
 """
 

@@ -35,6 +35,8 @@ def adopt(transfer: Transfer, party: Party, call_sid: str) -> Transfer:
 
 
 def with_attempt(transfer: Transfer, **changes: object) -> Transfer:
+    if not transfer.attempts:
+        return transfer
     last = replace(transfer.attempts[-1], **changes)  # type: ignore[arg-type]
     return replace(transfer, attempts=(*transfer.attempts[:-1], last))
 

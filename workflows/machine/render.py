@@ -145,7 +145,7 @@ def _diagram(table: Table) -> str:
     ways: dict[tuple[State, State], list[str]] = defaultdict(list)
     everywhere = {State.RELEASING, State.DIVERTING, State.RECALLING}
     for state, row in table.rows.items():
-        for stimulus, cell in row.items():
+        for stimulus, cell in sorted(row.items(), key=lambda each: list(Stimulus).index(each[0])):
             if cell.verdict is not Verdict.GO or cell.to is None or cell.to is state:
                 continue
             if cell.to not in everywhere:
@@ -199,7 +199,8 @@ def _ignored(table: Table) -> str:
     for why in sorted(reasons):
         squares = reasons[why]
         states = {state for where in squares.values() for state in where}
-        lines.append(f"- {why}: {_some(squares)} in {_some(s.upper() for s in _in_order(states))}")
+        heard = [stimulus for stimulus in Stimulus if stimulus in squares]
+        lines.append(f"- {why}: {_some(heard)} in {_some(s.upper() for s in _in_order(states))}")
     return "\n".join(lines)
 
 

@@ -1,0 +1,264 @@
+"""Who is it about, and is it news? Twice, late, early, from the wrong leg."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.machine.harness import a_transfer, just_begun, warm
+from workflows.machine.beliefs import alone
+from workflows.machine.classify import Whose, hear, news_in, whose
+from workflows.machine.events import (
+    CommandFailed,
+    CommandSucceeded,
+    DeadlinePassed,
+    Event,
+    Failure,
+    LegAnswered,
+    LegEnded,
+    LegJoined,
+    LegRang,
+    LegReading,
+    LegScreened,
+    RoomEnded,
+    RoomReading,
+)
+from workflows.machine.model import (
+    Accept,
+    Cause,
+    Kind,
+    Party,
+    Policy,
+    Presence,
+    ReleaseAgent,
+    State,
+    Transfer,
+)
+from workflows.machine.stimuli import Stimulus
+
+AT = 1050.0
+
+
+def ringing(**changes: object) -> Transfer:
+    """A warm transfer whose first target is being rung, its SID not known yet."""
+    return just_begun(**changes).stall("DialTarget").silence().settle().transfer
+
+
+def heard(transfer: Transfer, *events: Event) -> list[Stimulus]:
+    found = []
+    for event in events:
+        transfer, stimulus = hear(transfer, event)
+        found.append(stimulus)
+    return found
+
+
+def test_a_fact_said_twice_is_news_once() -> None:
+    rang, answered = LegRang(at=AT, label="p-t1"), LegAnswered(at=AT, label="p-t1")
+    ended = LegEnded(at=AT, label="p-t1")
+    assert heard(ringing(), rang, rang, answered, answered, ended, ended) == [
+        Stimulus.TARGET_RANG,
+        Stimulus.NOTED,
+        Stimulus.TARGET_ANSWERED,
+        Stimulus.NOTED,
+        Stimulus.TARGET_LEFT,
+        Stimulus.NOTED,
+    ]
+
+
+def test_late_news_changes_nothing() -> None:
+    answered, rang = LegAnswered(at=AT, label="p-t1"), LegRang(at=AT, label="p-t1")
+    assert heard(ringing(), answered, rang) == [Stimulus.TARGET_ANSWERED, Stimulus.NOTED]
+    ended = LegEnded(at=AT, label="p-t1", cause="busy")
+    assert heard(ringing(), ended, answered) == [Stimulus.TARGET_LOST_LAST, Stimulus.NOTED]
+
+
+def test_a_label_adopts_the_leg_before_the_dials_outcome() -> None:
+    transfer, stimulus = hear(ringing(), LegAnswered(at=AT, call_sid="CAx", label="p-t1"))
+    assert stimulus is Stimulus.TARGET_ANSWERED
+    assert transfer.target.call_sid == "CAx"
+    assert transfer.attempts[0].call_sid == "CAx"
+
+
+def test_an_older_dials_outcome_is_not_put_down_to_the_next_attempt() -> None:
+    story = just_begun(targets=2).stall("DialTarget").settle()
+    first = next(job.key for job in story.lines.jobs if job.command == "DialTarget")
+    story.hear(LegEnded(at=AT, label="p-t1", cause="busy"))
+    assert story.transfer.target.label == "p-t2"
+    story.hear(CommandSucceeded(at=AT, command="DialTarget", key=first, call_sid="CAold"))
+    assert story.transfer.target.call_sid == ""
+    assert story.transfer.attempts[0].call_sid == "CAold"
+
+
+def test_another_leg_under_our_label_is_a_stray() -> None:
+    transfer, _ = hear(ringing(), LegRang(at=AT, call_sid="CAx", label="p-t1"))
+    assert whose(transfer, "CAother", "p-t1") is Whose.STRAY
+    assert heard(transfer, LegAnswered(at=AT, call_sid="CAother", label="p-t1")) == [
+        Stimulus.STRAY_LEG
+    ]
+
+
+def test_a_leg_of_an_earlier_attempt_is_a_stray_while_it_lives() -> None:
+    transfer = warm(targets=2).hangs_up("t1", "busy").transfer
+    assert transfer.target.label == "p-t2"
+    assert heard(transfer, LegAnswered(at=AT, call_sid="CAt1")) == [Stimulus.STRAY_LEG]
+    assert heard(transfer, LegEnded(at=AT, call_sid="CAt1")) == [Stimulus.NOTED]
+    assert heard(transfer, LegJoined(at=AT, label="p-t7")) == [Stimulus.STRAY_LEG]
+
+
+def test_strangers_are_told_apart() -> None:
+    assert whose(ringing(), "CAnobody", "somebody") is Whose.STRANGER
+    assert heard(ringing(), LegJoined(at=AT, call_sid="CAnobody")) == [Stimulus.NOTED]
+    assert heard(ringing(), LegEnded(at=AT, call_sid="CAnobody")) == [Stimulus.STRANGER_LEFT]
+
+
+def test_a_target_in_another_room_has_not_come() -> None:
+    event = LegJoined(at=AT, label="p-t1", conference_sid="CFother")
+    transfer, stimulus = hear(ringing(), event)
+    assert stimulus is Stimulus.TARGET_UNWILLING
+    assert transfer.attempts[0].cause is Cause.FAILED
+
+
+def test_another_rooms_end_is_nothing_to_us() -> None:
+    assert heard(ringing(), RoomEnded(at=AT, conference_sid="CFother")) == [Stimulus.NOTED]
+    assert heard(ringing(), RoomEnded(at=AT)) == [Stimulus.ROOM_ENDED]
+
+
+def test_joining_is_no_acceptance_while_a_machine_may_answer() -> None:
+    """The leg is in the room before Twilio knows who picked up."""
+    events = (
+        LegJoined(at=AT, label="p-t1"),
+        LegAnswered(at=AT, label="p-t1"),
+        LegScreened(at=AT, label="p-t1", willing=True),
+    )
+    assert heard(ringing(detect_machine=True), *events) == [
+        Stimulus.TARGET_PICKED_UP,
+        Stimulus.NOTED,
+        Stimulus.TARGET_ANSWERED,
+    ]
+
+
+def test_pressing_1_counts_when_the_leg_joins() -> None:
+    events = (
+        LegAnswered(at=AT, label="p-t1s"),
+        LegScreened(at=AT, label="p-t1s", willing=True),
+        LegJoined(at=AT, label="p-t1s", conference_sid="CFroom"),
+    )
+    assert heard(ringing(accept=Accept.PRESS_1), *events) == [
+        Stimulus.TARGET_PICKED_UP,
+        Stimulus.NOTED,
+        Stimulus.TARGET_ANSWERED,
+    ]
+
+
+def test_an_unwilling_person_is_no_machine() -> None:
+    event = LegScreened(at=AT, label="p-t1s", cause="rejected")
+    transfer, stimulus = hear(ringing(accept=Accept.PRESS_1), event)
+    assert (stimulus, transfer.attempts[0].cause) == (Stimulus.TARGET_UNWILLING, Cause.REJECTED)
+
+
+def test_an_old_deadline_is_late_news() -> None:
+    transfer = ringing()
+    assert heard(transfer, DeadlinePassed(at=AT, step=transfer.deadline_step)) == [
+        Stimulus.DEADLINE
+    ]
+    assert heard(transfer, DeadlinePassed(at=AT, step=transfer.deadline_step - 1)) == [
+        Stimulus.NOTED
+    ]
+
+
+def test_an_outcome_that_nobody_awaits_is_noted() -> None:
+    event = CommandSucceeded(at=AT, command="HoldCaller", key="p-99-HoldCaller")
+    assert heard(ringing(), event) == [Stimulus.NOTED]
+
+
+def test_only_the_last_word_about_a_hold_decides() -> None:
+    story = warm().stall().asks("swap").asks("swap")
+    resume, hold = (job.key for job in story.lines.jobs)
+    assert heard(
+        story.transfer,
+        CommandSucceeded(at=AT, command="ResumeCaller", key=resume),
+        CommandSucceeded(at=AT, command="HoldCaller", key=hold),
+    ) == [Stimulus.NOTED, Stimulus.CALLER_HELD]
+
+
+def test_a_hold_without_an_answer_is_doubted() -> None:
+    story = warm().stall().asks("swap")
+    event = CommandFailed(at=AT, command="ResumeCaller", key=story.lines.jobs[0].key)
+    transfer, stimulus = hear(story.transfer, event)
+    assert stimulus is Stimulus.CALLER_NOT_RESUMED
+    assert transfer.caller.is_hold_doubtful
+
+
+def test_gone_may_mean_the_room() -> None:
+    story = warm().stall().asks("swap")
+    gone = CommandFailed(
+        at=AT, command="ResumeCaller", key=story.lines.jobs[0].key, failure=Failure.GONE
+    )
+    over = replace(gone, reading=RoomReading(is_live=False))
+    assert heard(story.transfer, gone) == [Stimulus.CALLER_LEFT]
+    assert heard(story.transfer, over) == [Stimulus.ROOM_ENDED]
+
+
+@pytest.mark.parametrize("release", ReleaseAgent)
+def test_a_cold_transfer_lets_go_once(release: ReleaseAgent) -> None:
+    story = just_begun(Kind.COLD, policy=Policy(release_agent=release)).silence().flows()
+    begun = [name for entry in story.transfer.journal for name in entry.began]
+    assert begun.count("LetAgentGo") == (release is ReleaseAgent.ON_DIAL)
+
+
+def test_the_ladder_goes_down() -> None:
+    one = replace(a_transfer(targets=1), recalls=0)
+    assert alone(one, AT) is Stimulus.ALONE_NEXT
+    late = one.started_at + one.policy.budget_seconds
+    assert alone(one, late) is Stimulus.ALONE_RECALL
+    assert alone(replace(one, state=State.CANCELLING), AT) is Stimulus.ALONE_RECALL
+    assert alone(replace(one, recalls=1), late) is Stimulus.ALONE_DIVERT
+    assert alone(replace(one, policy=Policy(recall=False)), late) is Stimulus.ALONE_DIVERT
+
+
+def test_a_list_proves_who_has_gone_but_not_who_has_just_come() -> None:
+    """A reading may have been taken before the target joined."""
+    transfer, _ = hear(ringing(), LegAnswered(at=AT, call_sid="CAt1", label="p-t1"))
+    here = (
+        LegReading(call_sid="CAcaller", held=True),
+        LegReading(call_sid="CAagent"),
+    )
+    reading = RoomReading(conference_sid="CFroom", legs=here)
+    gone = LegEnded(at=AT + 60, call_sid="CAt1")
+    assert gone not in news_in(transfer, reading, AT + 1, is_thorough=False)
+    assert gone in news_in(transfer, reading, AT + 60, is_thorough=False)
+    assert LegEnded(at=AT, call_sid="CAt1") in news_in(transfer, reading, AT, is_thorough=True)
+
+
+def test_a_reading_tells_what_callbacks_did_not() -> None:
+    transfer, _ = hear(ringing(), LegRang(at=AT, call_sid="CAt1", label="p-t1"))
+    for status, label, news in (
+        ("ringing", "p-t1", LegRang(at=AT, call_sid="CAt1")),
+        ("connected", "p-t1", LegJoined(at=AT, call_sid="CAt1")),
+        ("connected", "", LegAnswered(at=AT, call_sid="CAt1")),
+        ("ended", "p-t1", LegEnded(at=AT, call_sid="CAt1", cause="busy")),
+    ):
+        leg = LegReading(call_sid="CAt1", label=label, status=status, cause="busy")
+        reading = RoomReading(conference_sid="CFroom", legs=(leg,))
+        assert news_in(transfer, reading, AT, False, (Party.TARGET,)) == (news,)
+    over = RoomReading(conference_sid="CFroom", is_live=False)
+    assert news_in(transfer, over, AT, False) == (RoomEnded(at=AT, conference_sid="CFroom"),)
+
+
+def test_the_claim_tells_who_is_who() -> None:
+    transfer = just_begun().transfer
+    transfer = replace(transfer, agent=replace(transfer.agent, call_sid=""))
+    reading = RoomReading(
+        room_name="support-7",
+        legs=(
+            LegReading(call_sid="CAcaller", address="a caller", held=True, exit_flag=True),
+            LegReading(call_sid="CA7", address="client:agent", exit_flag=True),
+        ),
+    )
+    done = CommandSucceeded(at=AT, command="SecureCaller", key=transfer.pending[0], reading=reading)
+    transfer, stimulus = hear(transfer, done)
+    assert stimulus is Stimulus.CALLER_HELD
+    assert (transfer.agent.call_sid, transfer.room_name) == ("CA7", "support-7")
+    assert transfer.caller.exit_flag
+    assert transfer.agent.presence is Presence.PRESENT
