@@ -97,7 +97,7 @@ def _parts(settings: Settings, temporal: Temporal) -> Parts:
         records=records,
         starts=Starts(temporal, records),
         requests=Requests(temporal),
-        facts=Facts(temporal),
+        facts=Facts(temporal, records),
         streams=Streams(temporal, settings.handover_events_poll_seconds),
     )
     rules = DialingRules(

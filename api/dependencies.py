@@ -1,4 +1,8 @@
-"""What routes are given: annotated aliases. All of it was built by `api.app.create_app`."""
+"""What routes are given: annotated aliases. All of it was built by `api.app.create_app`.
+
+All are coroutines, though none waits: FastAPI runs a plain function in a thread, and four changes
+of thread per webhook cost it as much as everything else in this process.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +54,7 @@ class Parts:
     rate: StartRate
 
 
-def parts_of(request: Request) -> Parts:
+async def parts_of(request: Request) -> Parts:
     """The parts of the application that serves this request."""
     parts: Parts = request.app.state.parts
     return parts
@@ -91,7 +95,7 @@ async def principal_of(
 PrincipalDep = Annotated[Principal, Depends(principal_of)]
 
 
-def _webhook(request: Request) -> Webhook:
+async def _webhook(request: Request) -> Webhook:
     webhook: Webhook = request.state.webhook
     return webhook
 
@@ -100,15 +104,15 @@ WebhookDep = Annotated[Webhook, Depends(_webhook)]
 """The verified request; the router's own dependency has put it there."""
 
 
-def _settings(parts: PartsDep) -> Settings:
+async def _settings(parts: PartsDep) -> Settings:
     return parts.settings
 
 
-def _facts(parts: PartsDep) -> Facts:
+async def _facts(parts: PartsDep) -> Facts:
     return parts.engine.facts
 
 
-def _metrics(parts: PartsDep) -> Metrics:
+async def _metrics(parts: PartsDep) -> Metrics:
     return parts.metrics
 
 

@@ -9,9 +9,11 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.engine.records import Records
 from api.engine.starts import TASK_SECONDS, shown
 from api.engine.temporal import REQUEST_ID, Temporal, bounded
 from workflows.machine.events import Fact, LegEnded, RoomEnded
+from workflows.machine.model import Presence
 from workflows.messages import (
     FACT,
     TASK_QUEUE,
@@ -20,13 +22,18 @@ from workflows.messages import (
     inbound_workflow_id,
     transfer_workflow_id,
 )
+from workflows.views import CALLER_LABEL
+
+ON_THEIR_WAY = frozenset({Presence.LEAVING.value, Presence.GONE.value})
+"""Whose end is no news to their transfer."""
 
 
 class Facts:
     """Carries facts in. Raises `EngineUnreachableError` when Temporal is silent."""
 
-    def __init__(self, temporal: Temporal) -> None:
+    def __init__(self, temporal: Temporal, records: Records) -> None:
         self._temporal = temporal
+        self._records = records
 
     async def tell(self, conference_sid: str, fact: Fact, token: str) -> str:
         """Tells the call's transfer, or the call's own workflow when no transfer is under way.
@@ -34,8 +41,11 @@ class Facts:
         The end of the room is told to both: the transfer ends by it, and so does the call, which
         would otherwise be believed to live on. `token` is Twilio's, the same for each repetition of
         one event: repetitions are dropped by Temporal. The answer is who heard it: `transfer`,
-        `call`, or `nobody` for old news.
+        `call`, `nobody` for old news, or `known` for the end of a leg that the transfer itself is
+        ending.
         """
+        if await self._is_known(conference_sid, fact):
+            return "known"
         owners = {
             "transfer": transfer_workflow_id(conference_sid),
             "call": call_workflow_id(conference_sid),
@@ -47,6 +57,22 @@ class Facts:
                 if not isinstance(fact, RoomEnded):
                     break
         return heard_by or "nobody"
+
+    async def _is_known(self, conference_sid: str, fact: Fact) -> bool:
+        """Whether the transfer is removing this leg itself and hears from that what came of it.
+
+        A signal costs, and Twilio tells each removal twice; a look at the memo costs nothing. The
+        caller's hang-up never waits for it.
+        """
+        if not isinstance(fact, LegEnded) or fact.label == CALLER_LABEL:
+            return False
+        record = await self._records.latest(conference_sid)
+        if record is None or not record.is_running:
+            return False
+        return any(
+            person.call_sid == fact.call_sid and person.presence in ON_THEIR_WAY
+            for person in record.view.people
+        )
 
     async def _signal(self, workflow_id: str, fact: Fact, token: str) -> bool:
         """Whether there was a live workflow to hear it."""

@@ -153,12 +153,15 @@ class Records:
 
     async def call(self, conference_sid: str) -> CallRecord:
         """What is known of a call. Both parts are None for a call that we never saw."""
-        transfer, description = await asyncio.gather(
-            self.latest(conference_sid),
-            self._temporal.describe(call_workflow_id(conference_sid)),
+        transfer, call = await asyncio.gather(
+            self.latest(conference_sid), self.call_view(conference_sid)
         )
-        call = await _call_view(description) if description else None
         return CallRecord(conference_sid, call, transfer)
+
+    async def call_view(self, conference_sid: str) -> CallView | None:
+        """What the call's own workflow shows; None for a call that we did not set up."""
+        description = await self._temporal.describe(call_workflow_id(conference_sid))
+        return await _call_view(description) if description else None
 
     async def transfers(
         self, call: str, agent: str, state: str, limit: int, cursor: str

@@ -231,13 +231,12 @@ async def _authorised(
 
     Raises unless the principal may transfer this call, and this call can be transferred.
     """
-    if latest is not None and latest.is_running:
-        record = CallRecord(order.conference_sid, None, latest)
-    else:
-        record = await parts.engine.records.call(order.conference_sid)
+    is_busy = latest is not None and latest.is_running
+    call = None if is_busy else await parts.engine.records.call_view(order.conference_sid)
+    record = CallRecord(order.conference_sid, call, latest)
     if not may_start(principal, record):
         raise unknown()
-    if latest is not None and latest.is_running:
+    if is_busy:
         return order
     if record.is_over:
         raise Problem(409, "call_is_over", "This call has ended.")

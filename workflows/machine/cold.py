@@ -55,7 +55,7 @@ COLD = Table(
         **CLOSING_ROWS,
     },
     deadlines={
-        State.HOLDING: Deadline(60.0),
+        State.HOLDING: Deadline(30.0),
         State.DIALING: Deadline(10.0, of="ring"),
         State.SCREENING: Deadline(30.0),
         **CLOSING_DEADLINES,

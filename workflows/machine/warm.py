@@ -303,7 +303,7 @@ WARM = Table(
         **CLOSING_ROWS,
     },
     deadlines={
-        State.HOLDING: Deadline(60.0),
+        State.HOLDING: Deadline(30.0),
         State.DIALING: Deadline(10.0, of="ring"),
         State.SCREENING: Deadline(30.0),
         State.DIALING_ASIDE: Deadline(10.0, of="ring"),
