@@ -42,7 +42,10 @@ class TaskRouterFace(RestFace):
             rest.if_match, rest.etag = request.if_match, None
             if rule is not None and rule.kind == "no_effect" and operation.writes:
                 return Answer(operation.success, _pretended(network, request, operation))
-            body = operation.run(network, request.ids, request.form)
+            try:
+                body = operation.run(network, request.ids, request.form)
+            finally:
+                rest.if_match = None
             ignored, etag = network.ignored, rest.etag
         headers: list[tuple[bytes, bytes]] = []
         if etag is not None:

@@ -28,6 +28,7 @@ class Application:
     def __init__(self) -> None:
         self.documents: dict[str, Document] = {}
         self.statuses: dict[str, int] = {}
+        self.content_types: dict[str, str] = {}
         self.asked: list[Asked] = []
         self._changed = asyncio.Condition()
 
@@ -47,13 +48,14 @@ class Application:
         async with self._changed:
             self.asked.append(Asked(scope["method"], scope["path"], query, params, headers))
             self._changed.notify_all()
-        found = self.documents.get(scope["path"], "")
+        path = scope["path"]
+        found = self.documents.get(path, "")
         text = found(params) if callable(found) else found
         await send(
             {
                 "type": "http.response.start",
                 "status": self.statuses.get(scope["path"], 200),
-                "headers": [(b"content-type", b"text/xml")],
+                "headers": [(b"content-type", self.content_types.get(path, "text/xml").encode())],
             }
         )
         await send({"type": "http.response.body", "body": text.encode()})

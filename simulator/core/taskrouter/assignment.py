@@ -83,8 +83,6 @@ class Assignment:
             return False
         if not reply.body.strip():
             return True
-        if reservation.status != "pending":
-            return True
         order = _order(reply)
         if order is None:
             self._router.alert(BAD_CONTENT, "Assignment callback: the answer is not JSON", url)
@@ -94,11 +92,13 @@ class Assignment:
     def _obeyed(
         self, space: Workspace, reservation: Reservation, url: str, order: dict[str, Any]
     ) -> bool:
+        """What comes too late is an alert, and no reason to ask elsewhere."""
+        late = reservation.status != "pending"
         try:
             self._router.instructions.carry_out(space, reservation, order)
         except TwilioError as error:
             self._router.alert(error.code, error.message, url)
-            return False
+            return late
         return True
 
 

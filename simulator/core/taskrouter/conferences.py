@@ -6,6 +6,7 @@ https://www.twilio.com/docs/taskrouter/contact-center-blueprint/call-control-con
 from typing import TYPE_CHECKING
 
 from simulator.core.account_requests import parameter
+from simulator.core.errors import invalid
 from simulator.core.model import Call, Conference, Participant
 from simulator.core.taskrouter.instructions import Order
 from simulator.core.taskrouter.model import Reservation, Workspace
@@ -25,6 +26,9 @@ PASSED_ON = (
     "conference_recording_status_callback_method", "region", "sip_auth_username",
     "sip_auth_password", "jitter_buffer_size",
 )  # fmt: skip
+RING_SECONDS_MAX = 999
+# What POST Participants takes; longer rings end there too.
+PARTICIPANT_SECONDS = (5, 600)
 LISTS = ("status_callback_event", "conference_status_callback_event")
 
 
@@ -45,6 +49,9 @@ class Conferences:
     ) -> None:
         """Dial the worker into the room; the rest happens at the answer."""
         network, task = self._router.network, reservation.task
+        seconds = order.text("timeout")
+        if seconds and not (seconds.isdigit() and int(seconds) <= RING_SECONDS_MAX):
+            raise invalid(14233, f"Dial->Conference: Invalid Timeout {seconds}")
         body = network.create_participant(task.sid, _form(order, to, from_))
         call = network.call(body["call_sid"])
         reservation.conference_sid = body["conference_sid"]
@@ -147,4 +154,7 @@ def _form(order: Order, to: str, from_: str) -> Form:
             continue
         found = order.words(name) if name in LISTS else [order.text(name)]
         values[parameter(name)] = found
+    if order.text("timeout"):
+        lowest, highest = PARTICIPANT_SECONDS
+        values["Timeout"] = [str(max(lowest, min(highest, int(order.text("timeout")))))]
     return Form(values)

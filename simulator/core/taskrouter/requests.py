@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 NAME_LENGTH_MAX = 64
+ORDERS = ("FIFO", "LIFO")
 
 
 class Requests:
     def __init__(self, router: "TaskRouter") -> None:
         # Imported late: each of them builds on `Group` below.
-        from simulator.core.taskrouter import requests_setup, requests_tasks, requests_workers
+        from simulator.core.taskrouter import (
+            requests_queues,
+            requests_reservations,
+            requests_setup,
+            requests_tasks,
+            requests_workers,
+        )
         from simulator.core.taskrouter.statistics import Statistics
 
         self.if_match: str | None = None
@@ -30,12 +37,12 @@ class Requests:
         self.workspaces = requests_setup.Workspaces(router, self)
         self.activities = requests_setup.Activities(router, self)
         self.task_channels = requests_setup.TaskChannels(router, self)
-        self.queues = requests_setup.Queues(router, self)
-        self.workflows = requests_setup.Workflows(router, self)
+        self.queues = requests_queues.Queues(router, self)
+        self.workflows = requests_queues.Workflows(router, self)
         self.workers = requests_workers.WorkerRequests(router, self)
         self.worker_channels = requests_workers.WorkerChannels(router, self)
         self.tasks = requests_tasks.TaskRequests(router, self)
-        self.reservations = requests_tasks.ReservationRequests(router, self)
+        self.reservations = requests_reservations.ReservationRequests(router, self)
         self.events = requests_tasks.EventRequests(router, self)
         self.statistics = Statistics(router, self)
 
@@ -110,6 +117,13 @@ def json_object(form: Form, name: str) -> tuple[str, dict[str, Any]]:
     if not isinstance(found, dict):
         raise invalid(20001, f"{name} is not a valid JSON object")
     return text, found
+
+
+def choice(form: Form, name: str, choices: tuple[str, ...], default: str) -> str:
+    found = form.given(name, default)
+    if found not in choices:
+        raise invalid(20001, f"{name} must be one of {', '.join(choices)}")
+    return found
 
 
 def yes(text: str | None) -> bool:

@@ -44,6 +44,8 @@ class Centre(World):
         self.workflow = self.add_workflow(
             {"default_filter": {"queue": self.queue}}, assign=assign, timeout=20
         )
+        self.advance()
+        self.sent.clear()
 
     # -- setting up --------------------------------------------------------------------------
 
@@ -150,10 +152,10 @@ class Centre(World):
         return [(r.worker.name, r.status) for r in task.reservations.values()]
 
     def told(self, *kinds: str) -> list[str]:
-        """Types of the workspace's events; those of setting up are left out."""
+        """Types of the workspace's events since the workspace was set up."""
         found = [f.params["EventType"] for f in self.sent if f.url == EVENTS]
         wanted = kinds or ("task", "reservation", "workflow", "task-queue", "worker")
-        return [t for t in found if t.split(".")[0] in wanted and not t.endswith("d.setup")]
+        return [t for t in found if t.split(".")[0] in wanted]
 
     def seconds(self, worker: Worker) -> Body:
         shown = self.router.utilisation.shown()["workers"]

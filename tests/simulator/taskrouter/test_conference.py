@@ -1,6 +1,5 @@
 """The conference instruction: worker and caller meet, and how it goes wrong."""
 
-from simulator.core.phones import Behavior
 from tests.simulator.network_kit import CALLER
 from tests.simulator.taskrouter.kit import ASSIGN, CONFERENCE, Centre
 
@@ -63,4 +62,3 @@ def test_unanswered_worker_leg() -> None:
     assert centre.offered(task) == [("alice", "canceled"), ("bob", "accepted")]
     assert caller.participant is not None
     assert 40145 in centre.alerts()
-    assert Behavior("busy").kind == "busy"
