@@ -37,6 +37,7 @@ KEYS_MAX = 50
 
 CONFERENCE_SID = re.compile(r"^CF[0-9a-f]{32}$")
 CALL_SID = re.compile(r"^CA[0-9a-f]{32}$")
+TASK_SID = re.compile(r"^WT[0-9a-f]{32}$")
 PART_LENGTH = 16
 _PUBLIC_ID = re.compile(rf"^(CF[0-9a-f]{{32}})-([0-9a-f]{{{PART_LENGTH}}})$")
 
@@ -60,6 +61,11 @@ def transfer_part(principal: str, idempotency_key: str) -> str:
     """The transfer's own part of its public id: a hash, so that a key never shows anywhere."""
     digest = hashlib.sha256(f"{principal}\0{idempotency_key}".encode()).hexdigest()
     return digest[:PART_LENGTH]
+
+
+def task_workflow_id(task_sid: str) -> str:
+    """The look at one task, on behalf of who names a task instead of a conference."""
+    return f"task/{task_sid}"
 
 
 def split_public_id(public_id: str) -> tuple[str, str] | None:
@@ -118,6 +124,9 @@ class StartCallInput:
     agents: tuple[str, ...]
     accepted_at: float
     ring_seconds: float = 25.0
+    task_sid: str = ""
+    """With TaskRouter: the task whose conference instruction set the call up. Then nobody is rung;
+    the call is watched."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ from workflows.machine.events import (
     LegRang,
     LegScreened,
     RoomEnded,
+    TaskEnded,
+    WorkerTimedOut,
 )
 from workflows.machine.model import Accept, Cause, Party, Presence, ReleaseAgent, State, Transfer
 from workflows.machine.outcomes import hear_outcome, still_silent
@@ -76,6 +78,8 @@ def hear(transfer: Transfer, event: Event) -> Heard:
         return _hear_room_ended(transfer, event)
     if isinstance(event, LegRang | LegAnswered | LegJoined | LegScreened | LegEnded):
         return _hear_leg(transfer, event)
+    if isinstance(event, TaskEnded | WorkerTimedOut):
+        return transfer, Stimulus.NOTED
     return transfer, _REQUESTED[event.kind]
 
 

@@ -319,13 +319,14 @@ RETURNING = row(
 
 RECALLING = row(
     *QUIET,
-    CALL_CAN_END,
     LADDER,
     NO_WINDING_UP,
     NO_CLAIM,
     NO_TARGET_YET,
     NO_TARGET_HOLD,
     own={
+        On.CALLER_LEFT: go(State.RELEASING, EndRecall, EndRoom, because=Reason.CALLER_HUNG_UP),
+        On.ROOM_ENDED: go(State.DIVERTING, EndRecall, DivertCaller, because=Reason.CALL_ENDED),
         On.AGENT_BACK: give_back(),
         On.AGENT_UNREACHED: go(
             State.DIVERTING, EndRecall, DivertCaller, because=Reason.NOBODY_ANSWERED

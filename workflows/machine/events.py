@@ -67,6 +67,29 @@ class LegEnded:
 
 
 @dataclass(frozen=True)
+class TaskEnded:
+    """The task that was to find somebody is over without anybody having taken the call."""
+
+    at: float = 0.0
+    label: str = ""
+    task_sid: str = ""
+    cause: str = ""
+    kind: Literal["task_ended"] = "task_ended"
+
+
+@dataclass(frozen=True)
+class WorkerTimedOut:
+    """A worker let an offer pass; TaskRouter has sent the worker away from `activity_sid`."""
+
+    at: float = 0.0
+    label: str = ""
+    worker_sid: str = ""
+    activity_sid: str = ""
+    """The activity that the worker was in before."""
+    kind: Literal["worker_timed_out"] = "worker_timed_out"
+
+
+@dataclass(frozen=True)
 class RoomEnded:
     """The conference is over, for whatever reason."""
 
@@ -200,7 +223,16 @@ class TargetDropRequested:
     kind: Literal["target_drop_requested"] = "target_drop_requested"
 
 
-Fact = LegRang | LegAnswered | LegJoined | LegScreened | LegEnded | RoomEnded
+Fact = (
+    LegRang
+    | LegAnswered
+    | LegJoined
+    | LegScreened
+    | LegEnded
+    | TaskEnded
+    | WorkerTimedOut
+    | RoomEnded
+)
 Outcome = CommandSucceeded | CommandFailed
 Request = (
     CompletionRequested

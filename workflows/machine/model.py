@@ -219,11 +219,20 @@ class Target:
     ring_seconds: float = 25.0
     accept: Accept = Accept.NONE
     detect_machine: bool = False
+    skills: tuple[str, ...] = ()
+    """What a worker of a queue must be able to do."""
+    priority: int | None = None
+    """Of the task that looks for somebody; None: as the caller's own task had."""
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether TaskRouter finds the phone to be rung: a `worker:` or a `queue:`."""
+        return self.address.startswith(("worker:", "queue:"))
 
     @property
     def is_screened(self) -> bool:
         """Whether picking up is not yet taking the call."""
-        return self.detect_machine or self.accept is not Accept.NONE
+        return self.detect_machine or self.accept is not Accept.NONE or self.is_routed
 
 
 @dataclass(frozen=True)

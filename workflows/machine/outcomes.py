@@ -108,7 +108,8 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
     elif command == "EndRecall":
         transfer = with_presence(transfer, Party.AGENT, Presence.GONE)
     elif command == "DivertCaller":
-        return transfer, Stimulus.CALLER_DIVERTED
+        caller = replace(transfer.caller, held=False)
+        return replace(transfer, caller=caller), Stimulus.CALLER_DIVERTED
     elif command == "ReadRoom" and done.reading is not None:
         return _room_read(transfer, done.reading)
     elif command == "EndRoom":

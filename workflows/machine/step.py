@@ -32,6 +32,7 @@ from workflows.machine.model import (
     TERMINAL,
     Accept,
     Attempt,
+    Cause,
     Entry,
     Leg,
     Party,
@@ -284,8 +285,11 @@ def _account(before: Transfer, after: Transfer, at: float) -> Transfer:
 def _reasoned(transfer: Transfer, cell: Cell, stimulus: str, event: Event | None) -> Transfer:
     """The reason of the end that this step leads to, and who decided it."""
     because = cell.because
-    if because is None and stimulus in _LOSSES and transfer.attempt and transfer.attempt.cause:
-        because = REASON_OF[transfer.attempt.cause]
+    attempt = transfer.attempt
+    if because is None and stimulus in _LOSSES and attempt is not None and attempt.cause:
+        # An attempt that we ended ourselves says nothing about why: that is known already.
+        is_ours = attempt.cause is Cause.CANCELLED and transfer.reason is not None
+        because = None if is_ours else REASON_OF[attempt.cause]
     if because is None:
         return transfer
     by = getattr(event, "by", "") or _decider(stimulus)
@@ -298,7 +302,7 @@ def _decider(stimulus: str) -> str:
     if stimulus == Stimulus.DEADLINE:
         return "deadline"
     for party in ("caller", "agent", "target"):
-        if stimulus in (f"{party}_left", f"{party}_lost_last", f"{party}_lost_next"):
+        if stimulus in {f"{party}_{did}" for did in ("left", "answered", "lost_last", "lost_next")}:
             return party
     return "target" if stimulus.startswith("alone") else "engine"
 
