@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _KEY_NAME = re.compile(r"^[A-Za-z0-9_.@-]{1,64}$")
+ADDRESS = re.compile(
+    r"client:[A-Za-z0-9_][A-Za-z0-9_.@+=-]{0,119}|\+[1-9][0-9]{6,14}|sip:[\w.+~-]+@[a-z0-9.-]+",
+    re.ASCII,
+)
+"""What an agent's phone may be called."""
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 
 
@@ -55,6 +60,8 @@ def parse_api_key(text: str) -> ApiKey:
         raise ValueError(f"key {name} should carry the SHA-256 of the secret, 64 hex digits")
     if role == Role.AGENT and not address:
         address = f"client:{name}"
+    if address and not ADDRESS.fullmatch(address):
+        raise ValueError(f"the address of key {name} should be client:name, a number, or sip:…")
     return ApiKey(Principal(f"key:{name}", Role(role), address), digest)
 
 

@@ -14,13 +14,12 @@ from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
 from api.auth.jwks import Jwks
-from api.auth.principal import Principal, Role
+from api.auth.principal import ADDRESS, Principal, Role
 from api.settings import Settings
 
 LEEWAY_SECONDS = 30
 TYPES = frozenset({None, "JWT", "jwt", "at+jwt", "application/at+jwt"})
 _SUBJECT = re.compile(r"^[A-Za-z0-9_.@|+-]{1,120}$")
-_ADDRESS = re.compile(r"^(client:[A-Za-z0-9_][A-Za-z0-9_.@+=-]{0,119}|\+[1-9][0-9]{6,14})$")
 
 
 class Tokens:
@@ -80,7 +79,7 @@ def _principal(claims: dict[str, Any]) -> Principal | None:
         return None
     default = f"client:{subject}" if role == Role.AGENT else ""
     address = claims.get("address", default)
-    if address and (not isinstance(address, str) or not _ADDRESS.fullmatch(address)):
+    if address and (not isinstance(address, str) or not ADDRESS.fullmatch(address)):
         return None
     issuer = claims.get("iss", "")
     return Principal(f"jwt:{issuer}:{subject}", Role(role), address or default)

@@ -321,7 +321,14 @@ async def test_a11_keys_are_stored_hashed() -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    ["alice", "alice:agent", "alice:boss:" + "0" * 64, "alice:agent:secret", "a b:agent:00"],
+    [
+        "alice",
+        "alice:agent",
+        "alice:boss:" + "0" * 64,
+        "alice:agent:secret",
+        "a b:agent:00",
+        f"key:agent:{'0' * 64}:client:' OR",
+    ],
 )
 async def test_a11_key_entries_of_another_form_name_themselves(entry: str) -> None:
     with pytest.raises(ValueError, match="key") as raised:
