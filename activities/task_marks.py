@@ -29,7 +29,8 @@ ANYBODY = "anybody"
 """The kinds that `TARGET` may have."""
 
 SKILLS_MAX = 5
-"""The workflow's target expressions compare this many skills, one by one."""
+"""The workflow's target expressions compare this many skills, one by one: the language has no "all
+of these". Who asks for fewer repeats the first."""
 ATTRIBUTES_MAX = 4096
 """Characters. https://www.twilio.com/docs/taskrouter/limits"""
 
@@ -55,7 +56,8 @@ def marked(attributes: str, label: str) -> str:
     wish = given.get("handover")
     wish = wish if isinstance(wish, dict) else {}
     kept = {name: value for name, value in given.items() if name not in _NOT_CARRIED}
-    text = json.dumps(kept | _marks(wish) | {LABEL: checked_label(label)}, ensure_ascii=False)
+    all_of = kept | _marks(wish) | {LABEL: checked_label(label)}
+    text = json.dumps(all_of, ensure_ascii=False, separators=(",", ":"))
     if len(text) > ATTRIBUTES_MAX:
         raise refused(f"the attributes are longer than {ATTRIBUTES_MAX} characters")
     return text
@@ -90,6 +92,6 @@ def _marks(wish: dict[str, Any]) -> dict[str, Any]:
         TARGET: target,
         WORKER: worker,
         QUEUE: queue,
-        SKILLS: skills,
+        SKILLS: (skills + skills[:1] * SKILLS_MAX)[:SKILLS_MAX],
         SKILL_COUNT: len(skills),
     }

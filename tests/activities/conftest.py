@@ -12,6 +12,7 @@ from activities.client import open_client
 from activities.conferences import Conferences
 from activities.participants import Participants
 from activities.settings import TwilioSettings
+from tests.activities.centre import Centre, provisioned
 from tests.activities.settings import settings_for
 from tests.activities.telephony import Telephony, telephony
 
@@ -49,3 +50,8 @@ def calls(sdk: Client, settings: TwilioSettings) -> Calls:
 @pytest.fixture
 def conferences(sdk: Client, settings: TwilioSettings) -> Conferences:
     return Conferences(sdk, settings)
+
+
+@pytest.fixture
+async def centre(phones: Telephony, sdk: Client, settings: TwilioSettings) -> Centre:
+    return await provisioned(phones, sdk, settings)

@@ -24,7 +24,11 @@ GOOD = {
     "TWILIO_NUMBER": "+15550100001",
     "PUBLIC_BASE_URL": "https://handover.example",
 }
-ALL = (*GOOD, "TWILIO_AUTH_TOKEN", "TWILIO_BASE_URL", "HANDOVER_APOLOGY", "HANDOVER_HOLD_URL")
+ALL = (
+    *GOOD,
+    *("TWILIO_AUTH_TOKEN", "TWILIO_BASE_URL", "HANDOVER_APOLOGY", "HANDOVER_HOLD_URL"),
+    *("HANDOVER_MODE", "TWILIO_WORKSPACE_SID", "TWILIO_WORKFLOW_SID"),
+)
 
 
 @pytest.fixture
@@ -63,6 +67,22 @@ def test_env_file_is_read_and_the_environment_counts_more(
     settings = load_settings()
     assert settings.twilio_base_url == "http://127.0.0.1:9"
     assert settings.twilio_number == "+15550100001"
+
+
+def test_queues_are_a_mode_that_is_chosen(environment: pytest.MonkeyPatch) -> None:
+    assert load_settings().handover_mode == "direct"
+    environment.setenv("HANDOVER_MODE", "taskrouter")
+    environment.setenv("TWILIO_WORKSPACE_SID", "WS" + "0" * 32)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert "HANDOVER_MODE=taskrouter needs TWILIO_WORKFLOW_SID" in str(raised.value)
+    assert "activities.provision" in str(raised.value)
+    environment.setenv("TWILIO_WORKFLOW_SID", "WW" + "0" * 32)
+    assert load_settings().handover_mode == "taskrouter"
+    for name, wrong in {"TWILIO_WORKFLOW_SID": "WS" + "0" * 32, "HANDOVER_MODE": "queues"}.items():
+        environment.setenv(name, wrong)
+        with pytest.raises(SettingsError, match=name):
+            load_settings()
 
 
 @pytest.mark.parametrize("name", list(GOOD))

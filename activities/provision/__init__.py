@@ -1,0 +1,1 @@
+"""`python -m activities.provision`: TaskRouter set up for the engine, from a file."""
