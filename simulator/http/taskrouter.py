@@ -3,6 +3,7 @@
 https://www.twilio.com/docs/taskrouter/api
 """
 
+import re
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +17,10 @@ from simulator.http.routes import Operation
 from simulator.http.taskrouter_routes import ROUTES, SHAPES, shape_of
 
 Body = dict[str, Any]
+PREFIXES = {
+    "workspaces": "WS", "activities": "WA", "task_channels": "TC", "task_queues": "WQ",
+    "workflows": "WW", "workers": "WK", "tasks": "WT",
+}  # fmt: skip
 
 
 class TaskRouterFace(RestFace):
@@ -55,13 +60,18 @@ class TaskRouterFace(RestFace):
 
 
 def _pretended(network: Network, request: Request, operation: Operation) -> Body | None:
-    """The answer of a change that was lost: what is there, with what was asked for."""
+    """The answer of a change that was lost: what is there, with what was asked for.
+
+    A lost create answers a resource that nobody will find again.
+    """
     if operation.name.endswith(".delete"):
         return None
     shape, item, ids = shape_of(request.path)
-    if operation.name.endswith(".create"):
-        asked = {name: request.form.text(parameter(name)) for name in ("friendly_name",)}
-        return {"sid": network.sid("XX"), **asked}
+    resource, verb = operation.name.split(".")
+    if verb == "create":
+        names = (re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in request.form.values)
+        asked = dict(zip(names, request.form.flat().values(), strict=True))
+        return {"sid": network.sid(PREFIXES[resource]), "account_sid": network.account_sid, **asked}
     body: Body = ROUTES["GET", shape, item].run(network, ids, Form({}))
     for name in body:
         if parameter(name) in request.form:

@@ -77,8 +77,8 @@ class Legs:
     def fell_through(
         self, space: Workspace, reservation: Reservation, leg: Call, fault: int
     ) -> None:
-        """The worker's leg has ended. Before an acceptance that undoes the reservation (switch)."""
-        if reservation.worker_call is not leg or reservation.status != "pending":
+        """The worker's leg ended before it was of use: that undoes the reservation (switch)."""
+        if reservation.worker_call is not leg or not reservation.setting_up:
             return
         router = self._router
         reservation.setting_up = False
@@ -114,6 +114,8 @@ class Legs:
         def answered(call: Call) -> None:
             if router.network.switches.call_accepts_at == "answer":
                 accept()
+            if reservation.status == "pending":
+                router.reservations.set_up(space, reservation)
             router.network.calls.run(call, Document(url=url))
 
         self.dial(

@@ -7,7 +7,7 @@ from simulator.core.errors import invalid
 from simulator.core.taskrouter.configuration import expression, read
 from simulator.core.taskrouter.model import TaskQueue, Workflow, Workspace
 from simulator.core.taskrouter.pages import page
-from simulator.core.taskrouter.requests import (
+from simulator.core.taskrouter.requests_base import (
     ORDERS,
     Group,
     choice,

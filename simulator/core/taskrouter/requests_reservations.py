@@ -7,7 +7,7 @@ from simulator.core.errors import invalid
 from simulator.core.taskrouter.instructions import from_form
 from simulator.core.taskrouter.model import Reservation, Workspace
 from simulator.core.taskrouter.pages import page
-from simulator.core.taskrouter.requests import Group
+from simulator.core.taskrouter.requests_base import Group
 from simulator.core.taskrouter.resources import Body, Resources
 from simulator.core.text import Form
 

@@ -11,7 +11,7 @@ from simulator.core.taskrouter.model import (
     Workspace,
 )
 from simulator.core.taskrouter.pages import page
-from simulator.core.taskrouter.requests import ORDERS, Group, choice, friendly_name, required
+from simulator.core.taskrouter.requests_base import ORDERS, Group, choice, friendly_name, required
 from simulator.core.taskrouter.resources import BASE, Body
 from simulator.core.text import Form
 

@@ -11,7 +11,7 @@ from simulator.core.taskrouter.configuration import expression
 from simulator.core.taskrouter.expressions import Expression, look_up
 from simulator.core.taskrouter.model import Event, Task, TaskQueue, Workflow, Workspace
 from simulator.core.taskrouter.pages import page
-from simulator.core.taskrouter.requests import Group, json_object, whole, yes
+from simulator.core.taskrouter.requests_base import Group, json_object, whole, yes
 from simulator.core.taskrouter.resources import Body
 from simulator.core.text import Form
 

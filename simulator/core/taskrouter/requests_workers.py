@@ -8,7 +8,7 @@ from simulator.core.taskrouter.configuration import expression
 from simulator.core.taskrouter.events import channel_fields
 from simulator.core.taskrouter.model import Activity, Worker, WorkerChannel, Workspace
 from simulator.core.taskrouter.pages import page
-from simulator.core.taskrouter.requests import Group, friendly_name, json_object, whole, yes
+from simulator.core.taskrouter.requests_base import Group, friendly_name, json_object, whole, yes
 from simulator.core.taskrouter.resources import Body
 from simulator.core.text import Form
 

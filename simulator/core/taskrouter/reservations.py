@@ -42,6 +42,14 @@ class Reservations:
         router.assignment.ask(space, reservation)
         return reservation
 
+    def set_up(self, space: Workspace, reservation: Reservation) -> None:
+        """The instruction is carried out, and the acceptance is left to the application."""
+        reservation.setting_up = False
+        reservation.abandon = None
+        if reservation.timer is not None:
+            reservation.timer.cancel()
+        self._start_timer(space, reservation)
+
     def _start_timer(self, space: Workspace, reservation: Reservation) -> None:
         workflow = reservation.task.workflow
         seconds = workflow.reservation_timeout if workflow else DEFAULT_TIMEOUT_SECONDS

@@ -10,7 +10,7 @@ from typing import Any
 from simulator.core.errors import invalid
 from simulator.core.taskrouter.model import Event, Task, TaskQueue, Worker, Workspace
 from simulator.core.taskrouter.pages import page
-from simulator.core.taskrouter.requests import Group
+from simulator.core.taskrouter.requests_base import Group
 from simulator.core.taskrouter.resources import Body, iso
 from simulator.core.text import Form
 
