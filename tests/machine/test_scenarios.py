@@ -248,6 +248,9 @@ def test_agent_hangs_up_after_cancelling() -> None:
     assert_waiting(story)
     story.hangs_up("r1", "no_answer").ended(State.DIVERTED, Reason.NOBODY_ANSWERED)
     assert_no_one_left_over(story)
+    story = warm().stall().asks("cancel").hangs_up("agent").flows().answers("r1")
+    story.ended(State.FAILED, Reason.CANCELLED_BY_AGENT)
+    assert_no_one_left_over(story)
 
 
 def test_nobody_answers_and_the_agent_is_gone() -> None:
@@ -322,7 +325,7 @@ def test_agent_is_released_on_answer() -> None:
     story = cold()
     assert_waiting(story)
     assert story.line("agent").is_live
-    story.answers().waits(5).ended(State.COMPLETED, Reason.COMPLETED)
+    story.answers().waits(5).ended(State.COMPLETED, Reason.COMPLETED, by="target")
     assert_talking(story, "caller", "t1")
     assert_no_one_left_over(story)
 

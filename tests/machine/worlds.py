@@ -358,7 +358,7 @@ WORLDS: tuple[World, ...] = (
     World("warm, swapped", WARM, targets=2, played=_SWAPPED),
     World("warm, all three", WARM, room_ends=True, played=_THREE),
     World("warm, left while ringing", WARM, targets=2, played=_LEFT_RINGING),
-    World("warm, alone", WARM, played=_ALONE),
+    World("warm, alone", WARM, room_ends=True, played=_ALONE),
     World("warm, settling", WARM, targets=2, room_ends=True, played=_SETTLING),
     World("cold on_answer", COLD, targets=2),
     World("cold on_ringing", COLD, targets=2, release=ON_RINGING, rings_told=True),
