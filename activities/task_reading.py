@@ -96,9 +96,12 @@ async def read_state(workspace: Any, task: Any, is_position_told: bool = False) 
     )
 
 
-async def list_reservations(workspace: Any, task_sid: str, status: str = "") -> list[Any]:
-    """A task's reservations, of one status if told so; none of a task that is gone."""
-    wishes = {"reservation_status": status} if status else {}
+async def list_reservations(
+    workspace: Any, task_sid: str, status: str = "", worker_sid: str = ""
+) -> list[Any]:
+    """A task's reservations, of one status or worker if told so; none of a task that is gone."""
+    given = {"reservation_status": status, "worker_sid": worker_sid}
+    wishes = {name: value for name, value in given.items() if value}
     try:
         listed: list[Any] = await ask(
             workspace.tasks(task_sid).reservations.list_async(

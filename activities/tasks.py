@@ -184,7 +184,7 @@ class Tasks:
         workspace = workspace_of(self._client, self._settings)
         found, listed = await asyncio.gather(
             read_tagged(workspace.tasks(given.task_sid)),
-            list_reservations(workspace, given.task_sid),
+            list_reservations(workspace, given.task_sid, "", given.worker_sid),
         )
         if found is None:
             raise gone("the task is gone")
@@ -200,7 +200,7 @@ class Tasks:
             if error.kind not in (GONE, REFUSED):
                 raise
             # Which code stands for "not pending any more" is not documented: look instead.
-            listed = await list_reservations(workspace, given.task_sid)
+            listed = await list_reservations(workspace, given.task_sid, "", given.worker_sid)
             accepted, pending = _reservations_for(listed, given)
             if accepted is None:
                 _demand(task, pending, listed, given)
