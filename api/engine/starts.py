@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from temporalio.common import (
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from api.engine.records import Records, TransferRecord
+from api.engine.records import CallRecord, Records, TransferRecord
 from api.engine.temporal import REQUEST_ID, EngineUnreachableError, Temporal, bounded
 from workflows.machine.model import Kind
 from workflows.messages import (
@@ -123,7 +123,7 @@ def decide(record: TransferRecord | None, part: str, mark: str, now: float) -> D
     return Free(young[-(KEYS_MAX - 1) :])
 
 
-Prepare = Callable[[TransferRecord | None], Awaitable[StartTransferInput]]
+Prepare = Callable[[CallRecord], StartTransferInput]
 """Called once before a new transfer is started: raises when it must not be, else answers the order
 with what is known of the call filled in."""
 
@@ -142,8 +142,10 @@ class Starts:
         """
         mine = KeyRecord(order.part, mark, order.accepted_at)
         prepared: StartTransferInput | None = None
+        # Both halves of it in one round trip: whoever clicked waits for this.
+        known = await self._records.call(order.conference_sid)
         for _ in range(DECISIONS_MAX):
-            latest = await self._records.latest(order.conference_sid)
+            latest = known.transfer
             match decide(latest, order.part, mark, order.accepted_at):
                 case Repeated(key):
                     view = await self._view_of(order.conference_sid, latest, key)
@@ -151,10 +153,11 @@ class Starts:
                 case Reused():
                     raise KeyReusedError
                 case decision:
-                    prepared = prepared or await prepare(latest)
+                    prepared = prepared or prepare(known)
                     if isinstance(decision, Busy):
                         raise TransferInProgressError(decision.record)
                     await self._begin(prepared, (*decision.chain, mine))
+            known = replace(known, transfer=await self._records.latest(order.conference_sid))
         raise EngineUnreachableError
 
     async def _view_of(

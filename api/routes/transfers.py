@@ -70,9 +70,9 @@ async def start_transfer(
     order = _order(body, principal, parts, transfer_part(principal.id, key))
     mark = fingerprint(body.model_dump(mode="json", exclude_unset=True))
 
-    async def prepare(latest: TransferRecord | None) -> StartTransferInput:
-        prepared = await _authorised(order, principal, parts, latest)
-        if latest is None or not latest.is_running:
+    def prepare(known: CallRecord) -> StartTransferInput:
+        prepared = _authorised(order, principal, known)
+        if known.transfer is None or not known.transfer.is_running:
             parts.rate.take(order.agent_address)
         return prepared
 
@@ -224,16 +224,15 @@ def _in_progress(principal: Principal, record: TransferRecord) -> Problem:
     return Problem(409, "transfer_in_progress", detail, {"Retry-After": "5"}, **extra)
 
 
-async def _authorised(
-    order: StartTransferInput, principal: Principal, parts: Parts, latest: TransferRecord | None
+def _authorised(
+    order: StartTransferInput, principal: Principal, known: CallRecord
 ) -> StartTransferInput:
     """The order with the legs that are known filled in, which spares the engine to look for them.
 
     Raises unless the principal may transfer this call, and this call can be transferred.
     """
-    is_busy = latest is not None and latest.is_running
-    call = None if is_busy else await parts.engine.records.call_view(order.conference_sid)
-    record = CallRecord(order.conference_sid, call, latest)
+    is_busy = known.transfer is not None and known.transfer.is_running
+    record = replace(known, call=None) if is_busy else known
     if not may_start(principal, record):
         raise unknown()
     if is_busy:
