@@ -1,7 +1,8 @@
 """Calls to be transferred, made beforehand; and what the simulator saw, to the microsecond.
 
 A call is a caller and an agent who talk in a conference that was set up over REST, as by an
-application that the engine knows nothing of. The same for engine and floor, but for the address
+application that the engine knows nothing of; only the caller's label is the one that the engine
+itself gives. The same for engine and floor, but for the address
 that hears of the conference.
 """
 
@@ -19,6 +20,7 @@ import aiohttp
 
 from benchmarks.processes import Bench
 from tests.e2e.stack import ACCOUNT, NUMBER
+from workflows.views import CALLER_LABEL
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -67,6 +69,7 @@ class Rooms:
         first = await self._add(
             name,
             CALLER,
+            Label=CALLER_LABEL,
             ConferenceStatusCallback=hears(name),
             ConferenceStatusCallbackEvent="start end join leave",
         )
