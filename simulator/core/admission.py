@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from simulator.core.documents import Verb
 from simulator.core.labels import is_good_label
 from simulator.core.model import Callback, Conference, Participant
+from simulator.core.recordings import wish_of_twiml
 from simulator.core.text import words
 
 if TYPE_CHECKING:
@@ -40,9 +41,10 @@ def enter(script: "Script", noun: Verb, out: Out) -> str | None:
     if coach and not (conference and coach in conference.participants):
         script.alert(13240, "Dial->Conference: Invalid Whisper SID")
         return "action"
-    conference = conference or network.rooms.open(
-        noun.text, _callback_of(noun), noun.get("region") or None
-    )
+    if conference is None:
+        region = noun.get("region") or None
+        conference = network.rooms.open(noun.text, _callback_of(noun), region)
+        network.recorder.wish(conference, wish_of_twiml(noun.attributes))
     participant = _participant(script, noun, conference, label, coach)
     if network.rooms.is_full(conference, participant.max_participants):
         script.alert(16020, "Conference is full")

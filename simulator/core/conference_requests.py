@@ -93,12 +93,3 @@ class ConferenceRequests:
             handlers=HANDLERS,
         )
         room.announcement.load(Document(url, method))
-
-    def read_recordings(self, sid: str, form: Form) -> Body:
-        """No conference is recorded yet, so the list is empty."""
-        uri = (
-            f"{self._network.root}/Conferences/{self._network.conference(sid).sid}/Recordings.json"
-        )
-        return page(
-            [], form, key="recordings", uri=uri, render=lambda r: r, sid_of=lambda r: str(r)
-        )

@@ -14,10 +14,11 @@ from simulator.core.call_requests import CallRequests
 from simulator.core.calls import Calls
 from simulator.core.clock import Clock
 from simulator.core.conference_requests import ConferenceRequests
-from simulator.core.model import Call
+from simulator.core.model import Call, Conference
 from simulator.core.participants import Participants
 from simulator.core.phones import Phones
 from simulator.core.queues import Queues
+from simulator.core.recordings import RoomRecordings
 from simulator.core.rooms import Rooms
 from simulator.core.state import DEFAULT_ACCOUNT_SID, NetworkState
 from simulator.core.taskrouter.router import TaskRouter
@@ -55,10 +56,15 @@ class Network(NetworkState):
         self._numbers = Numbers(self)
         self._applications = Applications(self)
         self._queues = QueueRequests(self)
+        self.recorder = RoomRecordings(self)
         self.taskrouter = TaskRouter(self)
         self.on_parked = self.taskrouter.call_parked
         self.on_unparked = self.taskrouter.call_unparked
-        self.on_room_ended = self.taskrouter.room_ended
+        self.on_room_ended = self._room_ended
+
+    def _room_ended(self, room: Conference) -> None:
+        self.recorder.ended(room)
+        self.taskrouter.room_ended(room)
 
     # -- REST: calls -------------------------------------------------------------------------
 
@@ -95,7 +101,19 @@ class Network(NetworkState):
         return self._conferences.update(sid, Form.of(params))
 
     def list_conference_recordings(self, sid: str, params: ParamsIn = None) -> Body:
-        return self._conferences.read_recordings(sid, Form.of(params))
+        return self.recorder.read(sid, Form.of(params))
+
+    def create_conference_recording(self, sid: str, params: ParamsIn = None) -> Body:
+        return self.recorder.create(sid, Form.of(params))
+
+    def fetch_conference_recording(self, sid: str, recording_sid: str) -> Body:
+        return self.recorder.fetch(sid, recording_sid)
+
+    def update_conference_recording(self, sid: str, recording_sid: str, params: ParamsIn) -> Body:
+        return self.recorder.update(sid, recording_sid, Form.of(params))
+
+    def delete_conference_recording(self, sid: str, recording_sid: str) -> None:
+        self.recorder.delete(sid, recording_sid)
 
     def create_participant(self, conference_ref: str, params: ParamsIn) -> Body:
         return self._participants.create(conference_ref, Form.of(params))

@@ -8,6 +8,7 @@ from simulator.core.events import DEFAULT_CLASSES, tell
 from simulator.core.labels import is_good_label
 from simulator.core.model import Call, Callback, Conference, Document, Participant
 from simulator.core.pages import page
+from simulator.core.recordings import wish_of_form
 from simulator.core.text import Form
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ class Participants:
         amd, document = self._amd(form), Document()
         timeout, progress = asks.ring_seconds(form, 5), asks.progress(form)
         limit = asks.seconds(form, "TimeLimit", 20001, 1, 86400)
-        callback = _conference_callback(form)
+        callback, wish = _conference_callback(form), wish_of_form(form)
         if room is None:
             room = network.rooms.open(ref, callback, form.text("Region"))
+            network.recorder.wish(room, wish)
         call = network.calls.make(
             from_=form.given("CallerId", from_),
             to=to,

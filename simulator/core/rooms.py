@@ -80,6 +80,7 @@ class Rooms:
         conference.updated_at = self._network.clock.now
         self._network.write("conference", "started", conference=conference)
         tell(self._network, conference, "conference-start")
+        self._network.recorder.started(conference)
         for person in people:
             if not person.hold:
                 self._silence(person)

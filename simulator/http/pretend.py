@@ -20,7 +20,12 @@ def pretended(network: Network, operation: Operation, ids: list[str], form: Form
         return None
     if verb == "create":
         return _created(network, operation, resource, ids, form)
-    shape = {"calls": "Calls", "conferences": "Conferences", "numbers": "IncomingPhoneNumbers"}
+    shape = {
+        "calls": "Calls",
+        "conferences": "Conferences",
+        "numbers": "IncomingPhoneNumbers",
+        "conference_recordings": "Conferences/Recordings",
+    }
     path = shape.get(resource, "Conferences/Participants")
     body: dict[str, Any] = ROUTES["GET", path, True].run(network, ids, Form({}))
     return {**body, **_echo(body, form)}

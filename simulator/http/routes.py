@@ -65,6 +65,18 @@ CONFERENCES: Routes = {
     ("GET", "Conferences/Recordings", False): _read(
         "conference_recordings.list", lambda n, i, f: n.list_conference_recordings(i[0], f)
     ),
+    ("POST", "Conferences/Recordings", False): _create(
+        "conference_recordings", lambda n, i, f: n.create_conference_recording(i[0], f)
+    ),
+    ("GET", "Conferences/Recordings", True): _read(
+        "conference_recordings.fetch", lambda n, i, _: n.fetch_conference_recording(i[0], i[1])
+    ),
+    ("POST", "Conferences/Recordings", True): _update(
+        "conference_recordings", lambda n, i, f: n.update_conference_recording(i[0], i[1], f)
+    ),
+    ("DELETE", "Conferences/Recordings", True): _delete(
+        "conference_recordings", lambda n, i, _: n.delete_conference_recording(i[0], i[1])
+    ),
     ("POST", "Conferences/Participants", False): _create(
         "participants", lambda n, i, f: n.create_participant(i[0], f)
     ),
