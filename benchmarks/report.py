@@ -146,7 +146,7 @@ def throughput_table(throughputs: list[Throughput]) -> Table:
 
 
 def _of_role(cpu_ms: dict[str, float], role: str) -> float:
-    return next(spent for name, spent in cpu_ms.items() if role in name.split("-"))
+    return next((spent for name, spent in cpu_ms.items() if role in name.split("-")), 0.0)
 
 
 def memory_table(memories: list[Memory]) -> Table:
