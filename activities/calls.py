@@ -228,15 +228,6 @@ class Calls:
         return wishes
 
 
-async def complete_call(client: Client, call_sid: str) -> None:
-    """End a call in whatever state it is; over already is done."""
-    try:
-        await ask(client.calls(call_sid).update_async(status="completed"))
-    except TwilioError as error:
-        if error.kind != GONE:
-            raise
-
-
 def _made_by_us_since(calls: Sequence[Any], since: datetime) -> list[Any]:
     earliest = since - timedelta(seconds=CLOCK_SLACK_SECONDS)
     latest = since + timedelta(seconds=DIAL_SECONDS_MAX)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from temporalio import activity
 from twilio.rest import Client
 
-from activities.calls import complete_call
+from activities.ending import complete_call
 from activities.errors import GONE, REFUSED, TwilioError, ask, not_yet
 from activities.reading import (
     find_participant,

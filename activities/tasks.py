@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 from temporalio import activity
@@ -11,6 +13,7 @@ from twilio.base import values
 from twilio.rest import Client
 
 from activities.creating import AddedTask, create_task_once
+from activities.ending import complete_call
 from activities.errors import (
     GONE,
     REFUSED,
@@ -82,6 +85,8 @@ class CreateTaskInput:
     priority: int | None = None
     task_channel: str = ""
     routing_target: str = ""
+    like_task_sid: str = ""
+    """A task whose attributes and priority the new one takes over, where it has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,8 @@ class EndTaskInput:
     reason: str = "ended"
     wrap_up: bool = False
     is_doubtful: bool = False
+    call_sid: str = ""
+    """The leg of the worker whom TaskRouter rang for it: it ends first."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +158,7 @@ class Tasks:
         TaskRouter knows no label of a task: it is found by the label in its attributes.
         """
         workspace = workspace_of(self._client, self._settings)
+        given = await self._like(workspace, given)
         attributes = marked(given.attributes, given.label)
 
         async def create() -> str:
@@ -169,6 +177,8 @@ class Tasks:
     async def end_task(self, given: EndTaskInput) -> EndedTask:
         """End a task in whatever state it is. Ended already is done."""
         workspace = workspace_of(self._client, self._settings)
+        if given.call_sid:
+            await complete_call(self._client, given.call_sid)
         if given.task_sid:
             sids = [given.task_sid]
         else:
@@ -253,6 +263,21 @@ class Tasks:
                 if error.status != STALE_STATUS:
                     raise
         raise unavailable("the worker changes faster than it can be put back")
+
+    async def _like(self, workspace: Any, given: CreateTaskInput) -> CreateTaskInput:
+        """`given` with what it takes over from another task. One that is gone leaves it as it is:
+        a caller must not be lost for the sake of an attribute."""
+        if not given.like_task_sid:
+            return given
+        try:
+            other = await ask(workspace.tasks(given.like_task_sid).fetch_async())
+        except TwilioError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return given
+        taken_over = json.loads(other.attributes or "{}") | json.loads(given.attributes)
+        priority = given.priority if given.priority is not None else int(other.priority or 0)
+        return replace(given, attributes=json.dumps(taken_over), priority=priority)
 
     def _wishes(self, given: CreateTaskInput) -> dict[str, Any]:
         workflow_sid = given.workflow_sid or self._settings.twilio_workflow_sid

@@ -11,13 +11,23 @@ request to Twilio is given up after 2.5 s (`activities/client.py`), so:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
+
+from workflows.dispatch_order import LOOK_FIRST, Order
+from workflows.dispatch_tasks import (
+    TASK_REASON,
+    accept_task,
+    close_task,
+    create_task,
+    end_task,
+    read_task,
+    restore_worker,
+    task_reading,
+    with_parameters,
+)
 
 with workflow.unsafe.imports_passed_through():
     from activities.calls import Calls, CreateCallInput, DivertInput, EndLegInput, FindLegInput
@@ -53,35 +63,6 @@ with workflow.unsafe.imports_passed_through():
         Transfer,
     )
 
-QUICKLY = RetryPolicy(
-    initial_interval=timedelta(milliseconds=200),
-    backoff_coefficient=2.0,
-    maximum_interval=timedelta(seconds=2),
-    maximum_attempts=0,
-)
-"""For what may be repeated: reads, and writes of a final state. `schedule_to_close` ends it."""
-
-LOOK_FIRST = RetryPolicy(
-    initial_interval=timedelta(seconds=1),
-    backoff_coefficient=1.0,
-    maximum_interval=timedelta(seconds=1),
-    maximum_attempts=0,
-)
-"""For creates. From the second attempt on the activity looks for what the first one may have made;
-a second between two looks, because Twilio does not say how soon a create can be read."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """One activity, ready to be started."""
-
-    activity: Callable[..., Any]
-    given: Any
-    summary: str
-    start_to_close: float
-    schedule_to_close: float
-    retry: RetryPolicy = field(default_factory=lambda: QUICKLY)
-
 
 def order_for(command: Command, begun: Transfer, now: Transfer) -> Order:
     """The activity that carries out `command`.
@@ -100,6 +81,7 @@ def outcome_of(command: Command, result: Any, at: float) -> CommandSucceeded:
         key=command.key,
         call_sid=result.call_sid if isinstance(result, AddedLeg) else "",
         reading=_reading(result) if isinstance(result, Room) else None,
+        task=task_reading(result),
     )
 
 
@@ -246,6 +228,8 @@ def _dial_target(_command: Command, begun: Transfer, now: Transfer) -> Order:
     target, label = begun.current_target, begun.target.label
     if target is None:
         raise ValueError("a dial was dispatched for no target")
+    if target.is_routed:
+        return create_task(begun, target, label)
     path = callback_path(now, label)
     events: tuple[str, ...] = ("answered", "completed")
     if now.policy.release_agent is ReleaseAgent.ON_RINGING and now.kind is Kind.COLD:
@@ -259,7 +243,7 @@ def _dial_target(_command: Command, begun: Transfer, now: Transfer) -> Order:
         given = AddInput(
             conference_sid=now.conference_sid,
             label=label,
-            to=target.address,
+            to=with_parameters(target.address, begun),
             ring_seconds=target.ring_seconds,
             callback_path=path,
             callback_events=events,
@@ -297,6 +281,8 @@ def _end_target(_command: Command, begun: Transfer, now: Transfer) -> Order:
     patience = 20.0
     if is_doubtful and now.state in WINDING_UP:
         patience = 120.0
+    if begun.current_target is not None and begun.current_target.is_routed:
+        return end_task(begun, now, is_doubtful, patience)
     return _end(leg, now, "end the target's leg", is_doubtful, patience)
 
 
@@ -317,7 +303,9 @@ def _end(leg: Leg, now: Transfer, summary: str, is_doubtful: bool, patience: flo
     )
 
 
-def _find_target(_command: Command, begun: Transfer, now: Transfer) -> Order:
+def _find_target(command: Command, begun: Transfer, now: Transfer) -> Order:
+    if begun.current_target is not None and begun.current_target.is_routed:
+        return read_task(command, begun, now)
     return Order(
         Calls.find_leg,
         FindLegInput(
@@ -341,6 +329,9 @@ def _remove_agent(require: str) -> Callable[[Command, Transfer, Transfer], Order
                 caller_call_sid=now.caller.call_sid,
                 require=require,
                 other_call_sid=now.target.call_sid if require == TALKING else "",
+                task_sid=now.task_sid,
+                task_reason=TASK_REASON if now.task_sid else "",
+                task_wrap_up=now.wrap_up,
             ),
             "agent out, after a look that the caller is not alone",
             start_to_close=5.0,
@@ -434,6 +425,10 @@ _ORDERS: dict[str, Callable[[Command, Transfer, Transfer], Order]] = {
     "EndRoom": _end_room,
     "ReadRoom": _read_room,
     "EndStray": _end_stray,
+    "AcceptTask": accept_task,
+    "CloseTask": close_task,
+    "ReadQueue": read_task,
+    "RestoreWorker": restore_worker,
 }
 """Every command of the machine -> how it is carried out. A test holds the two together."""
 
@@ -463,21 +458,4 @@ def find_room_order(room_name: str) -> Order:
         "find the caller's conference",
         start_to_close=4.0,
         schedule_to_close=20.0,
-    )
-
-
-async def carry_out(order: Order) -> Any:
-    """Run the activity of `order`, with nothing left to defaults.
-
-    Raises `ActivityError` when its time is up or its failure is final.
-    """
-    return await workflow.execute_activity(
-        order.activity,
-        order.given,
-        start_to_close_timeout=timedelta(seconds=order.start_to_close),
-        schedule_to_close_timeout=timedelta(seconds=order.schedule_to_close),
-        retry_policy=order.retry,
-        summary=order.summary,
-        # A request under way is never cut in half: its effect would be unknown.
-        cancellation_type=workflow.ActivityCancellationType.ABANDON,
     )

@@ -13,7 +13,8 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
 
 from workflows.call import CallWorkflow
-from workflows.dispatch import carry_out, find_room_order
+from workflows.dispatch import find_room_order
+from workflows.dispatch_order import carry_out
 
 with workflow.unsafe.imports_passed_through():
     from workflows.machine.model import Kind

@@ -91,6 +91,30 @@ class StartTransferInput:
     """Empty: found by reading the room."""
     caller_address: str = ""
     """For whoever is shown the transfer; the engine never dials it. Empty: not known."""
+    task_sid: str = ""
+    """The agent's own task, with TaskRouter: closed when the agent leaves."""
+    wrap_up: bool = False
+    """Whether the agent's task is left wrapping up instead of being completed."""
+    context: str = ""
+    """JSON object of what travels to the target: `reason`, `notes` and attributes of the caller's
+    choice."""
+
+
+@dataclass(frozen=True)
+class TaskInput:
+    """Which task is asked about."""
+
+    task_sid: str
+
+
+@dataclass(frozen=True)
+class TaskPeople:
+    """Who a task brought together. All empty: the task is not known, or brought nobody together."""
+
+    conference_sid: str = ""
+    caller_call_sid: str = ""
+    agent_call_sid: str = ""
+    agent_address: str = ""
 
 
 @dataclass(frozen=True)
@@ -166,6 +190,8 @@ class AttemptView:
     ended_at: float | None = None
     ring_seconds: float = 0.0
     cause: str = ""
+    task_sid: str = ""
+    """The task that looked for somebody, with TaskRouter."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +220,10 @@ class TransferView:
     seconds_to_human: float | None = None
     agent_address: str = ""
     """Who started it, and may act on it."""
+    queue_position: int | None = None
+    """With a queue: how many wait before this caller, when TaskRouter was last asked."""
+    queue_seconds: int | None = None
+    """How long the first of them has waited."""
     journal: tuple[Entry, ...] = ()
     """Empty in the memo, where each entry has a field of its own."""
 

@@ -25,7 +25,8 @@ from temporalio import workflow
 from temporalio.common import RawValue, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from workflows.dispatch import THOROUGH, carry_out, failure_of, order_for, outcome_of, rescue_orders
+from workflows.dispatch import THOROUGH, failure_of, order_for, outcome_of, rescue_orders
+from workflows.dispatch_order import carry_out
 
 with workflow.unsafe.imports_passed_through():
     from workflows.machine.classify import news_in

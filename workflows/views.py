@@ -44,6 +44,9 @@ def begin(given: StartTransferInput) -> Transfer:
         ),
         targets=given.targets,
         policy=given.policy,
+        task_sid=given.task_sid,
+        wrap_up=given.wrap_up,
+        context=given.context,
         started_at=given.accepted_at,
         since=given.accepted_at,
         state=TABLES[given.kind].initial,
@@ -99,6 +102,8 @@ def view_of(transfer: Transfer, now: float | None = None) -> TransferView:
         hold_seconds=transfer.hold_seconds,
         seconds_to_human=seconds_to_human(transfer),
         agent_address=transfer.agent.address,
+        queue_position=transfer.queue_position,
+        queue_seconds=transfer.queue_seconds,
     )
 
 
@@ -158,6 +163,7 @@ def _attempts(transfer: Transfer) -> tuple[AttemptView, ...]:
             number=attempt.number,
             address=attempt.address,
             call_sid=attempt.call_sid,
+            task_sid=attempt.task_sid,
             dialed_at=attempt.dialed_at,
             answered_at=attempt.answered_at,
             ended_at=attempt.ended_at,

@@ -79,7 +79,7 @@ def hear(transfer: Transfer, event: Event) -> Heard:
     if isinstance(event, LegRang | LegAnswered | LegJoined | LegScreened | LegEnded):
         return _hear_leg(transfer, event)
     if isinstance(event, TaskEnded | WorkerTimedOut):
-        return transfer, Stimulus.NOTED
+        return _hear_task(transfer, event)
     return transfer, _REQUESTED[event.kind]
 
 
@@ -111,7 +111,9 @@ def whose(transfer: Transfer, call_sid: str, label: str) -> Party | Whose:
         for party in (Party.TARGET, Party.AGENT):
             leg = transfer.leg(party)
             if leg.label == label:
-                return party if not leg.call_sid or not call_sid else Whose.STRAY
+                is_new_offer = party is Party.TARGET and _is_routed(transfer)
+                is_same = not leg.call_sid or not call_sid
+                return party if is_same or is_new_offer else Whose.STRAY
         if label.startswith(transfer.part):
             return Whose.STRAY
         if label == transfer.caller.label and not transfer.caller.call_sid:
@@ -128,7 +130,11 @@ def _hear_leg(transfer: Transfer, fact: LegFact) -> Heard:
         has_left = isinstance(fact, LegEnded)
         return transfer, Stimulus.STRANGER_LEFT if has_left else Stimulus.NOTED
     leg = transfer.leg(party)
-    if fact.call_sid and not leg.call_sid:
+    if fact.call_sid and leg.call_sid and leg.call_sid != fact.call_sid:
+        if isinstance(fact, LegEnded) or leg.presence not in NOT_YET_TAKEN:
+            return transfer, Stimulus.NOTED  # an earlier offer of the same task
+        transfer = adopt(transfer, party, fact.call_sid)
+    elif fact.call_sid and not leg.call_sid:
         transfer = adopt(transfer, party, fact.call_sid)
     if party is Party.CALLER:
         return caller_gone(transfer) if isinstance(fact, LegEnded) else (transfer, Stimulus.NOTED)
@@ -160,6 +166,8 @@ def _hear_target(transfer: Transfer, fact: LegFact) -> Heard:
         is_stray = is_alive and target.is_doubtful
         return transfer, Stimulus.STRAY_LEG if is_stray else Stimulus.NOTED
     if isinstance(fact, LegEnded):
+        if _is_routed(transfer) and target.presence in NOT_YET_TAKEN:
+            return _passed_on(transfer)
         return target_gone(transfer, fact.at, fact.cause)
     if isinstance(fact, LegRang):
         if target.presence is not Presence.DIALED:
@@ -177,6 +185,31 @@ def _hear_target(transfer: Transfer, fact: LegFact) -> Heard:
         # TwiML knows rooms by name only, and a name whose room has ended makes a new one.
         return with_attempt(transfer, cause=Cause.FAILED), Stimulus.TARGET_UNWILLING
     return _target_joined(transfer, fact)
+
+
+def _is_routed(transfer: Transfer) -> bool:
+    current = transfer.current_target
+    return current is not None and current.is_routed
+
+
+def _passed_on(transfer: Transfer) -> Heard:
+    """One offer came to nothing; the task goes on looking."""
+    waiting = replace(transfer.target, presence=Presence.DIALED, call_sid="")
+    return replace(transfer, target=waiting), Stimulus.TARGET_PASSED_ON
+
+
+def _hear_task(transfer: Transfer, fact: TaskEnded | WorkerTimedOut) -> Heard:
+    target = transfer.target
+    if not _is_routed(transfer) or target.label != fact.label:
+        return transfer, Stimulus.NOTED
+    is_waited_for = target.is_live and target.presence in NOT_YET_TAKEN
+    if isinstance(fact, WorkerTimedOut):
+        if is_waited_for:
+            return _passed_on(transfer)
+        return transfer, Stimulus.TARGET_PASSED_ON
+    if not is_waited_for:
+        return transfer, Stimulus.NOTED
+    return target_gone(transfer, fact.at, fact.cause or Cause.NO_ANSWER)
 
 
 def _target_joined(transfer: Transfer, fact: LegJoined) -> Heard:
@@ -198,12 +231,14 @@ def _target_answered(transfer: Transfer, fact: LegAnswered) -> Heard:
 
 
 def _target_screened(transfer: Transfer, fact: LegScreened) -> Heard:
+    if not fact.willing and _is_routed(transfer):
+        return _passed_on(transfer)
     if not fact.willing:
         cause = Cause.REJECTED if fact.cause == Cause.REJECTED else Cause.MACHINE
         transfer = with_presence(transfer, Party.TARGET, Presence.SCREENED)
         return with_attempt(transfer, cause=cause), Stimulus.TARGET_UNWILLING
     current = transfer.current_target
-    if current is not None and current.accept is Accept.PRESS_1:
+    if current is not None and (current.accept is Accept.PRESS_1 or current.is_routed):
         # A willing person who pressed the key is not in the room yet: the join says so.
         return with_presence(transfer, Party.TARGET, Presence.SCREENED), Stimulus.NOTED
     return _target_taken(transfer, fact.at)

@@ -7,9 +7,8 @@ back to somebody, or to nobody.
 from __future__ import annotations
 
 from workflows.machine.commands import (
-    DialTarget as Dial,
-)
-from workflows.machine.commands import (
+    AcceptTask,
+    CloseTask,
     DivertCaller,
     EndRecall,
     EndRoom,
@@ -17,9 +16,14 @@ from workflows.machine.commands import (
     FindTarget,
     GiveCallerBack,
     HoldCaller,
+    ReadQueue,
     RemoveAgent,
+    RestoreWorker,
     ResumeCaller,
     ResumeTarget,
+)
+from workflows.machine.commands import (
+    DialTarget as Dial,
 )
 from workflows.machine.fragments import (
     CALL_CAN_END,
@@ -68,7 +72,7 @@ HANDING_OVER = row(
         On.TARGET_RESUMED: stay(why="the caller is still being taken off hold"),
         On.CALLER_NOT_RESUMED: stay(ResumeCaller),
         On.TARGET_NOT_RESUMED: stay(ResumeTarget),
-        On.AGENT_LEFT: go(State.CONNECTING, because=Reason.COMPLETED_BY_HANGUP),
+        On.AGENT_LEFT: go(State.CONNECTING, CloseTask, because=Reason.COMPLETED_BY_HANGUP),
         On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
         On.DEADLINE: part_and_give_back(Reason.PROVIDER_DOWN),
         On.CANCEL: cancel_talking(),
@@ -82,7 +86,7 @@ LEAVING = row(
     _OFF_HOLD,
     own={
         On.AGENT_REMOVED: go(State.SETTLING),
-        On.AGENT_LEFT: go(State.SETTLING),
+        On.AGENT_LEFT: go(State.SETTLING, CloseTask),
         On.AGENT_NOT_REMOVED: stay(ResumeCaller, ResumeTarget, then(RemoveAgent)),
         On.AGENT_MAY_GO: ignore("the agent is being removed already"),
         On.TARGET_LEFT: go(State.DOUBTING),
@@ -113,8 +117,9 @@ DOUBTING = row(
 )
 
 _RUNG_FOR_CALLER_ALONE: Row = {
-    On.TARGET_DIALED: stay(),
-    On.TARGET_ANSWERED: go(State.CONNECTING, ResumeCaller, because=Reason.COMPLETED),
+    On.TARGET_DIALED: stay(ReadQueue),
+    On.TARGET_ANSWERED: go(State.CONNECTING, ResumeCaller, AcceptTask, because=Reason.COMPLETED),
+    On.TARGET_PASSED_ON: go(State.AWAITING, RestoreWorker),
     On.TARGET_UNWILLING: go(State.FORGOING, EndTarget),
     On.TARGET_SILENT: go(State.FORGOING, EndTarget),
     On.TARGET_DOUBTFUL: go(State.FORGOING, EndTarget),
@@ -212,6 +217,7 @@ _BEING_DROPPED: Row = {
     On.TARGET_PICKED_UP: ignore("its leg is being ended"),
     On.TARGET_ANSWERED: ignore("its leg is being ended, by a request that ends answered ones"),
     On.TARGET_UNWILLING: ignore("its leg is being ended"),
+    On.TARGET_PASSED_ON: stay(RestoreWorker, why="its task is being ended"),
     On.TARGET_SILENT: ignore("its leg is being ended"),
     On.TARGET_DOUBTFUL: ignore("its leg is being ended"),
 }
@@ -233,7 +239,7 @@ DROPPING = row(
         On.TARGET_LOST_NEXT: go(State.DIALING, Dial),
         On.TARGET_LOST_LAST: give_back(),
         On.TARGET_LEFT: give_back(),
-        On.AGENT_LEFT: go(State.FORGOING),
+        On.AGENT_LEFT: go(State.FORGOING, CloseTask),
         On.AGENT_REMOVED: go(State.FORGOING),
         On.AGENT_NOT_REMOVED: stay(),
         On.AGENT_MAY_GO: ignore("this target is being given up"),
@@ -273,6 +279,7 @@ _GIVING_BACK: Row = {
     On.TARGET_PICKED_UP: ignore("its leg is being ended"),
     On.TARGET_ANSWERED: ignore("its leg is being ended, by a request that ends answered ones"),
     On.TARGET_UNWILLING: ignore("its leg is being ended"),
+    On.TARGET_PASSED_ON: stay(RestoreWorker, why="its task is being ended"),
     On.TARGET_SILENT: ignore("its leg is being ended"),
     On.TARGET_DOUBTFUL: ignore("its leg is being ended and looked for"),
     On.TARGET_LEFT: stay(),

@@ -7,7 +7,14 @@ The classifier turns the policy into one stimulus, AGENT_MAY_GO, so that no row 
 from __future__ import annotations
 
 from workflows.machine.closing import CLOSING_DEADLINES, CLOSING_ROWS
-from workflows.machine.commands import DialTarget, LetAgentGo, ResumeCaller, SecureCaller
+from workflows.machine.commands import (
+    AcceptTask,
+    CloseTask,
+    DialTarget,
+    LetAgentGo,
+    ResumeCaller,
+    SecureCaller,
+)
 from workflows.machine.fragments import NO_TARGET_HOLD, TOGETHER
 from workflows.machine.model import Kind, Reason, State
 from workflows.machine.stimuli import Stimulus as On
@@ -21,9 +28,11 @@ _DIALING = row(
     own={
         On.TARGET_RANG: stay(),
         On.TARGET_PICKED_UP: go(State.SCREENING),
-        On.TARGET_ANSWERED: go(State.HANDING_OVER, ResumeCaller, because=Reason.COMPLETED),
+        On.TARGET_ANSWERED: go(
+            State.HANDING_OVER, ResumeCaller, AcceptTask, because=Reason.COMPLETED
+        ),
         On.TARGET_LOST_NEXT: go(State.DIALING, DialTarget),
-        On.AGENT_LEFT: go(State.AWAITING),
+        On.AGENT_LEFT: go(State.AWAITING, CloseTask),
         On.AGENT_MAY_GO: go(State.AWAITING, LetAgentGo),
         On.COMPLETE: go(State.AWAITING, LetAgentGo),
     },
@@ -36,8 +45,10 @@ _SCREENING = row(
     own={
         On.TARGET_RANG: ignore("the phone has been picked up since"),
         On.TARGET_PICKED_UP: ignore("it has been picked up already"),
-        On.TARGET_ANSWERED: go(State.HANDING_OVER, ResumeCaller, because=Reason.COMPLETED),
-        On.AGENT_LEFT: go(State.VETTING),
+        On.TARGET_ANSWERED: go(
+            State.HANDING_OVER, ResumeCaller, AcceptTask, because=Reason.COMPLETED
+        ),
+        On.AGENT_LEFT: go(State.VETTING, CloseTask),
         On.AGENT_REMOVED: go(State.VETTING),
         On.AGENT_MAY_GO: go(State.VETTING, LetAgentGo),
         On.COMPLETE: go(State.VETTING, LetAgentGo),

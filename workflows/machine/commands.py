@@ -22,7 +22,9 @@ class Command:
     """Keys of the commands whose outcome must be known first, whatever it is."""
 
     leg: ClassVar[Party | None] = None
-    """Commands on one leg run one after the other; None waits for every leg."""
+    """Commands on one leg run one after the other; None runs beside all others."""
+    is_optional: ClassVar[bool] = False
+    """Left out where it has nothing to act on: no state waits for its outcome."""
 
     @property
     def name(self) -> str:
@@ -148,6 +150,37 @@ class EndStray(Command):
     call_sid: str = ""
 
 
+@dataclass(frozen=True)
+class AcceptTask(Command):
+    """With TaskRouter: the worker who is in the room has the task from now on."""
+
+    is_optional = True
+
+
+@dataclass(frozen=True)
+class CloseTask(Command):
+    """With TaskRouter: the task of an agent who has left by hanging up. Where we remove the agent,
+    the removal closes it."""
+
+    is_optional = True
+
+
+@dataclass(frozen=True)
+class ReadQueue(Command):
+    """With TaskRouter: how many wait before this caller, and since when."""
+
+    is_optional = True
+
+
+@dataclass(frozen=True)
+class RestoreWorker(Command):
+    """With TaskRouter: a worker who was sent away for letting an offer pass is put back."""
+
+    is_optional = True
+    worker_sid: str = ""
+    activity_sid: str = ""
+
+
 COMMANDS: dict[str, type[Command]] = {
     cls.__name__: cls
     for cls in (
@@ -168,5 +201,9 @@ COMMANDS: dict[str, type[Command]] = {
         EndRoom,
         ReadRoom,
         EndStray,
+        AcceptTask,
+        CloseTask,
+        ReadQueue,
+        RestoreWorker,
     )
 }

@@ -63,6 +63,8 @@ class LegEnded:
     call_sid: str = ""
     label: str = ""
     cause: str = ""
+    task_sid: str = ""
+    """The task that the leg was dialled for, with TaskRouter."""
     kind: Literal["leg_ended"] = "leg_ended"
 
 
@@ -127,6 +129,17 @@ class RoomReading:
 
 
 @dataclass(frozen=True)
+class TaskReading:
+    """A task as TaskRouter tells it when asked."""
+
+    task_sid: str = ""
+    is_over: bool = False
+    """Completed, cancelled or deleted: nobody will be offered the call any more."""
+    position: int | None = None
+    longest_wait_seconds: int | None = None
+
+
+@dataclass(frozen=True)
 class CommandSucceeded:
     """A command's effect is in place at Twilio."""
 
@@ -137,6 +150,7 @@ class CommandSucceeded:
     call_sid: str = ""
     """The leg that came of it, for a dial."""
     reading: RoomReading | None = None
+    task: TaskReading | None = None
     kind: Literal["command_succeeded"] = "command_succeeded"
 
 

@@ -7,6 +7,7 @@ way in its state, and nothing falls between two of them. A row's own squares win
 from __future__ import annotations
 
 from workflows.machine.commands import (
+    CloseTask,
     DialTarget,
     DivertCaller,
     EndRoom,
@@ -15,6 +16,9 @@ from workflows.machine.commands import (
     GiveCallerBack,
     HoldCaller,
     RecallAgent,
+    RestoreWorker,
+    ResumeCaller,
+    ResumeTarget,
 )
 from workflows.machine.model import Reason, State
 from workflows.machine.stimuli import Stimulus as On
@@ -23,8 +27,12 @@ from workflows.machine.table import Cell, Row, go, ignore, stay, then
 # --- in every state -----------------------------------------------------------------------------
 
 CALL_CAN_END: Row = {
-    On.CALLER_LEFT: go(State.RELEASING, EndTarget, EndRoom, because=Reason.CALLER_HUNG_UP),
-    On.ROOM_ENDED: go(State.DIVERTING, EndTarget, DivertCaller, because=Reason.CALL_ENDED),
+    On.CALLER_LEFT: go(
+        State.RELEASING, EndTarget, EndRoom, CloseTask, because=Reason.CALLER_HUNG_UP
+    ),
+    On.ROOM_ENDED: go(
+        State.DIVERTING, EndTarget, DivertCaller, CloseTask, because=Reason.CALL_ENDED
+    ),
 }
 
 OTHERS_COME_AND_GO: Row = {
@@ -74,6 +82,7 @@ NO_TARGET_YET: Row = not_under_way(
     On.TARGET_PICKED_UP,
     On.TARGET_ANSWERED,
     On.TARGET_UNWILLING,
+    On.TARGET_PASSED_ON,
     On.TARGET_SILENT,
     On.TARGET_DOUBTFUL,
     On.TARGET_LEFT,
@@ -88,6 +97,7 @@ TARGET_HAS_TAKEN: Row = {
     On.TARGET_PICKED_UP: ignore("the target has taken the call since"),
     On.TARGET_ANSWERED: ignore("the target has taken the call already"),
     On.TARGET_UNWILLING: ignore("the target has taken the call since"),
+    On.TARGET_PASSED_ON: stay(RestoreWorker, why="an older offer; the call has been taken since"),
     On.TARGET_SILENT: ignore("the target has answered since"),
     On.TARGET_DOUBTFUL: ignore("the target's answer settled the doubt"),
     On.TARGET_LOST_NEXT: ignore("this attempt was answered"),
@@ -98,9 +108,9 @@ TARGET_HAS_TAKEN: Row = {
 # --- the caller has nobody ----------------------------------------------------------------------
 
 LADDER: Row = {
-    On.ALONE_NEXT: go(State.AWAITING, HoldCaller, DialTarget),
-    On.ALONE_RECALL: go(State.RECALLING, HoldCaller, RecallAgent),
-    On.ALONE_DIVERT: go(State.DIVERTING, DivertCaller, because=Reason.NOBODY_ANSWERED),
+    On.ALONE_NEXT: go(State.AWAITING, HoldCaller, DialTarget, CloseTask),
+    On.ALONE_RECALL: go(State.RECALLING, HoldCaller, RecallAgent, CloseTask),
+    On.ALONE_DIVERT: go(State.DIVERTING, DivertCaller, CloseTask, because=Reason.NOBODY_ANSWERED),
 }
 """Next target, then the agent who sent the call, then the apology and the mailbox."""
 
@@ -133,3 +143,14 @@ def cancel_ringing(because: Reason = Reason.CANCELLED_BY_AGENT) -> Cell:
 def cancel_talking(because: Reason = Reason.CANCELLED_BY_AGENT) -> Cell:
     """The agent takes the caller back; the target is gone before the caller is heard."""
     return go(State.CANCELLING, EndTarget, then(GiveCallerBack), because=because)
+
+
+def leave_by_hangup() -> Cell:
+    """The agent hangs up with the target in the room: that gives the caller to the target."""
+    return go(
+        State.CONNECTING,
+        ResumeCaller,
+        ResumeTarget,
+        CloseTask,
+        because=Reason.COMPLETED_BY_HANGUP,
+    )

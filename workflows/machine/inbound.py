@@ -61,6 +61,7 @@ _AWAITING = row(
         On.TARGET_PICKED_UP: stay(),
         On.TARGET_ANSWERED: go(State.TALKING),
         On.TARGET_UNWILLING: go(State.FORGOING, EndTarget),
+        On.TARGET_PASSED_ON: ignore("no task looks for an agent here"),
         On.TARGET_SILENT: go(State.FORGOING, EndTarget),
         On.TARGET_DOUBTFUL: go(State.FORGOING, EndTarget),
         On.TARGET_LEFT: ignore("without an agent this is the caller being alone"),

@@ -288,6 +288,8 @@ class Attempt:
     label: str
     dialed_at: float
     call_sid: str = ""
+    task_sid: str = ""
+    """The task that looks for somebody, for a routed target."""
     rang_at: float | None = None
     answered_at: float | None = None
     ended_at: float | None = None
@@ -340,6 +342,17 @@ class Transfer:
     since: float
     state: State
     target: Leg = field(default_factory=Leg)
+    task_sid: str = ""
+    """The agent's own task, with TaskRouter."""
+    is_task_closed: bool = False
+    wrap_up: bool = False
+    """Whether the agent's task is left wrapping up instead of being completed."""
+    context: str = ""
+    """JSON object of what travels to the target."""
+    queue_position: int | None = None
+    """How many wait before this caller, when TaskRouter was last asked."""
+    queue_seconds: int | None = None
+    """How long the first of them has waited."""
     room_name: str = ""
     """The room's friendly name: only for TwiML, which knows no SIDs. Never used as an address."""
     step: int = 0

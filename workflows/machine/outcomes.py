@@ -93,13 +93,20 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
             return _with_older_attempt(transfer, done.key, done.call_sid), Stimulus.NOTED
         if done.call_sid and not transfer.target.call_sid:
             transfer = adopt(transfer, Party.TARGET, done.call_sid)
+        if done.task is not None:
+            transfer = with_attempt(transfer, task_sid=done.task.task_sid)
         due = progress(transfer, ReleaseAgent.ON_DIAL, Stimulus.TARGET_DIALED)
         return transfer, due if transfer.target.is_live else Stimulus.NOTED
     if command == "EndTarget":
         if transfer.target.is_live:
             return target_gone(transfer, done.at, "")
     elif command == "FindTarget":
+        if done.task is not None and done.task.is_over and _is_waited_for(transfer):
+            return target_gone(transfer, done.at, Cause.NO_ANSWER)
         return still_silent(transfer)
+    elif command == "ReadQueue" and done.task is not None:
+        position, wait = done.task.position, done.task.longest_wait_seconds
+        transfer = replace(transfer, queue_position=position, queue_seconds=wait)
     elif command in ("RemoveAgent", "LetAgentGo"):
         return _agent_removed(transfer, done.at)
     elif command == "RecallAgent":
@@ -170,6 +177,10 @@ def _agent_removed(transfer: Transfer, at: float) -> Heard:
         return transfer, Stimulus.NOTED
     transfer = with_presence(transfer, Party.AGENT, Presence.GONE)
     return without_agent(transfer, at, Stimulus.AGENT_REMOVED)
+
+
+def _is_waited_for(transfer: Transfer) -> bool:
+    return transfer.target.presence in NOT_YET_TAKEN
 
 
 def still_silent(transfer: Transfer) -> Heard:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from workflows.machine.classify import hear
 from workflows.machine.commands import (
+    CloseTask,
     Command,
     DialTarget,
     EndRecall,
@@ -22,11 +23,12 @@ from workflows.machine.commands import (
     LetAgentGo,
     RecallAgent,
     RemoveAgent,
+    RestoreWorker,
     ResumeCaller,
     ResumeTarget,
     SecureCaller,
 )
-from workflows.machine.events import REQUESTS, Event, Request
+from workflows.machine.events import REQUESTS, Event, Request, WorkerTimedOut
 from workflows.machine.model import (
     JOURNAL_ENTRIES_MAX,
     TERMINAL,
@@ -129,7 +131,7 @@ def _carry_on(
         after = _reasoned(after, cell, stimulus, event)
     begun: list[Command] = []
     if cell.verdict is not Verdict.IGNORE:
-        for each in _needed(after, cell.commands):
+        for each in _needed(after, cell.commands, event):
             after, command = _begin(after, each, begun, at, event)
             begun.append(command)
     is_rearmed = cell.verdict is Verdict.GO or stimulus == Stimulus.DEADLINE
@@ -154,13 +156,29 @@ def _carry_on(
 # --- commands -----------------------------------------------------------------------------------
 
 
-def _needed(transfer: Transfer, wanted: Iterable[Step | Then]) -> list[Step | Then]:
+def _needed(
+    transfer: Transfer, wanted: Iterable[Step | Then], event: Event | None
+) -> list[Step | Then]:
     """`wanted` without what has nothing to act on; but never nothing out of something, so that a
     state that waits for an outcome gets one."""
-    all_of_them = list(wanted)
+    all_of_them = [
+        each
+        for each in wanted
+        if not _bare(each).is_optional or _has_object(transfer, _bare(each), event)
+    ]
     needed = [each for each in all_of_them if _is_needed(transfer, _bare(each))]
     is_coming = any(_bare(each) is _last_change(transfer, _bare(each)) for each in all_of_them)
     return needed if needed or is_coming else all_of_them[:1]
+
+
+def _has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
+    """Whether an optional command has something to act on: TaskRouter is there, and it matters."""
+    if command is CloseTask:
+        return bool(transfer.task_sid) and not transfer.is_task_closed
+    if command is RestoreWorker:
+        return isinstance(event, WorkerTimedOut) and bool(event.activity_sid)
+    current = transfer.current_target
+    return current is not None and current.is_routed
 
 
 def _bare(each: Step | Then) -> Step:
@@ -209,11 +227,17 @@ def _begin(
             label=getattr(event, "label", ""),
             call_sid=getattr(event, "call_sid", ""),
         )
+    elif cls is RestoreWorker and isinstance(event, WorkerTimedOut):
+        command = RestoreWorker(
+            key=key, worker_sid=event.worker_sid, activity_sid=event.activity_sid
+        )
     else:
         command = cls(key=key, after=after)
     transfer = replace(transfer, pending=(*transfer.pending, key))
     if cls is DialTarget:
         transfer = _dial(transfer, at, key)
+    elif cls is CloseTask:
+        transfer = replace(transfer, is_task_closed=True)
     elif cls in (RemoveAgent, LetAgentGo):
         if transfer.agent.is_here:
             leaving = replace(transfer.agent, presence=Presence.LEAVING)
@@ -234,7 +258,7 @@ def _dial(transfer: Transfer, at: float, key: str) -> Transfer:
     if target is None:
         raise ValueError("a dial was begun with no target left")
     number = len(transfer.attempts) + 1
-    joins_itself = "s" if target.accept is Accept.PRESS_1 else ""
+    joins_itself = "s" if target.accept is Accept.PRESS_1 or target.is_routed else ""
     label = f"{transfer.part}-t{number}{joins_itself}"
     attempt = Attempt(
         number=number, address=target.address, label=label, dialed_at=at, dial_key=key

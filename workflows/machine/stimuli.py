@@ -49,6 +49,8 @@ class Stimulus(StrEnum):
     """A person has taken the call and is in the room."""
     TARGET_UNWILLING = "target_unwilling"
     """Picked up by a machine, or by a person who does not take the call; the leg still lives."""
+    TARGET_PASSED_ON = "target_passed_on"
+    """The worker who was rung did not take it; TaskRouter offers the call to the next."""
     TARGET_SILENT = "target_silent"
     """Asked, Twilio says it still rings, or does not say anything."""
     TARGET_DOUBTFUL = "target_doubtful"

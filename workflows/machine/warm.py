@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from workflows.machine.closing import CLOSING_DEADLINES, CLOSING_ROWS
 from workflows.machine.commands import (
+    AcceptTask,
+    CloseTask,
     DialTarget,
     EndTarget,
     FindTarget,
@@ -14,7 +16,9 @@ from workflows.machine.commands import (
     HoldCaller,
     HoldTarget,
     LetAgentGo,
+    ReadQueue,
     RemoveAgent,
+    RestoreWorker,
     ResumeCaller,
     ResumeTarget,
     SecureCaller,
@@ -30,6 +34,7 @@ from workflows.machine.fragments import (
     cancel_ringing,
     cancel_talking,
     give_back,
+    leave_by_hangup,
     part_and_give_back,
 )
 from workflows.machine.model import Kind, Reason, State
@@ -56,8 +61,9 @@ HOLDING = row(
 """The first state of warm and cold alike."""
 
 NOT_TAKEN: Row = {
-    On.TARGET_DIALED: stay(),
+    On.TARGET_DIALED: stay(ReadQueue),
     On.TARGET_UNWILLING: go(State.DROPPING, EndTarget),
+    On.TARGET_PASSED_ON: go(State.DIALING, RestoreWorker),
     On.TARGET_SILENT: go(State.DROPPING, EndTarget),
     On.TARGET_DOUBTFUL: go(State.DROPPING, EndTarget),
     On.TARGET_LEFT: ignore("a target that has not taken the call cannot leave it"),
@@ -82,8 +88,8 @@ _DIALING = row(
     own={
         On.TARGET_RANG: stay(),
         On.TARGET_PICKED_UP: go(State.SCREENING),
-        On.TARGET_ANSWERED: go(State.CONSULTING),
-        On.AGENT_LEFT: go(State.AWAITING),
+        On.TARGET_ANSWERED: go(State.CONSULTING, AcceptTask),
+        On.AGENT_LEFT: go(State.AWAITING, CloseTask),
         On.AGENT_MAY_GO: ignore("a warm transfer keeps its agent"),
         On.COMPLETE: go(State.AWAITING, LetAgentGo),
         On.SWAP: go(State.DIALING_ASIDE, ResumeCaller),
@@ -97,8 +103,8 @@ _SCREENING = row(
     own={
         On.TARGET_RANG: ignore("the phone has been picked up since"),
         On.TARGET_PICKED_UP: ignore("it has been picked up already"),
-        On.TARGET_ANSWERED: go(State.CONSULTING),
-        On.AGENT_LEFT: go(State.VETTING),
+        On.TARGET_ANSWERED: go(State.CONSULTING, AcceptTask),
+        On.AGENT_LEFT: go(State.VETTING, CloseTask),
         On.AGENT_REMOVED: go(State.VETTING),
         On.AGENT_MAY_GO: ignore("a warm transfer keeps its agent"),
         On.COMPLETE: go(State.VETTING, LetAgentGo),
@@ -110,17 +116,18 @@ _DIALING_ASIDE = row(
     *TOGETHER,
     NO_TARGET_HOLD,
     own={
-        On.TARGET_DIALED: stay(),
+        On.TARGET_DIALED: stay(ReadQueue),
         On.TARGET_RANG: stay(),
         On.TARGET_PICKED_UP: stay(),
-        On.TARGET_ANSWERED: go(State.REVISITING, HoldTarget),
+        On.TARGET_PASSED_ON: stay(RestoreWorker),
+        On.TARGET_ANSWERED: go(State.REVISITING, HoldTarget, AcceptTask),
         On.TARGET_UNWILLING: stay(EndTarget),
         On.TARGET_SILENT: stay(EndTarget),
         On.TARGET_DOUBTFUL: stay(EndTarget),
         On.TARGET_LEFT: ignore("a target that has not taken the call cannot leave it"),
         On.TARGET_LOST_NEXT: go(State.DIALING_ASIDE, DialTarget),
         On.TARGET_LOST_LAST: give_back(),
-        On.AGENT_LEFT: go(State.AWAITING, HoldCaller),
+        On.AGENT_LEFT: go(State.AWAITING, HoldCaller, CloseTask),
         On.AGENT_REMOVED: go(State.AWAITING, HoldCaller),
         On.AGENT_NOT_REMOVED: stay(),
         On.AGENT_MAY_GO: ignore("a warm transfer keeps its agent"),
@@ -142,7 +149,9 @@ _CONSULTING = row(
     NO_REMOVAL,
     own={
         On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
-        On.AGENT_LEFT: go(State.CONNECTING, ResumeCaller, because=Reason.COMPLETED_BY_HANGUP),
+        On.AGENT_LEFT: go(
+            State.CONNECTING, ResumeCaller, CloseTask, because=Reason.COMPLETED_BY_HANGUP
+        ),
         On.AGENT_REMOVED: go(State.CONNECTING, ResumeCaller, because=Reason.COMPLETED),
         On.CALLER_HELD: stay(),
         On.CALLER_NOT_HELD: stay(HoldCaller),
@@ -176,9 +185,7 @@ _SWAPPING_BACK = row(
         On.TARGET_RESUMED: stay(HoldTarget, why="an older un-hold took effect in between"),
         On.TARGET_NOT_RESUMED: ignore("the target is to be held"),
         On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
-        On.AGENT_LEFT: go(
-            State.CONNECTING, ResumeCaller, ResumeTarget, because=Reason.COMPLETED_BY_HANGUP
-        ),
+        On.AGENT_LEFT: leave_by_hangup(),
         On.DEADLINE: part_and_give_back(Reason.PROVIDER_DOWN),
         On.CANCEL: cancel_talking(),
         On.COMPLETE: reject("a swap is under way; ask again in a moment"),
@@ -200,9 +207,7 @@ _REVISITING = row(
         On.CALLER_NOT_RESUMED: stay(ResumeCaller),
         On.CALLER_MET_TARGET: stay(why="until the target is held, all three talk"),
         On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
-        On.AGENT_LEFT: go(
-            State.CONNECTING, ResumeCaller, ResumeTarget, because=Reason.COMPLETED_BY_HANGUP
-        ),
+        On.AGENT_LEFT: leave_by_hangup(),
         On.DEADLINE: part_and_give_back(Reason.CONSULT_TIMEOUT),
         On.COMPLETE: go(State.HANDING_OVER, ResumeCaller, ResumeTarget, because=Reason.COMPLETED),
         On.CANCEL: cancel_ringing(),
@@ -227,9 +232,7 @@ _SWAPPING_FORTH = row(
         On.CALLER_NOT_RESUMED: stay(HoldCaller, why="it may be in effect all the same"),
         On.CALLER_MET_TARGET: go(State.CONFERRING),
         On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
-        On.AGENT_LEFT: go(
-            State.CONNECTING, ResumeCaller, ResumeTarget, because=Reason.COMPLETED_BY_HANGUP
-        ),
+        On.AGENT_LEFT: leave_by_hangup(),
         On.DEADLINE: part_and_give_back(Reason.PROVIDER_DOWN),
         On.CANCEL: cancel_talking(),
         On.COMPLETE: reject("a swap is under way; ask again in a moment"),
@@ -250,9 +253,7 @@ _JOINING = row(
         On.TARGET_HELD: stay(ResumeTarget, why="an older hold took effect in between"),
         On.TARGET_NOT_HELD: stay(ResumeTarget, why="it may be in effect all the same"),
         On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
-        On.AGENT_LEFT: go(
-            State.CONNECTING, ResumeCaller, ResumeTarget, because=Reason.COMPLETED_BY_HANGUP
-        ),
+        On.AGENT_LEFT: leave_by_hangup(),
         On.DEADLINE: part_and_give_back(Reason.PROVIDER_DOWN),
         On.CANCEL: cancel_talking(),
         On.COMPLETE: go(State.HANDING_OVER, ResumeCaller, ResumeTarget, because=Reason.COMPLETED),
@@ -273,7 +274,7 @@ _CONFERRING = row(
         On.CALLER_MET_TARGET: stay(),
         On.CALLER_NOT_RESUMED: stay(ResumeCaller),
         On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
-        On.AGENT_LEFT: go(State.SETTLING, because=Reason.COMPLETED_BY_HANGUP),
+        On.AGENT_LEFT: go(State.SETTLING, CloseTask, because=Reason.COMPLETED_BY_HANGUP),
         On.AGENT_REMOVED: go(State.SETTLING, because=Reason.COMPLETED),
         On.AGENT_NOT_REMOVED: stay(why="all three go on talking"),
         On.AGENT_MAY_GO: ignore("a warm transfer keeps its agent"),

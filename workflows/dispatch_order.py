@@ -1,0 +1,57 @@
+"""What an activity is started with, and how: no option is left to a default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+QUICKLY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=2),
+    maximum_attempts=0,
+)
+"""For what may be repeated: reads, and writes of a final state. `schedule_to_close` ends it."""
+
+LOOK_FIRST = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=1.0,
+    maximum_interval=timedelta(seconds=1),
+    maximum_attempts=0,
+)
+"""For creates. From the second attempt on the activity looks for what the first one may have made;
+a second between two looks, because Twilio does not say how soon a create can be read."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One activity, ready to be started."""
+
+    activity: Callable[..., Any]
+    given: Any
+    summary: str
+    start_to_close: float
+    schedule_to_close: float
+    retry: RetryPolicy = field(default_factory=lambda: QUICKLY)
+
+
+async def carry_out(order: Order) -> Any:
+    """Run the activity of `order`, with nothing left to defaults.
+
+    Raises `ActivityError` when its time is up or its failure is final.
+    """
+    return await workflow.execute_activity(
+        order.activity,
+        order.given,
+        start_to_close_timeout=timedelta(seconds=order.start_to_close),
+        schedule_to_close_timeout=timedelta(seconds=order.schedule_to_close),
+        retry_policy=order.retry,
+        summary=order.summary,
+        # A request under way is never cut in half: its effect would be unknown.
+        cancellation_type=workflow.ActivityCancellationType.ABANDON,
+    )
