@@ -37,7 +37,7 @@ class Size:
     waiting: tuple[int, ...]
 
 
-FULL = Size(rounds=40, blocks=2, transfers=150, waiting=(2000, 5000))
+FULL = Size(rounds=30, blocks=2, transfers=120, waiting=(2000, 5000))
 QUICK = Size(rounds=2, blocks=1, transfers=50, waiting=(50, 150))
 
 

@@ -22,7 +22,7 @@ from temporalio.client import Client
 from benchmarks.floor import HEAR, QUEUE, Floor
 from benchmarks.processes import Bench, add_process, cpu_seconds, resident_bytes, said
 from tests.e2e.processes import Process
-from workflows.machine.model import Kind, Target
+from workflows.machine.model import Kind, Policy, Target
 from workflows.messages import (
     MEMO_VIEW,
     TASK_QUEUE,
@@ -35,7 +35,7 @@ from workflows.views import begin, view_of
 STARTS_AT_A_TIME = 60
 IDLE_CPU_SHARE = 0.05
 PATIENCE_SECONDS = 120.0
-RING_SECONDS = 600.0
+WAITING_SECONDS = 3600.0
 """Long enough that no deadline passes while the others are started."""
 
 
@@ -115,8 +115,9 @@ async def _start_engine(client: Client) -> str:
         part=uuid.uuid4().hex[:16],
         conference_sid="CF" + uuid.uuid4().hex,
         agent_address="client:alice",
-        targets=(Target("client:bob", ring_seconds=RING_SECONDS),),
+        targets=(Target("client:bob", ring_seconds=WAITING_SECONDS),),
         accepted_at=time.time(),
+        policy=Policy(budget_seconds=WAITING_SECONDS),
         agent_call_sid="CA" + uuid.uuid4().hex,
         caller_call_sid="CA" + uuid.uuid4().hex,
     )
