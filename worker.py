@@ -48,6 +48,7 @@ from workflows.cold_transfer import ColdTransferWorkflow
 from workflows.connection import ConnectionSettings, UnreachableError
 from workflows.inbound import InboundWorkflow
 from workflows.messages import TASK_QUEUE
+from workflows.task import TaskWorkflow
 from workflows.warm_transfer import WarmTransferWorkflow
 
 WORKFLOWS: tuple[type, ...] = (
@@ -55,6 +56,7 @@ WORKFLOWS: tuple[type, ...] = (
     ColdTransferWorkflow,
     InboundWorkflow,
     CallWorkflow,
+    TaskWorkflow,
 )
 
 OK, FAULT, SETTINGS, UNREACHABLE = 0, 1, 2, 3
@@ -220,6 +222,7 @@ def activities_of(
         conferences.end_room,
         tasks.create_task,
         tasks.end_task,
+        tasks.end_tasks_of_room,
         tasks.accept_reservation,
         tasks.read_task,
         tasks.restore_worker,

@@ -17,6 +17,7 @@ from activities.reading import (
     read_legs,
     read_whole,
     room_of_conference,
+    with_addresses,
 )
 from activities.room import Room, RoomLeg
 from activities.settings import TwilioSettings
@@ -39,6 +40,8 @@ class ReadRoomInput:
     conference_sid: str
     call_sids: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    with_addresses: bool = False
+    """Whether each leg's call is read too, for the address of its phone."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,10 @@ class Conferences:
         for leg in found:
             if leg is not None and all(leg.call_sid != each.call_sid for each in legs):
                 legs.append(leg)
-        return replace(room, legs=tuple(legs))
+        room = replace(room, legs=tuple(legs))
+        if not given.with_addresses:
+            return room
+        return await with_addresses(self._client, room, [leg.call_sid for leg in room.legs])
 
     @activity.defn(name="end_room")
     async def end_room(self, given: EndRoomInput) -> None:

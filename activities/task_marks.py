@@ -70,6 +70,11 @@ def checked_label(label: str) -> str:
     return label
 
 
+def is_of_task(label: str) -> bool:
+    """Whether a leg with this label joined by TwiML, as the legs of tasks do."""
+    return label.endswith("s") and bool(_LABEL.match(label))
+
+
 def labelled(label: str) -> str:
     """The expression that is true for tasks with this label."""
     return f'{LABEL} == "{checked_label(label)}"'

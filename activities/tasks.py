@@ -25,8 +25,9 @@ from activities.errors import (
     unavailable,
     unmet,
 )
+from activities.reading import read_legs
 from activities.settings import TwilioSettings
-from activities.task_marks import marked
+from activities.task_marks import is_of_task, marked
 from activities.task_reading import (
     find_tasks,
     list_reservations,
@@ -104,6 +105,16 @@ class EndTaskInput:
     is_doubtful: bool = False
     call_sid: str = ""
     """The leg of the worker whom TaskRouter rang for it: it ends first."""
+
+
+@dataclass(frozen=True)
+class EndTasksInput:
+    """Whose tasks are to end: of everybody in the room whose leg a task was made for, and the task
+    that set the call up."""
+
+    conference_sid: str
+    task_sid: str = ""
+    reason: str = "ended"
 
 
 @dataclass(frozen=True)
@@ -187,6 +198,19 @@ class Tasks:
             raise unavailable("the task is not found; it may still appear")
         ended = [await end_one_task(workspace, sid, given.reason, given.wrap_up) for sid in sids]
         return EndedTask(ended[0]) if ended else EndedTask()
+
+    @activity.defn(name="end_tasks_of_room")
+    async def end_tasks_of_room(self, given: EndTasksInput) -> int:
+        """End all tasks of a call; answers how many. A leg tells its task by its label."""
+        workspace = workspace_of(self._client, self._settings)
+        sids = {given.task_sid: None} if given.task_sid else {}
+        room = await read_legs(self._client, given.conference_sid)
+        for leg in room.legs:
+            if is_of_task(leg.label):
+                sids |= {str(task.sid): None for task in await find_tasks(workspace, leg.label)}
+        for sid in sids:
+            await end_one_task(workspace, sid, given.reason, wrap_up=False)
+        return len(sids)
 
     @activity.defn(name="accept_reservation")
     async def accept_reservation(self, given: AcceptInput) -> TaskState:

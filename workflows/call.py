@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from temporalio import workflow
 
 from workflows.shell import Shell
+from workflows.task import look_up
 
 with workflow.unsafe.imports_passed_through():
+    from workflows.machine.model import Leg, Presence
     from workflows.messages import CallView, StartCallInput
     from workflows.views import begin_call, call_view_of
 
@@ -21,5 +25,18 @@ class CallWorkflow(Shell):
 
     @workflow.run
     async def run(self, given: StartCallInput) -> CallView:
-        """Ring the agents in turn, then watch the call; answers who was on it at the end."""
+        """Ring the agents in turn, or learn whom TaskRouter brought together; then watch the call.
+        Answers who was on it at the end."""
+        if given.task_sid:
+            await self._learn(given.task_sid)
         return call_view_of(await self.carry_through())
+
+    async def _learn(self, task_sid: str) -> None:
+        """Who is on a call that TaskRouter set up, as its task says."""
+        people = await look_up(task_sid)
+        caller, agent = self._transfer.caller, people.agent_address
+        self._transfer = replace(
+            self._transfer,
+            caller=replace(caller, call_sid=people.caller_call_sid or caller.call_sid),
+            target=Leg(agent, people.agent_call_sid, presence=Presence.PRESENT),
+        )

@@ -20,9 +20,11 @@ from workflows.dispatch_order import LOOK_FIRST, Order
 from workflows.dispatch_tasks import (
     TASK_REASON,
     accept_task,
+    close_room_tasks,
     close_task,
     create_task,
     end_task,
+    end_told_task,
     read_task,
     restore_worker,
     task_reading,
@@ -113,7 +115,7 @@ THOROUGH: dict[str, tuple[Party, ...]] = {
 
 def callback_path(transfer: Transfer, label: str) -> str:
     """Where Twilio reports on a leg of ours: the path finds the workflow without a look-up."""
-    owner = "call" if transfer.kind is Kind.INBOUND else "transfer"
+    owner = "call" if transfer.kind in (Kind.INBOUND, Kind.ROUTED) else "transfer"
     return f"/twilio/status/{owner}/{transfer.conference_sid}/{label}"
 
 
@@ -390,6 +392,7 @@ def _read_room(_command: Command, _begun: Transfer, now: Transfer) -> Order:
         ReadRoomInput(
             conference_sid=now.conference_sid,
             call_sids=tuple(leg.call_sid for leg in known if leg.call_sid and leg.is_live),
+            with_addresses=now.kind is Kind.ROUTED,
         ),
         "who is in the room?",
         start_to_close=5.0,
@@ -429,6 +432,8 @@ _ORDERS: dict[str, Callable[[Command, Transfer, Transfer], Order]] = {
     "CloseTask": close_task,
     "ReadQueue": read_task,
     "RestoreWorker": restore_worker,
+    "EndTask": end_told_task,
+    "CloseRoomTasks": close_room_tasks,
 }
 """Every command of the machine -> how it is carried out. A test holds the two together."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,20 +12,26 @@ from temporalio import workflow
 from workflows.dispatch_order import LOOK_FIRST, Order
 
 with workflow.unsafe.imports_passed_through():
+    from activities.conferences import Conferences, ReadRoomInput
     from activities.creating import AddedTask
+    from activities.room import Room
     from activities.task_state import OVER, TaskState
     from activities.tasks import (
         AcceptInput,
         CreateTaskInput,
         EndTaskInput,
+        EndTasksInput,
         ReadTaskInput,
         RestoreWorkerInput,
         Tasks,
     )
-    from workflows.machine.commands import Command, RestoreWorker
+    from workflows.machine.commands import Command, EndTask, RestoreWorker
     from workflows.machine.events import TaskReading
     from workflows.machine.model import Leg, Reason, Target, Transfer
+    from workflows.messages import TaskPeople
 
+CALL_OVER = "call ended"
+"""Why a task is closed at the end of its call."""
 TASK_REASON = "transferred"
 """Why an agent's task is closed when the caller has gone to somebody else."""
 
@@ -150,3 +157,59 @@ def task_reading(result: Any) -> TaskReading | None:
 def task_sid_of(now: Transfer, leg: Leg) -> str:
     """The task that was made for the attempt of `leg`, as far as it is known."""
     return next((each.task_sid for each in now.attempts if each.label == leg.label), "")
+
+
+def end_told_task(command: Command, _begun: Transfer, _now: Transfer) -> Order:
+    """The task of somebody who has hung up after a transfer."""
+    task_sid = command.task_sid if isinstance(command, EndTask) else ""
+    return Order(
+        Tasks.end_task,
+        EndTaskInput(task_sid=task_sid, reason=CALL_OVER),
+        "close the task of somebody who left",
+        start_to_close=5.0,
+        schedule_to_close=30.0,
+    )
+
+
+def close_room_tasks(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+    """The tasks of everybody in the room, before the room and its list of people end."""
+    return Order(
+        Tasks.end_tasks_of_room,
+        EndTasksInput(now.conference_sid, task_sid=now.task_sid, reason=CALL_OVER),
+        "close the tasks of the call",
+        start_to_close=5.0,
+        schedule_to_close=20.0,
+    )
+
+
+def people_orders(task_sid: str) -> tuple[Order, Callable[[TaskState], Order]]:
+    """How it is found out whom a task brought together: the task, then the legs it names."""
+    task = Order(
+        Tasks.read_task,
+        ReadTaskInput(task_sid=task_sid, with_position=False),
+        "whom did the task bring together?",
+        start_to_close=5.0,
+        schedule_to_close=10.0,
+    )
+
+    def room(state: TaskState) -> Order:
+        return Order(
+            Conferences.read_room,
+            ReadRoomInput(state.conference_sid, with_addresses=True),
+            "what are their addresses?",
+            start_to_close=5.0,
+            schedule_to_close=10.0,
+        )
+
+    return task, room
+
+
+def people_in(state: TaskState, room: Room) -> TaskPeople:
+    """What the task says of its people, with the worker's address as the room knows it."""
+    worker = room.find(state.worker_call_sid)
+    return TaskPeople(
+        conference_sid=state.conference_sid,
+        caller_call_sid=state.caller_call_sid,
+        agent_call_sid=state.worker_call_sid,
+        agent_address=worker.address if worker else "",
+    )

@@ -250,7 +250,7 @@ class Shell:
         if not new:
             return
         self._set_clock()
-        is_call = transfer.kind is Kind.INBOUND
+        is_call = transfer.kind in (Kind.INBOUND, Kind.ROUTED)
         memo: dict[str, Any] = {
             MEMO_VIEW: call_view_of(transfer) if is_call else view_of(transfer, now()),
             **{f"{MEMO_ENTRY}{entry.step:04d}": entry for entry in new},

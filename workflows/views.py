@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workflows.machine.cold import COLD
-from workflows.machine.inbound import INBOUND
+from workflows.machine.inbound import INBOUND, ROUTED
 from workflows.machine.journal import waits_for
 from workflows.machine.model import Kind, Leg, Party, Policy, Presence, Target, Transfer
 from workflows.machine.people import hears
@@ -19,7 +19,12 @@ from workflows.messages import (
     TransferView,
 )
 
-TABLES: dict[Kind, Table] = {Kind.WARM: WARM, Kind.COLD: COLD, Kind.INBOUND: INBOUND}
+TABLES: dict[Kind, Table] = {
+    Kind.WARM: WARM,
+    Kind.COLD: COLD,
+    Kind.INBOUND: INBOUND,
+    Kind.ROUTED: ROUTED,
+}
 """The table that each kind runs."""
 
 CALLER_LABEL = "caller"
@@ -56,9 +61,11 @@ def begin(given: StartTransferInput) -> Transfer:
 def begin_call(given: StartCallInput) -> Transfer:
     """The call as it is taken over: the caller waits, and the agents are the targets."""
     targets = tuple(Target(address, given.ring_seconds) for address in given.agents)
+    kind = Kind.ROUTED if given.task_sid else Kind.INBOUND
     return Transfer(
-        kind=Kind.INBOUND,
-        part=given.caller_call_sid[2:18],
+        kind=kind,
+        part=given.conference_sid[2:18],
+        task_sid=given.task_sid,
         conference_sid=given.conference_sid,
         room_name=given.room_name,
         caller=Leg(
@@ -72,7 +79,7 @@ def begin_call(given: StartCallInput) -> Transfer:
         policy=Policy(recall=False),
         started_at=given.accepted_at,
         since=given.accepted_at,
-        state=INBOUND.initial,
+        state=TABLES[kind].initial,
     )
 
 

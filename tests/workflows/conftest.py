@@ -128,7 +128,7 @@ class Stage:
             task_queue=self.queue,
         )
         assert await inbound.result() == self.room.conference_sid
-        self.part = CALLER[2:18]
+        self.part = self.room.conference_sid[2:18]
         self.handle = self.client.get_workflow_handle(
             call_workflow_id(self.room.conference_sid), result_type=CallView
         )

@@ -181,6 +181,21 @@ class RestoreWorker(Command):
     activity_sid: str = ""
 
 
+@dataclass(frozen=True)
+class EndTask(Command):
+    """With TaskRouter: the task of somebody whose leg has ended."""
+
+    is_optional = True
+    task_sid: str = ""
+
+
+@dataclass(frozen=True)
+class CloseRoomTasks(Command):
+    """With TaskRouter: every task that brought somebody to the room, because the call is over."""
+
+    is_optional = True
+
+
 COMMANDS: dict[str, type[Command]] = {
     cls.__name__: cls
     for cls in (
@@ -205,5 +220,7 @@ COMMANDS: dict[str, type[Command]] = {
         CloseTask,
         ReadQueue,
         RestoreWorker,
+        EndTask,
+        CloseRoomTasks,
     )
 }

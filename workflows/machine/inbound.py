@@ -8,7 +8,16 @@ reading the room, because who is on the call may have changed.
 from __future__ import annotations
 
 from workflows.machine.closing import CLOSING_DEADLINES, DIVERTING
-from workflows.machine.commands import DialTarget, DivertCaller, EndRoom, EndTarget, FindTarget
+from workflows.machine.commands import (
+    CloseRoomTasks,
+    CloseTask,
+    DialTarget,
+    DivertCaller,
+    EndRoom,
+    EndTarget,
+    EndTask,
+    FindTarget,
+)
 from workflows.machine.commands import ReadRoom as Read
 from workflows.machine.fragments import (
     CALL_CAN_END,
@@ -27,7 +36,7 @@ from workflows.machine.fragments import (
 from workflows.machine.model import Kind, Reason, State
 from workflows.machine.stimuli import FACTS
 from workflows.machine.stimuli import Stimulus as On
-from workflows.machine.table import Deadline, Row, Table, go, ignore, row, stay
+from workflows.machine.table import Deadline, Row, Table, go, ignore, row, stay, then
 
 _NO_AGENT: Row = {On.AGENT_LEFT: ignore("the agent stands in the target's place here")}
 
@@ -88,13 +97,15 @@ _TALKING = row(
     *_NOTHING_CHANGES,
     NO_TARGET_YET,
     own={
-        On.CALLER_LEFT: go(State.RELEASING, EndRoom, because=Reason.CALLER_HUNG_UP),
-        On.ROOM_ENDED: go(State.ENDED, because=Reason.CALL_ENDED),
-        On.STRANGER_LEFT: go(State.CHECKING, Read),
+        On.CALLER_LEFT: go(
+            State.RELEASING, CloseRoomTasks, then(EndRoom), because=Reason.CALLER_HUNG_UP
+        ),
+        On.ROOM_ENDED: go(State.ENDED, CloseTask, because=Reason.CALL_ENDED),
+        On.STRANGER_LEFT: go(State.CHECKING, Read, EndTask),
         On.STRAY_LEG: ignore("a phone dialled for this call is known to whoever dialled it"),
-        On.ALONE_NEXT: go(State.CHECKING, Read),
-        On.ALONE_RECALL: go(State.CHECKING, Read),
-        On.ALONE_DIVERT: go(State.CHECKING, Read),
+        On.ALONE_NEXT: go(State.CHECKING, Read, EndTask),
+        On.ALONE_RECALL: go(State.CHECKING, Read, EndTask),
+        On.ALONE_DIVERT: go(State.CHECKING, Read, EndTask),
         On.DEADLINE: go(State.CHECKING, Read),
         **dict.fromkeys(NO_READING, ignore("the reading was for a question settled since")),
     },
@@ -105,16 +116,20 @@ _CHECKING = row(
     NO_TARGET_YET,
     own={
         On.ROOM_FINE: go(State.TALKING),
-        On.CALLER_ALONE: go(State.RELEASING, EndRoom, because=Reason.CALL_ENDED),
+        On.CALLER_ALONE: go(
+            State.RELEASING, CloseRoomTasks, then(EndRoom), because=Reason.CALL_ENDED
+        ),
         On.CALLER_FORGOTTEN: go(State.DIVERTING, DivertCaller, because=Reason.NOBODY_ANSWERED),
         On.ROOM_UNAVAILABLE: go(State.CHECKING, Read),
-        On.CALLER_LEFT: go(State.RELEASING, EndRoom, because=Reason.CALLER_HUNG_UP),
-        On.ROOM_ENDED: go(State.ENDED, because=Reason.CALL_ENDED),
-        On.STRANGER_LEFT: stay(Read),
+        On.CALLER_LEFT: go(
+            State.RELEASING, CloseRoomTasks, then(EndRoom), because=Reason.CALLER_HUNG_UP
+        ),
+        On.ROOM_ENDED: go(State.ENDED, CloseTask, because=Reason.CALL_ENDED),
+        On.STRANGER_LEFT: stay(Read, EndTask),
         On.STRAY_LEG: ignore("the reading will show it"),
-        On.ALONE_NEXT: stay(Read),
-        On.ALONE_RECALL: stay(Read),
-        On.ALONE_DIVERT: stay(Read),
+        On.ALONE_NEXT: stay(Read, EndTask),
+        On.ALONE_RECALL: stay(Read, EndTask),
+        On.ALONE_DIVERT: stay(Read, EndTask),
         On.DEADLINE: go(State.CHECKING, Read),
     },
 )
@@ -122,6 +137,10 @@ _CHECKING = row(
 _RELEASING = row(
     own={
         **dict.fromkeys(FACTS, ignore("the call is over; only the legs are left to be ended")),
+        On.STRANGER_LEFT: stay(EndTask),
+        On.ALONE_NEXT: stay(EndTask),
+        On.ALONE_RECALL: stay(EndTask),
+        On.ALONE_DIVERT: stay(EndTask),
         On.SETTLED: go(State.ENDED),
         On.ROOM_UNAVAILABLE: stay(EndRoom),
         On.DEADLINE: go(State.ENDED),
@@ -151,3 +170,20 @@ INBOUND = Table(
 )
 """The rules of an inbound call. Four hours is Twilio's own limit for a `<Dial>`; past it the room
 is read again rather than believed in."""
+
+ROUTED = Table(
+    kind=Kind.ROUTED,
+    initial=State.CHECKING,
+    first=(Read,),
+    rows={
+        State.CHECKING: _CHECKING,
+        State.TALKING: _TALKING,
+        State.DIVERTING: DIVERTING,
+        State.RELEASING: _RELEASING,
+    },
+    deadlines={
+        state: INBOUND.deadlines[state]
+        for state in (State.CHECKING, State.TALKING, State.DIVERTING, State.RELEASING)
+    },
+)
+"""The rules of a call that TaskRouter set up: nobody is rung, the call is watched to its end."""

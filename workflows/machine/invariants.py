@@ -31,7 +31,7 @@ def caller_is_never_alone(transfer: Transfer) -> bool:
     agent_is_near = transfer.agent.presence in (Presence.PRESENT, Presence.LEAVING)
     is_company = agent_is_near or transfer.target.is_here
     is_waiting = transfer.caller.held or _is_pending(transfer, "Caller")
-    is_in_wait_music = transfer.kind is Kind.INBOUND
+    is_in_wait_music = transfer.kind in (Kind.INBOUND, Kind.ROUTED)
     is_rescued = transfer.state in _RESCUED_BY_COMMAND
     return is_company or is_waiting or is_in_wait_music or is_rescued
 

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     WARM = "warm"
     COLD = "cold"
     INBOUND = "inbound"
+    ROUTED = "routed"
+    """A call that TaskRouter set up: it is only watched."""
 
 
 class State(StrEnum):

@@ -20,8 +20,14 @@ from workflows.machine.beliefs import (
     with_presence,
     without_agent,
 )
-from workflows.machine.events import CommandFailed, CommandSucceeded, Failure, RoomReading
-from workflows.machine.model import Cause, Party, Presence, ReleaseAgent, Transfer
+from workflows.machine.events import (
+    CommandFailed,
+    CommandSucceeded,
+    Failure,
+    LegReading,
+    RoomReading,
+)
+from workflows.machine.model import Cause, Leg, Party, Presence, ReleaseAgent, Transfer
 from workflows.machine.stimuli import Stimulus
 
 
@@ -197,8 +203,24 @@ def _room_read(transfer: Transfer, reading: RoomReading) -> Heard:
     if caller is None:
         return with_presence(transfer, Party.CALLER, Presence.GONE), Stimulus.CALLER_LEFT
     if len(here) > 1:
-        return transfer, Stimulus.ROOM_FINE
+        return _with_company(transfer, caller, here), Stimulus.ROOM_FINE
     return transfer, Stimulus.CALLER_FORGOTTEN if caller.held else Stimulus.CALLER_ALONE
+
+
+def _with_company(transfer: Transfer, caller: LegReading, here: list[LegReading]) -> Transfer:
+    """Who is with the caller now: after a transfer it is somebody else than before."""
+    known = transfer.target.call_sid
+    others = [leg for leg in here if leg.call_sid != caller.call_sid]
+    other = next((leg for leg in others if leg.call_sid == known), others[0])
+    target = Leg(
+        address=other.address or (transfer.target.address if other.call_sid == known else ""),
+        call_sid=other.call_sid,
+        label=other.label,
+        presence=Presence.PRESENT,
+        held=other.held,
+    )
+    address = transfer.caller.address or caller.address
+    return replace(transfer, target=target, caller=replace(transfer.caller, address=address))
 
 
 def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:

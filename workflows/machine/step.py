@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 
 from workflows.machine.classify import hear
 from workflows.machine.commands import (
+    CloseRoomTasks,
     CloseTask,
     Command,
     DialTarget,
     EndRecall,
     EndStray,
     EndTarget,
+    EndTask,
     GiveCallerBack,
     HoldCaller,
     HoldTarget,
@@ -28,7 +30,7 @@ from workflows.machine.commands import (
     ResumeTarget,
     SecureCaller,
 )
-from workflows.machine.events import REQUESTS, Event, Request, WorkerTimedOut
+from workflows.machine.events import REQUESTS, Event, LegEnded, Request, WorkerTimedOut
 from workflows.machine.model import (
     JOURNAL_ENTRIES_MAX,
     TERMINAL,
@@ -36,6 +38,7 @@ from workflows.machine.model import (
     Attempt,
     Cause,
     Entry,
+    Kind,
     Leg,
     Party,
     Presence,
@@ -175,6 +178,10 @@ def _has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
     """Whether an optional command has something to act on: TaskRouter is there, and it matters."""
     if command is CloseTask:
         return bool(transfer.task_sid) and not transfer.is_task_closed
+    if command is EndTask:
+        return isinstance(event, LegEnded) and bool(event.task_sid)
+    if command is CloseRoomTasks:
+        return transfer.kind is Kind.ROUTED
     if command is RestoreWorker:
         return isinstance(event, WorkerTimedOut) and bool(event.activity_sid)
     current = transfer.current_target
@@ -231,6 +238,8 @@ def _begin(
         command = RestoreWorker(
             key=key, worker_sid=event.worker_sid, activity_sid=event.activity_sid
         )
+    elif cls is EndTask and isinstance(event, LegEnded):
+        command = EndTask(key=key, task_sid=event.task_sid)
     else:
         command = cls(key=key, after=after)
     transfer = replace(transfer, pending=(*transfer.pending, key))
