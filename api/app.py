@@ -22,13 +22,14 @@ from api.engine.records import Records
 from api.engine.requests import Requests
 from api.engine.starts import Starts
 from api.engine.streams import Streams
+from api.engine.tasks import Tasks
 from api.engine.temporal import EngineUnreachableError, Temporal
 from api.limits import BodyLimit, StartRate
 from api.metrics import Metrics
 from api.numbers import DialingRules
 from api.routes import calls, codec, events, health, page, transfers
 from api.settings import Settings, SettingsError, load_settings
-from api.webhooks import status, voice
+from api.webhooks import assigned, status, taskrouter, voice
 from api.webhooks.signature import Signatures
 from workflows import logs
 from workflows.encryption import EncryptionCodec
@@ -77,7 +78,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     app.state.signatures = Signatures(
         settings.public_base_url, settings.twilio_account_sid, settings.auth_tokens
     )
-    for module in (transfers, events, calls, health, page, status, voice):
+    for module in (transfers, events, calls, health, page, status, voice, taskrouter, assigned):
         app.include_router(module.router)
     if connection.codec_keys is not None:
         keys = EncryptionCodec(connection.codec_keys)
@@ -97,6 +98,7 @@ def _parts(settings: Settings, temporal: Temporal) -> Parts:
         records=records,
         starts=Starts(temporal, records),
         requests=Requests(temporal),
+        tasks=Tasks(temporal),
         facts=Facts(temporal, records),
         streams=Streams(temporal, settings.handover_events_poll_seconds),
     )
@@ -104,6 +106,7 @@ def _parts(settings: Settings, temporal: Temporal) -> Parts:
         own_number=settings.twilio_number,
         countries=frozenset(settings.handover_allowed_countries),
         sip_domains=frozenset(settings.handover_allowed_sip_domains),
+        has_taskrouter=settings.is_taskrouter,
     )
     return Parts(
         settings=settings,

@@ -19,6 +19,7 @@ from api.engine.records import Records
 from api.engine.requests import Requests
 from api.engine.starts import Starts
 from api.engine.streams import Streams
+from api.engine.tasks import Tasks
 from api.engine.temporal import Temporal
 from api.errors import Problem
 from api.limits import StartRate
@@ -38,6 +39,7 @@ class Engine:
     records: Records
     starts: Starts
     requests: Requests
+    tasks: Tasks
     facts: Facts
     streams: Streams
 
@@ -112,10 +114,15 @@ async def _facts(parts: PartsDep) -> Facts:
     return parts.engine.facts
 
 
+async def _records(parts: PartsDep) -> Records:
+    return parts.engine.records
+
+
 async def _metrics(parts: PartsDep) -> Metrics:
     return parts.metrics
 
 
 SettingsDep = Annotated[Settings, Depends(_settings)]
 FactsDep = Annotated[Facts, Depends(_facts)]
+RecordsDep = Annotated[Records, Depends(_records)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]

@@ -17,6 +17,8 @@ E164 = re.compile(r"^\+[1-9][0-9]{6,14}$", re.ASCII)
 FICTION = re.compile(r"^\+1555[0-9]{4,7}$", re.ASCII)
 CLIENT = re.compile(r"^client:[A-Za-z0-9_][A-Za-z0-9_.@+=-]{0,119}$", re.ASCII)
 SIP = re.compile(r"^sip:[A-Za-z0-9_.+~-]{1,64}@([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$", re.ASCII)
+ROUTED_NAME = re.compile(r"[\w .-]{1,64}")
+"""Names of workers and queues: what may stand between quotes in TaskRouter's expressions."""
 
 DIALABLE = frozenset(
     {
@@ -41,6 +43,8 @@ class DialingRules:
     own_number: str
     countries: frozenset[str]
     sip_domains: frozenset[str]
+    has_taskrouter: bool = False
+    """Whether workers and queues can be targets."""
 
     def check_target(self, address: str) -> None:
         """Raises `AddressRefusedError` unless a transfer may dial this address."""
@@ -49,13 +53,24 @@ class DialingRules:
         elif address.startswith("sip:"):
             self._check_sip(address)
         elif address.startswith(("queue:", "worker:")):
-            raise AddressRefusedError("queues and workers need TaskRouter mode, which is off")
+            self._check_routed(address)
         else:
             self._check_number(address)
 
     def check_agent(self, address: str) -> None:
         """Raises `AddressRefusedError` unless this can be the address of an agent's phone."""
+        if address.startswith(("queue:", "worker:")):
+            raise AddressRefusedError("should be the address of a phone")
         self.check_target(address)
+
+    def _check_routed(self, address: str) -> None:
+        if not self.has_taskrouter:
+            raise AddressRefusedError("queues and workers need TaskRouter mode, which is off")
+        name = address.partition(":")[2]
+        if not ROUTED_NAME.fullmatch(name) or name != name.strip():
+            raise AddressRefusedError(
+                "should be worker: or queue: and a name of up to 64 letters, digits and _ .-"
+            )
 
     def _check_number(self, address: str) -> None:
         if not E164.fullmatch(address):

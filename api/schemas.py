@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import json
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from workflows.machine.model import Accept, Policy, ReleaseAgent, Target
 from workflows.messages import CallView, PersonView, TransferView
 
 CF_PATTERN = r"^CF[0-9a-f]{32}$"
 CA_PATTERN = r"^CA[0-9a-f]{32}$"
+WT_PATTERN = r"^WT[0-9a-f]{32}$"
 ADDRESS_EXAMPLE = "client:bob"
+
+PHONE_RING_SECONDS = 25.0
+PHONE_RING_SECONDS_MAX = 120.0
+ROUTED_RING_SECONDS = 60.0
+ROUTED_RING_SECONDS_MAX = 600.0
+SKILLS_MAX = 5
+"""TaskRouter has no expression for "all of these": the workflow compares this many one by one."""
+PRIORITY_MAX = 2**31 - 1
+CONTEXT_LENGTH_MAX = 2500
+"""A task's attributes are 4096 characters at most; those of the caller's own task travel too."""
 Address = Annotated[str, Field(min_length=1, max_length=320, examples=[ADDRESS_EXAMPLE])]
 
 
@@ -22,12 +35,17 @@ class Strict(BaseModel):
 
 
 class CallBody(Strict):
-    """The call to be transferred. Give `conference_sid`."""
+    """The call to be transferred. Give `conference_sid`, or in TaskRouter mode `task_sid`."""
 
     conference_sid: str | None = Field(
         default=None, pattern=CF_PATTERN, examples=["CF" + "0123456789abcdef" * 2]
     )
-    task_sid: str | None = Field(default=None, max_length=34, description="Needs TaskRouter mode.")
+    task_sid: str | None = Field(
+        default=None,
+        pattern=WT_PATTERN,
+        description="TaskRouter mode: the task whose call this is.",
+        examples=["WT" + "0123456789abcdef" * 2],
+    )
 
 
 class AgentBody(Strict):
@@ -42,16 +60,47 @@ class AgentBody(Strict):
 class TargetBody(Strict):
     """Somebody the caller may be moved to."""
 
-    address: Address = Field(description="`client:name`, an E.164 number, or `sip:user@domain`.")
-    ring_seconds: float = Field(default=25.0, ge=5, le=120)
+    address: Address = Field(
+        description="`client:name`, an E.164 number, or `sip:user@domain`; in TaskRouter mode also "
+        "`worker:name` (or its SID) and `queue:name`."
+    )
+    ring_seconds: float | None = Field(
+        default=None,
+        ge=5,
+        le=ROUTED_RING_SECONDS_MAX,
+        description="A phone: 5 to 120, else 25. Worker or queue, until somebody has taken the "
+        "call: 5 to 600, else 60.",
+    )
     accept: Literal["none", "press_1"] = Field(
         default="none", description="`press_1`: picking up counts only after pressing 1."
     )
-    detect_machine: bool = Field(default=False, description="A machine counts as no answer.")
+    detect_machine: bool = Field(
+        default=False, description="A machine counts as no answer. Phones only."
+    )
+    skills: list[Annotated[str, Field(pattern=r"^[\w .-]{1,64}$")]] = Field(
+        default=[],
+        max_length=SKILLS_MAX,
+        description="Worker or queue: what whoever takes the call must be able to do.",
+    )
+    priority: int | None = Field(
+        default=None,
+        ge=0,
+        le=PRIORITY_MAX,
+        description="Worker or queue: before others who wait. Left out: as the call had.",
+    )
 
     def value(self) -> Target:
         """The same in the engine's words."""
-        return Target(self.address, self.ring_seconds, Accept(self.accept), self.detect_machine)
+        target = Target(
+            self.address,
+            accept=Accept(self.accept),
+            detect_machine=self.detect_machine,
+            skills=tuple(self.skills),
+            priority=self.priority,
+        )
+        usual = ROUTED_RING_SECONDS if target.is_routed else PHONE_RING_SECONDS
+        ring_seconds = usual if self.ring_seconds is None else self.ring_seconds
+        return replace(target, ring_seconds=ring_seconds)
 
 
 class PolicyBody(Strict):
@@ -71,12 +120,43 @@ class PolicyBody(Strict):
     guard_seconds: float = Field(
         default=3.0, ge=0, le=30, description="A target gone within this has not taken the call."
     )
+    wrap_up: bool = Field(
+        default=False,
+        description="TaskRouter mode: the agent's task is left wrapping up, not completed.",
+    )
 
     def value(self) -> Policy:
-        """The same in the engine's words."""
-        given = self.model_dump()
+        """The same in the engine's words, without `wrap_up`, which is no rule of the machine."""
+        given = self.model_dump(exclude={"wrap_up"})
         given["release_agent"] = ReleaseAgent(self.release_agent)
         return Policy(**given)
+
+
+class ContextBody(Strict):
+    """What the target should know. Shown to or read out to the target, never to the caller."""
+
+    reason: str = Field(default="", max_length=200, examples=["wants a refund"])
+    notes: str = Field(default="", max_length=1000)
+    attributes: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")],
+        Annotated[str, Field(max_length=200)],
+    ] = Field(
+        default={},
+        max_length=20,
+        description="Anything else; `caller_name` is said before the call is put through.",
+        examples=[{"caller_name": "Jo Meyer", "order": "4711"}],
+    )
+
+    @model_validator(mode="after")
+    def _short_enough(self) -> Self:
+        if len(self.value()) > CONTEXT_LENGTH_MAX:
+            raise ValueError(f"should be at most {CONTEXT_LENGTH_MAX} characters as JSON")
+        return self
+
+    def value(self) -> str:
+        """The same as the engine carries it: a JSON object, or nothing."""
+        given = {name: value for name, value in self.model_dump().items() if value}
+        return json.dumps(given, ensure_ascii=False) if given else ""
 
 
 def _text_or_object(value: Any) -> str:
@@ -113,6 +193,15 @@ class StartTransferBody(Strict):
                     ],
                     "policy": {"release_agent": "on_answer"},
                 },
+                {
+                    "kind": "warm",
+                    "call": {"task_sid": "WT" + "0123456789abcdef" * 2},
+                    "targets": [
+                        {"address": "worker:Anna"},
+                        {"address": "queue:Support", "skills": ["billing"], "priority": 10},
+                    ],
+                    "context": {"reason": "wants a refund", "notes": "has waited twice"},
+                },
             ]
         }
     )
@@ -126,6 +215,7 @@ class StartTransferBody(Strict):
     )
     targets: list[TargetField] = Field(min_length=1, max_length=10)
     policy: PolicyBody = PolicyBody()
+    context: ContextBody = ContextBody()
 
     @property
     def agent_body(self) -> AgentBody | None:

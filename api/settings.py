@@ -13,9 +13,12 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api import whisper
 from api.auth.principal import ApiKey, parse_api_key
 
 ACCOUNT_SID = re.compile(r"^AC[0-9a-f]{32}$")
+WORKSPACE_SID = re.compile(r"^WS[0-9a-f]{32}$")
+WORKFLOW_SID = re.compile(r"^WW[0-9a-f]{32}$")
 NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 ADDRESS = re.compile(r"client:[\w.@+=-]+|\+[1-9][0-9]{6,14}|sip:[^\s@]+@[^\s@]+", re.ASCII)
 APOLOGY = "We are sorry. Your call cannot be taken at the moment. Please call again later."
@@ -50,6 +53,12 @@ class Settings(BaseSettings):
     public_base_url: str
     """What Twilio calls us by. Signatures are checked against it, never against `Host`."""
 
+    handover_mode: Literal["direct", "taskrouter"] = "direct"
+    """`taskrouter`: calls come in through queues, and workers and queues may be targets."""
+    twilio_workspace_sid: str = ""
+    twilio_workflow_sid: str = ""
+    """The workflow that inbound calls and transfers are routed by."""
+
     handover_previous_auth_tokens: Words = ()
     """Tokens that are still accepted while the primary one is being exchanged."""
     handover_agents: Words = ()
@@ -58,6 +67,11 @@ class Settings(BaseSettings):
 
     handover_apology: str = Field(default=APOLOGY, min_length=1, max_length=500)
     """What a caller hears when nobody can be had."""
+
+    handover_whisper: str = Field(default="", max_length=500)
+    """What a target hears before it is put through; see `api.whisper`. Empty: nothing."""
+    handover_whisper_accept: bool = False
+    """Whether a worker has to press 1 before being put through."""
 
     handover_api_keys: Annotated[tuple[ApiKey, ...], NoDecode] = ()
     """`name:role:sha256hex` or `name:role:sha256hex:address`, with commas between them."""
@@ -123,6 +137,26 @@ class Settings(BaseSettings):
             raise ValueError("each should be client:name, a number, or sip:user@domain")
         return value
 
+    @field_validator("twilio_workspace_sid")
+    @classmethod
+    def _workspace(cls, value: str) -> str:
+        if value and not WORKSPACE_SID.fullmatch(value):
+            raise ValueError("should be WS and 32 hexadecimal digits")
+        return value
+
+    @field_validator("twilio_workflow_sid")
+    @classmethod
+    def _workflow(cls, value: str) -> str:
+        if value and not WORKFLOW_SID.fullmatch(value):
+            raise ValueError("should be WW and 32 hexadecimal digits")
+        return value
+
+    @field_validator("handover_whisper")
+    @classmethod
+    def _whisper(cls, value: str) -> str:
+        whisper.check(value)
+        return value
+
     @field_validator("twilio_auth_token")
     @classmethod
     def _token(cls, value: SecretStr) -> SecretStr:
@@ -151,7 +185,17 @@ class Settings(BaseSettings):
         is_local = bool(self.twilio_base_url) or host.hostname in LOCALHOST
         if host.scheme != "https" and not is_local:
             raise ValueError("PUBLIC_BASE_URL should begin with https:// unless it is simulated")
+        if self.is_taskrouter and not (self.twilio_workspace_sid and self.twilio_workflow_sid):
+            raise ValueError(
+                "HANDOVER_MODE=taskrouter needs TWILIO_WORKSPACE_SID and TWILIO_WORKFLOW_SID: "
+                "python -m activities.provision makes them and prints their values"
+            )
         return self
+
+    @property
+    def is_taskrouter(self) -> bool:
+        """Whether calls and transfers may go through TaskRouter."""
+        return self.handover_mode == "taskrouter"
 
     @property
     def auth_tokens(self) -> tuple[str, ...]:

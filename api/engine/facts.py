@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from datetime import timedelta
 
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.engine.records import Records
 from api.engine.starts import TASK_SECONDS, shown
 from api.engine.temporal import REQUEST_ID, Temporal, bounded
-from workflows.machine.events import Fact, LegEnded, RoomEnded
+from workflows.machine.events import Fact, LegEnded, RoomEnded, TaskEnded, WorkerTimedOut
 from workflows.machine.model import Presence
 from workflows.messages import (
     FACT,
+    MEMO_VIEW,
+    SEARCH_KIND,
     TASK_QUEUE,
+    StartCallInput,
     StartInboundInput,
     call_workflow_id,
     inbound_workflow_id,
     transfer_workflow_id,
 )
-from workflows.views import CALLER_LABEL
+from workflows.views import CALLER_LABEL, begin_call, call_view_of
 
 ON_THEIR_WAY = frozenset({Presence.LEAVING.value, Presence.GONE.value})
 """Whose end is no news to their transfer."""
+BEGUN_MAX = 10_000
+"""How many calls are remembered as begun, so that the room's further events start nothing."""
+
+_KIND = SearchAttributeKey.for_keyword(SEARCH_KIND)
 
 
 class Facts:
@@ -34,6 +48,7 @@ class Facts:
     def __init__(self, temporal: Temporal, records: Records) -> None:
         self._temporal = temporal
         self._records = records
+        self._begun: dict[str, None] = {}
 
     async def tell(self, conference_sid: str, fact: Fact, token: str) -> str:
         """Tells the call's transfer, or the call's own workflow when no transfer is under way.
@@ -44,6 +59,8 @@ class Facts:
         `call`, `nobody` for old news, or `known` for the end of a leg that the transfer itself is
         ending.
         """
+        if isinstance(fact, TaskEnded | WorkerTimedOut):
+            return await self._tell_of_task(conference_sid, fact, token)
         if await self._is_known(conference_sid, fact):
             return "known"
         owners = {
@@ -57,6 +74,20 @@ class Facts:
                 if not isinstance(fact, RoomEnded):
                     break
         return heard_by or "nobody"
+
+    async def _tell_of_task(
+        self, conference_sid: str, fact: TaskEnded | WorkerTimedOut, token: str
+    ) -> str:
+        """Tells the transfer that made the task, and nobody else.
+
+        A task is told of for minutes after its end, and then another transfer may run: a look at
+        the memo costs nothing, a signal does.
+        """
+        record = await self._records.latest(conference_sid)
+        if record is None or not record.is_trying(fact.label):
+            return "nobody"
+        is_heard = await self._signal(transfer_workflow_id(conference_sid), fact, token)
+        return "transfer" if is_heard else "nobody"
 
     async def _is_known(self, conference_sid: str, fact: Fact) -> bool:
         """Whether the transfer is removing this leg itself and hears from that what came of it.
@@ -109,12 +140,55 @@ class Facts:
         except WorkflowAlreadyStartedError:
             return
 
+    async def begin_call(self, conference_sid: str, room_name: str) -> None:
+        """Starts the owner of a call that TaskRouter set up, once however often this is asked.
+
+        Only the room is known: who is in it is read by the owner.
+        """
+        if conference_sid in self._begun:
+            return
+        order = StartCallInput(
+            conference_sid=conference_sid,
+            room_name=room_name,
+            caller_call_sid="",
+            caller_address="",
+            agents=(),
+            accepted_at=time.time(),
+            task_sid=room_name,
+        )
+        call = begin_call(order)
+        kind = SearchAttributePair(_KIND, call.kind.value)
+        client = await self._temporal.client()
+        try:
+            async with bounded():
+                await client.start_workflow(
+                    "CallWorkflow",
+                    order,
+                    id=call_workflow_id(conference_sid),
+                    task_queue=TASK_QUEUE,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    task_timeout=timedelta(seconds=TASK_SECONDS),
+                    memo={MEMO_VIEW: call_view_of(call)},
+                    search_attributes=TypedSearchAttributes([kind]),
+                    static_summary="an inbound call, by TaskRouter",
+                    rpc_metadata={REQUEST_ID: f"call-{conference_sid}"},
+                )
+        except WorkflowAlreadyStartedError:
+            pass
+        if len(self._begun) >= BEGUN_MAX:
+            del self._begun[next(iter(self._begun))]
+        self._begun[conference_sid] = None
+
 
 def _name(fact: Fact, token: str) -> str:
     """What Temporal knows repetitions of a fact by; empty if they cannot be told apart.
 
     A leg ends once, but Twilio says so twice: as progress of the call, and as an event of the room.
+    A task is cancelled and then deleted.
     """
     if isinstance(fact, LegEnded) and fact.call_sid:
         return f"{fact.kind}-{fact.call_sid}-{fact.cause}"
+    if isinstance(fact, TaskEnded):
+        return f"{fact.kind}-{fact.task_sid}"
     return f"{fact.kind}-{token}" if token else ""

@@ -35,6 +35,8 @@ from workflows.messages import (
 LIVE = frozenset({Status.RUNNING, Status.CONTINUED_AS_NEW})
 ABSENT = frozenset({"none", "gone"})
 """Presences of somebody who is not on the call."""
+MEMO_TASK = "task"
+"""Memo field with the agent's own task: whoever transfers again has the same one still."""
 PARALLEL_READS_MAX = 16
 MARK_BYTES = 8
 TRANSFER_TYPES = "('WarmTransferWorkflow', 'ColdTransferWorkflow')"
@@ -49,6 +51,8 @@ class TransferRecord:
     run_id: str
     is_running: bool
     history_length: int
+    task_sid: str = ""
+    """The task of the agent who started it, with TaskRouter."""
     description: WorkflowExecutionDescription | None = None
 
     @property
@@ -56,6 +60,10 @@ class TransferRecord:
         """The transfer's own part of its public id."""
         split = split_public_id(self.view.id)
         return split[1] if split else ""
+
+    def is_trying(self, label: str) -> bool:
+        """Whether the label is of this transfer's making, and the transfer is still alive."""
+        return self.is_running and bool(self.part) and label.startswith(f"{self.part}-")
 
 
 @dataclass(frozen=True)
@@ -239,6 +247,7 @@ async def transfer_record(
         run_id=description.run_id,
         is_running=description.status in LIVE,
         history_length=description.history_length,
+        task_sid=await description.memo_value(MEMO_TASK, "", type_hint=str),
         description=description,
     )
 

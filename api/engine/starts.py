@@ -22,7 +22,8 @@ from temporalio.common import (
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from api.engine.records import CallRecord, Records, TransferRecord
+from api import whisper
+from api.engine.records import MEMO_TASK, CallRecord, Records, TransferRecord
 from api.engine.temporal import REQUEST_ID, EngineUnreachableError, Temporal, bounded
 from workflows.machine.model import Kind
 from workflows.messages import (
@@ -177,6 +178,11 @@ class Starts:
         attributes = [SearchAttributePair(_KIND, order.kind.value)]
         if order.agent_address.startswith("client:"):
             attributes.append(SearchAttributePair(_AGENT, order.agent_address))
+        memo: dict[str, Any] = {MEMO_VIEW: view_of(begin(order)), MEMO_KEYS: chain}
+        if spoken_of := whisper.memo_of(order.context):
+            memo[whisper.MEMO_WHISPER] = spoken_of
+        if order.task_sid:
+            memo[MEMO_TASK] = order.task_sid
         try:
             async with bounded():
                 await client.start_workflow(
@@ -187,7 +193,7 @@ class Starts:
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                     task_timeout=timedelta(seconds=TASK_SECONDS),
-                    memo={MEMO_VIEW: view_of(begin(order)), MEMO_KEYS: chain},
+                    memo=memo,
                     search_attributes=TypedSearchAttributes(attributes),
                     static_summary=summary(order),
                     rpc_metadata={REQUEST_ID: f"start-{order.part}"},
@@ -205,8 +211,10 @@ def summary(order: StartTransferInput) -> str:
 
 def shown(address: str) -> str:
     """An address as operators may see it: ids as they are, numbers and SIP addresses by kind."""
-    if address.startswith("client:"):
+    if address.startswith(("client:", "queue:")):
         return address
+    if address.startswith("worker:"):
+        return "a worker"
     if address.startswith("sip:"):
         return "a SIP address"
     return "a number" if address else "the agent"

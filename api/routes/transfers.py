@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import time
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.encoders import jsonable_encoder
 
-from api.auth.principal import Principal, Role
-from api.auth.rights import may_act, may_see, may_start, sees_all
+from api.auth.principal import Principal
+from api.auth.rights import may_act, may_see, sees_all
 from api.dependencies import Parts, PartsDep, PrincipalDep
-from api.engine.records import CallRecord, TransferRecord, person_at, with_journal
+from api.engine.records import CallRecord, TransferRecord, with_journal
 from api.engine.requests import RequestRefusedError, TransferOverError
 from api.engine.starts import (
     KeyReusedError,
@@ -23,10 +21,10 @@ from api.engine.starts import (
 )
 from api.engine.temporal import EngineUnreachableError
 from api.errors import FieldFault, Problem, documented, invalid, unknown
-from api.numbers import AddressRefusedError
+from api.routes.orders import authorised, order_of
 from api.schemas import CF_PATTERN, StartTransferBody, TransferList
 from api.strict_json import StrictRoute
-from workflows.machine.model import Kind, State
+from workflows.machine.model import State
 from workflows.messages import StartTransferInput, TransferView, transfer_part
 
 router = APIRouter(prefix="/v1/transfers", tags=["transfers"], route_class=StrictRoute)
@@ -67,11 +65,11 @@ async def start_transfer(
     `Idempotent-Replayed: true`. Poll `Location`, or listen to its `/events`.
     """
     key = _checked_key(idempotency_key)
-    order = _order(body, principal, parts, transfer_part(principal.id, key))
+    order, people = await order_of(body, principal, parts, transfer_part(principal.id, key))
     mark = fingerprint(body.model_dump(mode="json", exclude_unset=True))
 
     def prepare(known: CallRecord) -> StartTransferInput:
-        prepared = _authorised(order, principal, known)
+        prepared = authorised(order, principal, known, people, parts.settings.is_taskrouter)
         if known.transfer is None or not known.transfer.is_running:
             parts.rate.take(order.agent_address)
         return prepared
@@ -222,81 +220,6 @@ def _in_progress(principal: Principal, record: TransferRecord) -> Problem:
         extra = {"transfer_id": record.view.id, "allowed": list(record.view.allowed)}
     detail = "This call is being transferred already."
     return Problem(409, "transfer_in_progress", detail, {"Retry-After": "5"}, **extra)
-
-
-def _authorised(
-    order: StartTransferInput, principal: Principal, known: CallRecord
-) -> StartTransferInput:
-    """The order with the legs that are known filled in, which spares the engine to look for them.
-
-    Raises unless the principal may transfer this call, and this call can be transferred.
-    """
-    is_busy = known.transfer is not None and known.transfer.is_running
-    record = replace(known, call=None) if is_busy else known
-    if not may_start(principal, record):
-        raise unknown()
-    if is_busy:
-        return order
-    if record.is_over:
-        raise Problem(409, "call_is_over", "This call has ended.")
-    agent = person_at(order.agent_address, record.people)
-    is_known = record.call is not None or record.transfer is not None
-    if is_known and not order.agent_call_sid and agent is None:
-        raise Problem(409, "agent_not_on_call", "The agent is not on this call.")
-    for number, target in enumerate(order.targets):
-        if target.address in record.caller_addresses:
-            message = "should not be the caller's own number"
-            raise invalid(FieldFault(field=f"targets.{number}.address", message=message))
-    return replace(
-        order,
-        agent_call_sid=order.agent_call_sid or (agent.call_sid if agent else ""),
-        caller_call_sid=record.caller_call_sid,
-        caller_address=next(iter(record.caller_addresses), ""),
-    )
-
-
-def _order(
-    body: StartTransferBody, principal: Principal, parts: Parts, part: str
-) -> StartTransferInput:
-    """The body as a start of a workflow. Raises a problem that names each field that is wrong."""
-    faults: list[FieldFault] = []
-    if body.call.task_sid is not None:
-        faults.append(FieldFault(field="call.task_sid", message="TaskRouter mode is off"))
-    elif body.call.conference_sid is None:
-        faults.append(FieldFault(field="call.conference_sid", message="is missing"))
-    agent = body.agent_body
-    agent_address = agent.address if agent else principal.address
-    if principal.role is Role.AGENT and agent_address != principal.address:
-        raise Problem(403, "not_yourself", "An agent starts transfers in its own name only.")
-    if not agent_address:
-        faults.append(FieldFault(field="agent", message="is missing: name the agent's address"))
-    elif agent is not None and principal.role is not Role.AGENT:
-        faults += _address_faults("agent.address", agent_address, parts)
-    for number, target in enumerate(body.target_bodies):
-        field = f"targets.{number}.address"
-        faults += _address_faults(field, target.address, parts)
-        if target.address == agent_address:
-            faults.append(FieldFault(field=field, message="should not be the agent itself"))
-    if faults:
-        raise invalid(*faults)
-    return StartTransferInput(
-        kind=Kind(body.kind),
-        part=part,
-        conference_sid=body.call.conference_sid or "",
-        agent_address=agent_address,
-        targets=tuple(target.value() for target in body.target_bodies),
-        accepted_at=time.time(),
-        policy=body.policy.value(),
-        agent_call_sid=(agent.call_sid or "") if agent else "",
-    )
-
-
-def _address_faults(field: str, address: str, parts: Parts) -> list[FieldFault]:
-    try:
-        parts.rules.check_target(address)
-    except AddressRefusedError as refused:
-        return [FieldFault(field=field, message=str(refused))]
-    return []
 
 
 def _checked_key(key: str | None) -> str:

@@ -62,8 +62,14 @@ class Signatures:
         form = self._form(media_type, body, query)
         if form is None or not self._is_signed(url, form, given[0]):
             raise refusal()
+        is_get = request.method == "GET"
+        if is_get:
+            # Its parameters are part of the address, and with it of the signature.
+            form = _read(query)
+            if form is None:
+                raise refusal()
         accounts = form.getlist("AccountSid")
-        if accounts != [self._account_sid] and (media_type == FORM or accounts):
+        if accounts != [self._account_sid] and (media_type == FORM or is_get or accounts):
             raise refusal()
         return Webhook(form, request.headers.get(TOKEN, "")[:100])
 
@@ -73,16 +79,7 @@ class Signatures:
         Blank values and repeated names stay: Twilio signed them too.
         """
         if media_type == FORM or not body:
-            try:
-                pairs = parse_qsl(
-                    body.decode("latin-1"),
-                    keep_blank_values=True,
-                    errors="replace",
-                    max_num_fields=FIELDS_MAX,
-                )
-            except ValueError:
-                return None
-            return FormData([(name, value) for name, value in pairs])
+            return _read(body.decode("latin-1"))
         if media_type == "application/json":
             stated = parse_qs(query).get("bodySHA256", [""])[0].encode()
             computed = hashlib.sha256(body).hexdigest().encode()
@@ -96,6 +93,15 @@ class Signatures:
         except (ValueError, TypeError, UnicodeError):
             return False
         return any(results)
+
+
+def _read(text: str) -> FormData | None:
+    """Encoded parameters; None if there are too many."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=FIELDS_MAX)
+    except ValueError:
+        return None
+    return FormData([(name, value) for name, value in pairs])
 
 
 def refusal() -> Problem:

@@ -15,7 +15,7 @@ from api.metrics import Metrics
 from api.webhooks import translate
 from api.webhooks.signature import Webhook, verify
 from workflows.machine.events import Fact
-from workflows.messages import CONFERENCE_SID
+from workflows.messages import CONFERENCE_SID, TASK_SID
 
 log = structlog.get_logger("handover.api.webhooks")
 
@@ -24,7 +24,13 @@ router = APIRouter(
 )
 
 
-@router.post("/status/{owner}/{conference_sid}/{label}", status_code=204)
+BEGINNINGS = frozenset({"conference-start", "participant-join"})
+"""Events that show that a room is alive."""
+
+
+@router.api_route(
+    "/status/{owner}/{conference_sid}/{label}", methods=["GET", "POST"], status_code=204
+)
 async def leg_status(
     owner: str,
     conference_sid: str,
@@ -33,7 +39,10 @@ async def leg_status(
     facts: FactsDep,
     metrics: MetricsDep,
 ) -> Response:
-    """Call progress of a leg that we dialled. `owner` tells an operator who dialled it."""
+    """Call progress of a leg that we dialled. `owner` tells an operator who dialled it.
+
+    TaskRouter reports by GET on the legs that it dials for us.
+    """
     fact = None
     if translate.is_label(label):
         fact = translate.leg_fact(webhook.get, label, time.time())
@@ -60,9 +69,20 @@ async def machine_detection(
 
 @router.post("/conference", status_code=204)
 async def conference_event(webhook: WebhookDep, facts: FactsDep, metrics: MetricsDep) -> Response:
-    """An event of a room that an inbound caller opened."""
+    """An event of a room that an inbound caller opened, or that TaskRouter did: then nobody has
+    been told of the call yet, and its owner is started."""
+    conference_sid, room_name = webhook.get("ConferenceSid"), webhook.get("FriendlyName")
+    is_begun = webhook.get("StatusCallbackEvent") in BEGINNINGS
+    is_ours = TASK_SID.fullmatch(room_name) and CONFERENCE_SID.fullmatch(conference_sid)
+    if is_begun and is_ours:
+        try:
+            await facts.begin_call(conference_sid, room_name)
+        except EngineUnreachableError:
+            metrics.fact("call", "engine_unreachable")
+            log.error("a call has no owner yet: engine unreachable", call=conference_sid)
+            raise unreachable() from None
     fact = translate.conference_fact(webhook.get, time.time())
-    await carry(facts, metrics, webhook.get("ConferenceSid"), fact, webhook)
+    await carry(facts, metrics, conference_sid, fact, webhook)
     return Response(status_code=204)
 
 

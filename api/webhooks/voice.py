@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import structlog
 from fastapi import APIRouter, Depends, Response
 
-from api.dependencies import FactsDep, MetricsDep, SettingsDep, WebhookDep
+from api.dependencies import FactsDep, MetricsDep, RecordsDep, SettingsDep, WebhookDep
+from api.engine.facts import Facts
 from api.engine.temporal import EngineUnreachableError
+from api.engine.whispers import whisper_of
 from api.errors import Problem
+from api.metrics import Metrics
+from api.settings import Settings
 from api.webhooks import translate, twiml
-from api.webhooks.signature import verify
+from api.webhooks.signature import Webhook, verify
 from api.webhooks.status import carry
 from workflows.messages import CALL_SID, CONFERENCE_SID, StartInboundInput
 
 log = structlog.get_logger("handover.api.webhooks")
 
 ADDRESS_LENGTH_MAX = 320
+NAME_LENGTH_MAX = 100
+
+NOBODY_CAME = frozenset({"error", "system-error", "queue-full", "leave"})
+"""Ways out of a queue in which the caller still waits for somebody.
+https://www.twilio.com/docs/voice/twiml/enqueue"""
 
 router = APIRouter(
     prefix="/twilio/voice",
@@ -36,13 +46,18 @@ def xml(document: str) -> Response:
 async def inbound(
     webhook: WebhookDep, facts: FactsDep, settings: SettingsDep, metrics: MetricsDep
 ) -> Response:
-    """Somebody dials our number: a room for the caller, and a workflow that finds an agent.
+    """Somebody dials our number: a room for the caller, and a workflow that finds an agent. With
+    TaskRouter a queue, and nothing of ours before somebody was found.
 
     Twilio may ask twice for one call: the workflow is started once, the answer is the same.
     """
     call_sid = webhook.get("CallSid")
     if not CALL_SID.fullmatch(call_sid):
         return xml(twiml.hang_up())
+    if settings.is_taskrouter:
+        metrics.fact("inbound", "enqueued")
+        name = webhook.get("CallerName")[:NAME_LENGTH_MAX]
+        return xml(twiml.enqueue(settings.public_base_url, settings.twilio_workflow_sid, name))
     if not settings.handover_agents:
         log.error("inbound call refused: HANDOVER_AGENTS is empty", call=call_sid)
         metrics.fact("inbound", "no_agents")
@@ -66,8 +81,11 @@ async def inbound(
 
 
 @router.post("/ended")
-async def ended(webhook: WebhookDep) -> Response:
-    """The caller's or a screened target's time in the room is over."""
+async def ended(webhook: WebhookDep, settings: SettingsDep) -> Response:
+    """The caller's or a screened target's time in the room is over, or the caller's in the queue.
+    Who has talked to nobody hears why it ends."""
+    if webhook.get("QueueResult") in NOBODY_CAME:
+        return xml(twiml.say_and_hang_up(settings.handover_apology))
     return xml(twiml.hang_up())
 
 
@@ -79,13 +97,24 @@ async def message(webhook: WebhookDep) -> Response:
 
 @router.post("/screen/{conference_sid}/{label}")
 async def screen(
-    conference_sid: str, label: str, webhook: WebhookDep, settings: SettingsDep, room: str = ""
+    conference_sid: str,
+    label: str,
+    webhook: WebhookDep,
+    records: RecordsDep,
+    settings: SettingsDep,
+    room: str = "",
 ) -> Response:
     """A target that has to accept picked up."""
     if not (CONFERENCE_SID.fullmatch(conference_sid) and translate.is_label(label) and room):
         return xml(twiml.hang_up())
-    document = twiml.ask_to_accept(settings.public_base_url, conference_sid, label, room)
-    return xml(document)
+    whisper = ""
+    if settings.handover_whisper:
+        with suppress(EngineUnreachableError):
+            record = await records.latest(conference_sid)
+            if record is not None and record.is_trying(label):
+                whisper = await whisper_of(record, settings.handover_whisper)
+    action = twiml.screen_action(settings.public_base_url, conference_sid, label, room)
+    return xml(twiml.ask_to_accept(action, whisper))
 
 
 @router.post("/screen/{conference_sid}/{label}/accept")
@@ -98,9 +127,22 @@ async def accept(
     metrics: MetricsDep,
     room: str = "",
 ) -> Response:
-    """The target pressed a key, or none. Nobody is put into a room that nobody waits in."""
+    """The target pressed a key, or none."""
     if not (CONFERENCE_SID.fullmatch(conference_sid) and translate.is_label(label) and room):
         return xml(twiml.hang_up())
+    return await chosen(conference_sid, label, room, webhook, facts, settings, metrics)
+
+
+async def chosen(
+    conference_sid: str,
+    label: str,
+    room: str,
+    webhook: Webhook,
+    facts: Facts,
+    settings: Settings,
+    metrics: Metrics,
+) -> Response:
+    """What follows on a key, or on none. Nobody is put into a room that no transfer waits in."""
     fact = translate.choice_fact(webhook.get, label, time.time())
     try:
         heard_by = await carry(facts, metrics, conference_sid, fact, webhook)
@@ -108,6 +150,6 @@ async def accept(
         return xml(twiml.say_and_hang_up(settings.handover_apology))
     if fact is None or not fact.willing:
         return xml(twiml.say_and_hang_up(twiml.DECLINED))
-    if heard_by == "nobody":
+    if heard_by != "transfer":
         return xml(twiml.say_and_hang_up(twiml.CALL_HAS_ENDED))
     return xml(twiml.join(settings.public_base_url, conference_sid, label, room))

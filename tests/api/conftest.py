@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,11 @@ KEYS = {
     "other-crm": "service",
 }
 CALLER = "+12025550143"
+TASKROUTER = {
+    "handover_mode": "taskrouter",
+    "twilio_workspace_sid": "WS" + "1" * 32,
+    "twilio_workflow_sid": "WW" + "2" * 32,
+}
 JWT_SECRET = "a secret of the tests that is long enough"
 
 
@@ -115,11 +121,11 @@ class Site:
         """Waits until the latest transfer of a call has taken its first step."""
         await self.heard(transfer_workflow_id(conference_sid))
 
-    async def call(self, agent: str = "client:alice") -> str:
+    async def call(self, agent: str = "client:alice", room_name: str = "room") -> str:
         """A new call that `agent` has taken; answers its conference."""
         conference_sid = new_conference()
         given = StartCallInput(
-            conference_sid, "room", "CA" + "c" * 32, CALLER, (agent,), time.time()
+            conference_sid, room_name, "CA" + "c" * 32, CALLER, (agent,), time.time()
         )
         handle = await self.temporal.start_workflow(
             FakeCall.run, given, id=call_workflow_id(conference_sid), task_queue=TASK_QUEUE
@@ -182,14 +188,28 @@ async def temporal() -> AsyncIterator[Client]:
     await environment.shutdown()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def site(temporal: Client) -> AsyncIterator[Site]:
-    """An application on the running server."""
-    app = create_app(make_settings(), temporal)
+@asynccontextmanager
+async def site_with(temporal: Client, **given: Any) -> AsyncIterator[Site]:
+    """An application on the running server, with these settings besides."""
+    app = create_app(make_settings(**given), temporal)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as http:
         yield Site(app, http, temporal)
         await app.state.parts.engine.streams.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(temporal: Client) -> AsyncIterator[Site]:
+    """An application in direct mode."""
+    async with site_with(temporal) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def routed(temporal: Client) -> AsyncIterator[Site]:
+    """An application in TaskRouter mode."""
+    async with site_with(temporal, **TASKROUTER) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

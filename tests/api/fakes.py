@@ -12,7 +12,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.machine.model import Entry, Leg, Presence, Reason, State
+from workflows.machine.model import Attempt, Entry, Leg, Presence, Reason, State
 from workflows.messages import (
     FACT,
     MEMO_ENTRY,
@@ -23,11 +23,15 @@ from workflows.messages import (
     StartCallInput,
     StartInboundInput,
     StartTransferInput,
+    TaskInput,
+    TaskPeople,
     TransferView,
 )
 from workflows.views import begin, view_of
 
 AT_ONCE = "client:at-once"
+TASKS: dict[str, TaskPeople] = {}
+"""What TaskRouter knows, by TaskSid."""
 
 
 class FakeTransfer:
@@ -36,7 +40,10 @@ class FakeTransfer:
     def __init__(self, given: StartTransferInput) -> None:
         transfer = begin(given)
         target = Leg(given.targets[0].address, "CA" + "e" * 32, "t1", Presence.PRESENT)
-        self._transfer = replace(transfer, target=target)
+        attempt = Attempt(1, target.address, "t1", given.accepted_at, target.call_sid)
+        if given.targets[0].is_routed:
+            attempt = replace(attempt, task_sid="WT" + "e" * 32)
+        self._transfer = replace(transfer, target=target, attempts=(attempt,))
         self._facts: list[dict[str, Any]] = []
         self._entries = 0
 
@@ -144,12 +151,18 @@ class FakeCall:
 
     @workflow.run
     async def run(self, given: StartCallInput) -> CallView:
+        agent = given.agents[0] if given.agents else "client:alice"
         people = (
             PersonView("caller", given.caller_address, given.caller_call_sid, "present"),
-            PersonView("agent", given.agents[0], "CA" + "a" * 32, "present"),
+            PersonView("agent", agent, "CA" + "a" * 32, "present"),
         )
         view = CallView(
-            given.conference_sid, "talking", given.accepted_at, given.accepted_at, people=people
+            given.conference_sid,
+            "talking",
+            given.accepted_at,
+            given.accepted_at,
+            people=people,
+            room_name=given.room_name,
         )
         workflow.upsert_memo({MEMO_VIEW: view})
         await workflow.wait_condition(lambda: any(f["kind"] == "room_ended" for f in self._facts))
@@ -173,4 +186,11 @@ class FakeInbound:
         return given
 
 
-WORKFLOWS = (FakeWarmTransfer, FakeColdTransfer, FakeCall, FakeInbound)
+@workflow.defn(name="TaskWorkflow")
+class FakeTask:
+    @workflow.run
+    async def run(self, given: TaskInput) -> TaskPeople:
+        return TASKS.get(given.task_sid, TaskPeople())
+
+
+WORKFLOWS = (FakeWarmTransfer, FakeColdTransfer, FakeCall, FakeInbound, FakeTask)

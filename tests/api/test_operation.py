@@ -81,6 +81,14 @@ def test_missing_setting_names_itself(environment: pytest.MonkeyPatch, name: str
         ("HANDOVER_AGENTS", "client:alice,secret-1"),
         ("TWILIO_NUMBER", "secret-1"),
         ("HANDOVER_CODEC_KEYS", "k1:secret-1"),
+        ("HANDOVER_MODE", "secret-1"),
+        ("TWILIO_WORKSPACE_SID", "WSsecret-1"),
+        ("TWILIO_WORKFLOW_SID", "WWsecret-1"),
+        ("HANDOVER_WHISPER", "secret-1 {number}"),
+        ("HANDOVER_WHISPER", "secret-1 {"),
+        ("HANDOVER_WHISPER", "secret-1 ["),
+        ("HANDOVER_WHISPER", "secret-1 {notes.__class__}"),
+        ("HANDOVER_WHISPER_ACCEPT", "secret-1"),
     ],
 )
 def test_wrong_setting_names_itself_without_its_value(
@@ -97,6 +105,20 @@ def test_contradictory_settings_are_named(environment: pytest.MonkeyPatch) -> No
     environment.setenv("HANDOVER_JWKS_URL", "https://issuer.example/keys")
     with pytest.raises(SettingsError, match=r"HANDOVER_JWT_SECRET.*HANDOVER_JWKS_URL"):
         load_settings()
+
+
+def test_taskrouter_mode_names_what_it_needs(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("HANDOVER_MODE", "taskrouter")
+    environment.setenv("TWILIO_WORKSPACE_SID", "WS" + "1" * 32)
+    with pytest.raises(SettingsError, match=r"HANDOVER_MODE.*TWILIO_WORKFLOW_SID"):
+        load_settings()
+    environment.setenv("TWILIO_WORKFLOW_SID", "WW" + "1" * 32)
+    assert load_settings().is_taskrouter
+    environment.setenv("HANDOVER_MODE", "")
+    environment.setenv("HANDOVER_WHISPER", "")
+    environment.setenv("HANDOVER_WHISPER_ACCEPT", "")
+    settings = load_settings()
+    assert (settings.handover_mode, settings.handover_whisper) == ("direct", "")
 
 
 def test_plain_http_is_for_the_simulator(environment: pytest.MonkeyPatch) -> None:

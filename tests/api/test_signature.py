@@ -267,7 +267,21 @@ def test_w14_empty_token_stops_the_process(monkeypatch: pytest.MonkeyPatch, tmp_
 async def test_w16_other_methods(http: httpx.AsyncClient, path: str) -> None:
     for method in ("GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
         response = await http.request(method, path, headers={"X-Twilio-Signature": "x"})
-        assert response.status_code == 405, method
+        if method == "GET" and path.startswith("/twilio/status/"):
+            assert_refused(response)
+        else:
+            assert response.status_code == 405, method
+
+
+async def test_parameters_of_a_get_are_signed_with_the_address(http: httpx.AsyncClient) -> None:
+    path = f"/twilio/status/transfer/x/x?{urlencode(PAIRS)}"
+    signed = {"X-Twilio-Signature": signature(BASE_URL + path)}
+    assert (await http.get(path, headers=signed)).status_code == 204
+    assert_refused(await http.get(path + "1", headers=signed))
+    for strange in ("", "?AccountSid=AC" + "9" * 32, "?" + "&".join(["a=1"] * 600)):
+        other = f"/twilio/status/transfer/x/x{strange}"
+        signed = {"X-Twilio-Signature": signature(BASE_URL + other)}
+        assert_refused(await http.get(other, headers=signed))
 
 
 @ON_EVERY_ROUTE
