@@ -57,7 +57,9 @@ async def assigned(
         record = await records.latest(conference_sid)
         if record is None or not record.is_trying(label):
             return xml(twiml.say_and_hang_up(twiml.CALL_HAS_ENDED))
-        answered = LegAnswered(at=time.time(), call_sid=call_sid, label=label)
+        answered = LegAnswered(
+            at=time.time(), call_sid=call_sid, label=label, address=webhook.get("To")
+        )
         heard_by = await carry(facts, metrics, conference_sid, answered, webhook)
     except (EngineUnreachableError, Problem):
         log.error("a worker was sent away: engine unreachable", call=conference_sid)

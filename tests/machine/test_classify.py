@@ -23,16 +23,20 @@ from workflows.machine.events import (
     LegScreened,
     RoomEnded,
     RoomReading,
+    TaskEnded,
 )
 from workflows.machine.model import (
     Accept,
+    Attempt,
     Cause,
     Kind,
+    Leg,
     Party,
     Policy,
     Presence,
     ReleaseAgent,
     State,
+    Target,
     Transfer,
 )
 from workflows.machine.stimuli import Stimulus
@@ -262,3 +266,32 @@ def test_the_claim_tells_who_is_who() -> None:
     assert (transfer.agent.call_sid, transfer.room_name) == ("CA7", "support-7")
     assert transfer.caller.exit_flag
     assert transfer.agent.presence is Presence.PRESENT
+
+
+def test_worker_whom_taskrouter_found_is_known_by_address() -> None:
+    """Whoever took the call from a queue may act on it next, so the engine learns who it is."""
+    label = "ab" * 8 + "-t1s"
+    transfer = Transfer(
+        kind=Kind.COLD,
+        part="ab" * 8,
+        conference_sid="CF" + "1" * 32,
+        caller=Leg(call_sid="CAc", presence=Presence.PRESENT, held=True),
+        agent=Leg("client:alice", "CAa", presence=Presence.PRESENT),
+        target=Leg("queue:Support", label=label, presence=Presence.DIALED),
+        targets=(Target("queue:Support"),),
+        policy=Policy(),
+        attempts=(Attempt(1, "queue:Support", label, 1.0),),
+        started_at=0.0,
+        since=0.0,
+        state=State.DIALING,
+    )
+    fact = LegAnswered(at=2.0, call_sid="CAw", label=label, address="client:bob")
+    after, stimulus = hear(transfer, fact)
+    assert stimulus is Stimulus.TARGET_PICKED_UP
+    assert (after.target.address, after.target.call_sid) == ("client:bob", "CAw")
+    passed_on, stimulus = hear(after, LegEnded(at=3.0, call_sid="CAw", label=label, cause="busy"))
+    assert stimulus is Stimulus.TARGET_PASSED_ON
+    assert passed_on.target.is_live
+    over, stimulus = hear(passed_on, TaskEnded(at=9.0, label=label, cause="no_answer"))
+    assert stimulus is Stimulus.TARGET_LOST_LAST
+    assert not over.target.is_live

@@ -194,7 +194,9 @@ def _is_routed(transfer: Transfer) -> bool:
 
 def _passed_on(transfer: Transfer) -> Heard:
     """One offer came to nothing; the task goes on looking."""
-    waiting = replace(transfer.target, presence=Presence.DIALED, call_sid="")
+    asked = transfer.current_target
+    address = asked.address if asked is not None else ""
+    waiting = replace(transfer.target, presence=Presence.DIALED, call_sid="", address=address)
     return replace(transfer, target=waiting), Stimulus.TARGET_PASSED_ON
 
 
@@ -223,6 +225,8 @@ def _target_joined(transfer: Transfer, fact: LegJoined) -> Heard:
 
 def _target_answered(transfer: Transfer, fact: LegAnswered) -> Heard:
     current = transfer.current_target
+    if current is not None and current.is_routed and fact.address:
+        transfer = replace(transfer, target=replace(transfer.target, address=fact.address))
     if current is None or not current.is_screened:
         return _target_taken(transfer, fact.at)
     if transfer.target.presence is Presence.SCREENED:

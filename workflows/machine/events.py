@@ -29,6 +29,8 @@ class LegAnswered:
     at: float = 0.0
     call_sid: str = ""
     label: str = ""
+    address: str = ""
+    """Whose phone it is, for a leg that TaskRouter found."""
     kind: Literal["leg_answered"] = "leg_answered"
 
 
