@@ -21,6 +21,7 @@ from temporalio.runtime import (
     TelemetryFilter,
 )
 
+from workflows.machine.journal import line
 from workflows.machine.model import Entry
 
 STEPS = "handover_steps_total"
@@ -42,16 +43,6 @@ FAST_METRICS = (
     "temporal_activity_succeed_endtoend_latency",
     "temporal_request_latency",
 )
-
-
-def step_line(entry: Entry) -> str:
-    """`< TargetAnswered = DIALING->CONSULTING > ConnectConsult`: heard, changed, begun.
-
-    One shape for every step, so that a log can be read by its columns.
-    """
-    began = ", ".join(entry.began) or "-"
-    note = f" ({entry.note})" if entry.note else ""
-    return f"< {entry.heard} = {entry.state_from.name}->{entry.state_to.name} > {began}{note}"
 
 
 @dataclass
@@ -79,7 +70,7 @@ class Telemetry:
         """Say that a step was taken."""
         self._steps.add(1, {"state": entry.state_to.value})
         workflow.logger.info(
-            step_line(entry),
+            line(entry),
             extra={
                 "transfer": self.transfer_id,
                 "call": self.conference_sid,

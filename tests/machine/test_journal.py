@@ -57,6 +57,8 @@ def test_a_refused_request_leaves_no_line() -> None:
 
 
 def test_what_is_waited_for() -> None:
-    entry = warm().transfer.journal[1]
-    assert waits_for(entry, 12.4).startswith("DialTarget; in 12 s")
-    assert waits_for(None, 1.0) == ""
+    assert waits_for(("p-3-HoldCaller", "p-3-DialTarget"), 12.4).startswith(
+        "HoldCaller, DialTarget; in 12 s"
+    )
+    assert waits_for((), 12.4).startswith("somebody to act; in 12 s")
+    assert waits_for((), None) == ""

@@ -11,8 +11,6 @@ import pytest
 import structlog
 
 from workflows import logs
-from workflows.machine.model import Entry, State
-from workflows.telemetry import step_line
 
 SID = "CA" + "0123456789" * 3 + "ab"
 
@@ -110,17 +108,3 @@ def test_nobody_forges_a_line(written: io.StringIO, style: str) -> None:
     assert text.count("\n") == 1
     assert "\r" not in text
     assert "\x1b[2J" not in text
-
-
-def test_a_step_is_one_line_of_one_shape() -> None:
-    entry = Entry(
-        step=3,
-        at=0.0,
-        heard="TargetAnswered",
-        state_from=State.DIALING,
-        state_to=State.CONSULTING,
-        began=("ConnectConsult", "EndStray"),
-    )
-    assert step_line(entry) == ("< TargetAnswered = DIALING->CONSULTING > ConnectConsult, EndStray")
-    quiet = Entry(step=4, at=0.0, heard="LegRang", state_from=State.DIALING, state_to=State.DIALING)
-    assert step_line(quiet) == "< LegRang = DIALING->DIALING > -"

@@ -31,9 +31,13 @@ def ladder(entries: Sequence[Entry], started_at: float) -> str:
     return "\n".join(lines)
 
 
-def waits_for(entry: Entry | None, deadline_in: float | None) -> str:
-    """What has to happen next, for an operator: the commands under way and the time left."""
-    if entry is None or deadline_in is None:
+def waits_for(pending: Sequence[str], deadline_in: float | None) -> str:
+    """What has to happen next, for an operator: the commands under way and the time left.
+
+    `pending` holds the keys of the commands, `deadline_in` the seconds to the deadline, None at an
+    end.
+    """
+    if deadline_in is None:
         return ""
-    under_way = ", ".join(entry.began) or "somebody to act"
+    under_way = ", ".join(key.rsplit("-", 1)[-1] for key in pending) or "somebody to act"
     return f"{under_way}; in {max(0.0, deadline_in):.0f} s at the latest the next step is taken"
