@@ -160,11 +160,11 @@ def task_sid_of(now: Transfer, leg: Leg) -> str:
 
 
 def end_told_task(command: Command, _begun: Transfer, _now: Transfer) -> Order:
-    """The task of somebody who has hung up after a transfer."""
-    task_sid = command.task_sid if isinstance(command, EndTask) else ""
+    """The task of somebody who had taken the call, and has hung up."""
+    left = command if isinstance(command, EndTask) else EndTask()
     return Order(
         Tasks.end_task,
-        EndTaskInput(task_sid=task_sid, reason=CALL_OVER),
+        EndTaskInput(task_sid=left.task_sid, label=left.label, reason=CALL_OVER),
         "close the task of somebody who left",
         start_to_close=5.0,
         schedule_to_close=30.0,

@@ -35,7 +35,7 @@ from tests.machine.switchboard import (
 from workflows.machine.classify import news_in
 from workflows.machine.cold import COLD
 from workflows.machine.events import REQUESTS, DeadlinePassed, Event
-from workflows.machine.inbound import INBOUND
+from workflows.machine.inbound import INBOUND, ROUTED
 from workflows.machine.invariants import check
 from workflows.machine.journal import ladder
 from workflows.machine.model import (
@@ -54,12 +54,13 @@ from workflows.machine.model import (
 from workflows.machine.step import allowed, is_over, start, step
 from workflows.machine.warm import WARM
 
-TABLES = {Kind.WARM: WARM, Kind.COLD: COLD, Kind.INBOUND: INBOUND}
+TABLES = {Kind.WARM: WARM, Kind.COLD: COLD, Kind.INBOUND: INBOUND, Kind.ROUTED: ROUTED}
 
 
 def a_transfer(kind: Kind = Kind.WARM, targets: int = 1, **changes: Any) -> Transfer:
     """A transfer that has not begun: caller and agent talk, the agent's exit flag is on."""
     accept_by = changes.pop("accept", Accept.NONE)
+    who = changes.pop("who", "client:t")
     machine = changes.pop("detect_machine", False)
     is_call = kind is Kind.INBOUND
     agent = Leg(address="client:agent", call_sid="CAagent", presence=Presence.PRESENT)
@@ -70,7 +71,7 @@ def a_transfer(kind: Kind = Kind.WARM, targets: int = 1, **changes: Any) -> Tran
         caller=Leg(call_sid="CAcaller", presence=Presence.PRESENT),
         agent=Leg() if is_call else replace(agent, exit_flag=True),
         targets=tuple(
-            Target(f"client:t{number}", accept=accept_by, detect_machine=machine)
+            Target(f"{who}{number}", accept=accept_by, detect_machine=machine)
             for number in range(1, targets + 1)
         ),
         policy=changes.pop("policy", Policy()),

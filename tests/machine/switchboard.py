@@ -385,6 +385,10 @@ def _remove_agent(world: Lines, job: Job) -> Effect:
     return _and_look(hang_up(world, index))
 
 
+def _nothing(world: Lines, job: Job) -> Effect:
+    return world, "ok", None
+
+
 def _end_room(world: Lines, job: Job) -> Effect:
     for index, line in enumerate(world.lines):
         if line.status in LOOSE_ENDS:
@@ -410,4 +414,11 @@ _EFFECTS = {
     "EndRoom": _end_room,
     "ReadRoom": _find,
     "EndStray": _end_leg,
+    # What TaskRouter is told changes nothing on the lines.
+    "AcceptTask": _nothing,
+    "CloseTask": _nothing,
+    "ReadQueue": _nothing,
+    "RestoreWorker": _nothing,
+    "EndTask": _nothing,
+    "CloseRoomTasks": _nothing,
 }

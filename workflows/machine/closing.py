@@ -13,6 +13,7 @@ from workflows.machine.commands import (
     EndRecall,
     EndRoom,
     EndTarget,
+    EndTask,
     FindTarget,
     GiveCallerBack,
     HoldCaller,
@@ -45,6 +46,7 @@ from workflows.machine.fragments import (
     cancel_talking,
     give_back,
     part_and_give_back,
+    target_left,
 )
 from workflows.machine.model import Reason, State
 from workflows.machine.stimuli import Stimulus as On
@@ -73,7 +75,7 @@ HANDING_OVER = row(
         On.CALLER_NOT_RESUMED: stay(ResumeCaller),
         On.TARGET_NOT_RESUMED: stay(ResumeTarget),
         On.AGENT_LEFT: go(State.CONNECTING, CloseTask, because=Reason.COMPLETED_BY_HANGUP),
-        On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
+        On.TARGET_LEFT: target_left(Reason.TARGET_HUNG_UP),
         On.DEADLINE: part_and_give_back(Reason.PROVIDER_DOWN),
         On.CANCEL: cancel_talking(),
         On.COMPLETE: reject("the caller is being handed over already"),
@@ -89,7 +91,7 @@ LEAVING = row(
         On.AGENT_LEFT: go(State.SETTLING, CloseTask),
         On.AGENT_NOT_REMOVED: stay(ResumeCaller, ResumeTarget, then(RemoveAgent)),
         On.AGENT_MAY_GO: ignore("the agent is being removed already"),
-        On.TARGET_LEFT: go(State.DOUBTING),
+        On.TARGET_LEFT: go(State.DOUBTING, EndTask),
         On.CALLER_RESUMED: stay(why="the look before the removal comes next"),
         On.CALLER_MET_TARGET: stay(why="the look before the removal comes next"),
         On.CALLER_NOT_RESUMED: stay(why="the look before the removal decides"),
@@ -180,7 +182,7 @@ CONNECTING = row(
         On.TARGET_RESUMED: stay(why="the caller is still being taken off hold"),
         On.CALLER_NOT_RESUMED: stay(ResumeCaller),
         On.TARGET_NOT_RESUMED: stay(ResumeTarget),
-        On.TARGET_LEFT: go(State.DOUBTING),
+        On.TARGET_LEFT: go(State.DOUBTING, EndTask),
         On.AGENT_REMOVED: stay(why="the agent left as told"),
         On.AGENT_LEFT: stay(why="the agent left as told"),
         On.AGENT_NOT_REMOVED: go(State.HANDING_OVER),
@@ -196,7 +198,7 @@ SETTLING = row(
     _OFF_HOLD,
     own={
         On.DEADLINE: go(State.COMPLETED),
-        On.TARGET_LEFT: go(State.DOUBTING),
+        On.TARGET_LEFT: go(State.DOUBTING, EndTask),
         On.AGENT_REMOVED: stay(why="the agent left as told"),
         On.AGENT_LEFT: stay(why="the agent left as told"),
         On.AGENT_NOT_REMOVED: go(State.LEAVING, RemoveAgent),
@@ -238,7 +240,7 @@ DROPPING = row(
     own={
         On.TARGET_LOST_NEXT: go(State.DIALING, Dial),
         On.TARGET_LOST_LAST: give_back(),
-        On.TARGET_LEFT: give_back(),
+        On.TARGET_LEFT: target_left(),
         On.AGENT_LEFT: go(State.FORGOING, CloseTask),
         On.AGENT_REMOVED: go(State.FORGOING),
         On.AGENT_NOT_REMOVED: stay(),
@@ -261,7 +263,7 @@ FORGOING = row(
     own={
         On.TARGET_LOST_NEXT: go(State.AWAITING, Dial),
         On.TARGET_LOST_LAST: go(State.DOUBTING),
-        On.TARGET_LEFT: go(State.DOUBTING),
+        On.TARGET_LEFT: go(State.DOUBTING, EndTask),
         On.AGENT_LEFT: stay(why="the agent left as told"),
         On.AGENT_REMOVED: stay(why="the agent left as told"),
         On.AGENT_NOT_REMOVED: go(State.DROPPING),
@@ -298,13 +300,10 @@ _GIVING_BACK: Row = {
     On.DEADLINE: go(State.FAILED, because=Reason.PROVIDER_DOWN),
 }
 
+_BACK_TO_AGENT = (*QUIET, CALL_CAN_END, LADDER, NO_RECALL, NO_TARGET_HOLD, _GIVING_BACK)
+
 CANCELLING = row(
-    *QUIET,
-    CALL_CAN_END,
-    LADDER,
-    NO_RECALL,
-    NO_TARGET_HOLD,
-    _GIVING_BACK,
+    *_BACK_TO_AGENT,
     own={
         On.SETTLED: go(State.CANCELLED),
         On.CANCEL: reject("the caller is being given back already"),
@@ -312,12 +311,7 @@ CANCELLING = row(
 )
 
 RETURNING = row(
-    *QUIET,
-    CALL_CAN_END,
-    LADDER,
-    NO_RECALL,
-    NO_TARGET_HOLD,
-    _GIVING_BACK,
+    *_BACK_TO_AGENT,
     own={
         On.SETTLED: go(State.FAILED),
         On.CANCEL: reject("the caller is being given back already"),

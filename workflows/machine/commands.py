@@ -183,10 +183,12 @@ class RestoreWorker(Command):
 
 @dataclass(frozen=True)
 class EndTask(Command):
-    """With TaskRouter: the task of somebody whose leg has ended."""
+    """With TaskRouter: the task of somebody who had taken the call and has hung up."""
 
     is_optional = True
     task_sid: str = ""
+    label: str = ""
+    """By which the task is found where its SID is not known."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from workflows.machine.commands import (
     EndRoom,
     EndStray,
     EndTarget,
+    EndTask,
     GiveCallerBack,
     HoldCaller,
     RecallAgent,
@@ -108,9 +109,11 @@ TARGET_HAS_TAKEN: Row = {
 # --- the caller has nobody ----------------------------------------------------------------------
 
 LADDER: Row = {
-    On.ALONE_NEXT: go(State.AWAITING, HoldCaller, DialTarget, CloseTask),
-    On.ALONE_RECALL: go(State.RECALLING, HoldCaller, RecallAgent, CloseTask),
-    On.ALONE_DIVERT: go(State.DIVERTING, DivertCaller, CloseTask, because=Reason.NOBODY_ANSWERED),
+    On.ALONE_NEXT: go(State.AWAITING, HoldCaller, EndTask, DialTarget, CloseTask),
+    On.ALONE_RECALL: go(State.RECALLING, HoldCaller, RecallAgent, EndTask, CloseTask),
+    On.ALONE_DIVERT: go(
+        State.DIVERTING, DivertCaller, EndTask, CloseTask, because=Reason.NOBODY_ANSWERED
+    ),
 }
 """Next target, then the agent who sent the call, then the apology and the mailbox."""
 
@@ -127,6 +130,11 @@ TOGETHER: tuple[Row, ...] = (*QUIET, CALL_CAN_END, NO_RECALL, NO_WINDING_UP, NO_
 def give_back(because: Reason | None = None) -> Cell:
     """The transfer failed and the target's leg is gone."""
     return go(State.RETURNING, GiveCallerBack, because=because)
+
+
+def target_left(because: Reason | None = None) -> Cell:
+    """The target, who had taken the call, has hung up; the agent is still there."""
+    return go(State.RETURNING, GiveCallerBack, EndTask, because=because)
 
 
 def part_and_give_back(because: Reason) -> Cell:

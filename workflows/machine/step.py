@@ -30,7 +30,14 @@ from workflows.machine.commands import (
     ResumeTarget,
     SecureCaller,
 )
-from workflows.machine.events import REQUESTS, Event, LegEnded, Request, WorkerTimedOut
+from workflows.machine.events import (
+    REQUESTS,
+    CommandFailed,
+    Event,
+    LegEnded,
+    Request,
+    WorkerTimedOut,
+)
 from workflows.machine.model import (
     JOURNAL_ENTRIES_MAX,
     TERMINAL,
@@ -64,6 +71,8 @@ class Stepped:
 
 
 _NOTHING = stay()
+JOINS_ITSELF = "s"
+"""The last letter of the labels of legs that come into the room by TwiML."""
 RING_GRACE_SECONDS = 20.0
 """How long Twilio is given to say what became of a phone that should have stopped ringing."""
 
@@ -179,13 +188,33 @@ def _has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
     if command is CloseTask:
         return bool(transfer.task_sid) and not transfer.is_task_closed
     if command is EndTask:
-        return isinstance(event, LegEnded) and bool(event.task_sid)
+        return bool(_left_task(transfer, event))
     if command is CloseRoomTasks:
         return transfer.kind is Kind.ROUTED
     if command is RestoreWorker:
         return isinstance(event, WorkerTimedOut) and bool(event.activity_sid)
     current = transfer.current_target
     return current is not None and current.is_routed
+
+
+def _left_task(transfer: Transfer, event: Event | None) -> EndTask | None:
+    """The task of whoever has just hung up after having taken the call; None if there is none."""
+    if transfer.kind is Kind.ROUTED:
+        # Between transfers: a leg that a task was made for tells so by its label alone.
+        if isinstance(event, LegEnded) and event.label.endswith(JOINS_ITSELF):
+            return EndTask(task_sid=event.task_sid, label=event.label)
+        return None
+    attempt, current = transfer.attempt, transfer.current_target
+    if attempt is None or current is None or attempt.answered_at is None or not current.is_routed:
+        return None
+    if isinstance(event, LegEnded):
+        has_left = event.label == attempt.label or bool(
+            event.call_sid and event.call_sid == attempt.call_sid
+        )
+    else:
+        # A change of the target's hold found that the leg is gone.
+        has_left = isinstance(event, CommandFailed) and event.command in _CHANGES_HOLD[Party.TARGET]
+    return EndTask(task_sid=attempt.task_sid, label=attempt.label) if has_left else None
 
 
 def _bare(each: Step | Then) -> Step:
@@ -238,8 +267,8 @@ def _begin(
         command = RestoreWorker(
             key=key, worker_sid=event.worker_sid, activity_sid=event.activity_sid
         )
-    elif cls is EndTask and isinstance(event, LegEnded):
-        command = EndTask(key=key, task_sid=event.task_sid)
+    elif cls is EndTask:
+        command = replace(_left_task(transfer, event) or EndTask(), key=key)
     else:
         command = cls(key=key, after=after)
     transfer = replace(transfer, pending=(*transfer.pending, key))
@@ -262,12 +291,12 @@ def _begin(
 
 
 def _dial(transfer: Transfer, at: float, key: str) -> Transfer:
-    """The next attempt, with its own label. A trailing `s` marks a leg that joins by TwiML."""
+    """The next attempt, with its own label, which tells a leg that joins by TwiML from others."""
     target = transfer.next_target
     if target is None:
         raise ValueError("a dial was begun with no target left")
     number = len(transfer.attempts) + 1
-    joins_itself = "s" if target.accept is Accept.PRESS_1 or target.is_routed else ""
+    joins_itself = JOINS_ITSELF if target.accept is Accept.PRESS_1 or target.is_routed else ""
     label = f"{transfer.part}-t{number}{joins_itself}"
     attempt = Attempt(
         number=number, address=target.address, label=label, dialed_at=at, dial_key=key

@@ -36,6 +36,7 @@ from workflows.machine.fragments import (
     give_back,
     leave_by_hangup,
     part_and_give_back,
+    target_left,
 )
 from workflows.machine.model import Kind, Reason, State
 from workflows.machine.stimuli import Stimulus as On
@@ -148,7 +149,7 @@ _CONSULTING = row(
     TARGET_HAS_TAKEN,
     NO_REMOVAL,
     own={
-        On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
+        On.TARGET_LEFT: target_left(Reason.TARGET_HUNG_UP),
         On.AGENT_LEFT: go(
             State.CONNECTING, ResumeCaller, CloseTask, because=Reason.COMPLETED_BY_HANGUP
         ),
@@ -184,7 +185,7 @@ _SWAPPING_BACK = row(
         On.CALLER_MET_TARGET: go(State.CONFERRING),
         On.TARGET_RESUMED: stay(HoldTarget, why="an older un-hold took effect in between"),
         On.TARGET_NOT_RESUMED: ignore("the target is to be held"),
-        On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
+        On.TARGET_LEFT: target_left(Reason.TARGET_HUNG_UP),
         On.AGENT_LEFT: leave_by_hangup(),
         On.DEADLINE: part_and_give_back(Reason.PROVIDER_DOWN),
         On.CANCEL: cancel_talking(),
@@ -206,7 +207,7 @@ _REVISITING = row(
         On.CALLER_RESUMED: stay(),
         On.CALLER_NOT_RESUMED: stay(ResumeCaller),
         On.CALLER_MET_TARGET: stay(why="until the target is held, all three talk"),
-        On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
+        On.TARGET_LEFT: target_left(Reason.TARGET_HUNG_UP),
         On.AGENT_LEFT: leave_by_hangup(),
         On.DEADLINE: part_and_give_back(Reason.CONSULT_TIMEOUT),
         On.COMPLETE: go(State.HANDING_OVER, ResumeCaller, ResumeTarget, because=Reason.COMPLETED),
@@ -231,7 +232,7 @@ _SWAPPING_FORTH = row(
         On.CALLER_RESUMED: stay(HoldCaller, why="an older un-hold took effect in between"),
         On.CALLER_NOT_RESUMED: stay(HoldCaller, why="it may be in effect all the same"),
         On.CALLER_MET_TARGET: go(State.CONFERRING),
-        On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
+        On.TARGET_LEFT: target_left(Reason.TARGET_HUNG_UP),
         On.AGENT_LEFT: leave_by_hangup(),
         On.DEADLINE: part_and_give_back(Reason.PROVIDER_DOWN),
         On.CANCEL: cancel_talking(),
@@ -252,7 +253,7 @@ _JOINING = row(
         On.TARGET_NOT_RESUMED: go(State.REVISITING, HoldTarget, then(ResumeCaller)),
         On.TARGET_HELD: stay(ResumeTarget, why="an older hold took effect in between"),
         On.TARGET_NOT_HELD: stay(ResumeTarget, why="it may be in effect all the same"),
-        On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
+        On.TARGET_LEFT: target_left(Reason.TARGET_HUNG_UP),
         On.AGENT_LEFT: leave_by_hangup(),
         On.DEADLINE: part_and_give_back(Reason.PROVIDER_DOWN),
         On.CANCEL: cancel_talking(),
@@ -273,7 +274,7 @@ _CONFERRING = row(
         On.CALLER_RESUMED: stay(),
         On.CALLER_MET_TARGET: stay(),
         On.CALLER_NOT_RESUMED: stay(ResumeCaller),
-        On.TARGET_LEFT: give_back(Reason.TARGET_HUNG_UP),
+        On.TARGET_LEFT: target_left(Reason.TARGET_HUNG_UP),
         On.AGENT_LEFT: go(State.SETTLING, CloseTask, because=Reason.COMPLETED_BY_HANGUP),
         On.AGENT_REMOVED: go(State.SETTLING, because=Reason.COMPLETED),
         On.AGENT_NOT_REMOVED: stay(why="all three go on talking"),
