@@ -18,7 +18,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tests.e2e.books import Page
 from tests.e2e.processes import StackError
+from tests.e2e.queue_stories import QUEUE_STORIES, QUEUES, QueueStory, QueueTroupe
 from tests.e2e.scene import Pair, Told
 from tests.e2e.stack import Options, Stack
 from tests.e2e.stories import STORIES, Story
@@ -37,15 +39,19 @@ PAINT = (
 )
 
 
+PROGRAMME: tuple[Story | QueueStory, ...] = (*STORIES, *QUEUE_STORIES)
+"""First those without TaskRouter, then those with it, which need a stack of their own."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play the stories; answers the exit code."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__.split("\n\n")[0])
-    names = [story.name for story in STORIES]
+    names = [story.name for story in PROGRAMME]
     parser.add_argument("stories", nargs="*", metavar="STORY", help=f"{', '.join(names)}; or all")
     chosen = parser.parse_args(arguments).stories
     if unknown := sorted(set(chosen) - set(names)):
         parser.error(f"there is no story {', '.join(unknown)}; there are {', '.join(names)}")
-    stories = [story for story in STORIES if not chosen or story.name in chosen]
+    stories = [story for story in PROGRAMME if not chosen or story.name in chosen]
     console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = WIDTH_PIPED
@@ -59,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-async def _interruptible(console: Console, stories: Sequence[Story]) -> int:
+async def _interruptible(console: Console, stories: Sequence[Story | QueueStory]) -> int:
     """SIGTERM ends the demo as Ctrl-C does: every process goes down with it."""
     task = asyncio.current_task()
     assert task is not None
@@ -67,32 +73,79 @@ async def _interruptible(console: Console, stories: Sequence[Story]) -> int:
     return await play(console, stories)
 
 
-async def play(console: Console, stories: Sequence[Story]) -> int:
-    """The whole evening: the stack, the stories, the table."""
+async def play(console: Console, stories: Sequence[Story | QueueStory]) -> int:
+    """The whole evening: the stacks, the stories, the tables."""
     began = time.monotonic()
-    console.print(
-        "Starting Temporal's server, the telephone simulator, the api and two workers ..."
-    )
-    async with Stack(Options(workers=2)) as stack:
-        up_after = time.monotonic() - began
-        console.print(f"All are up after {up_after:.1f} s. Times below count from each click.\n")
-        told = await _stories(console, stack, stories)
-        left_over = await _left_over(stack)
-        failed = bool(left_over) or any(each.problems for each in told)
-        if failed:
-            console.print(Text(f"\nThe ends of the logs:\n\n{stack.log_tails()}", "dim"))
+    evening = Evening(console, began)
+    direct = [story for story in stories if isinstance(story, Story)]
+    queued = [story for story in stories if isinstance(story, QueueStory)]
+    if direct:
+        await evening.without_taskrouter(direct)
+    if queued:
+        await evening.with_taskrouter(queued)
+    told = evening.told
     console.print(summary(told), soft_wrap=False)
-    for line in left_over:
-        console.print(Text(f"Left over: {line}", "bold red"))
+    for line in evening.wrong:
+        console.print(Text(f"Not right: {line}", "bold red"))
     ended = sum(not each.problems for each in told)
     console.print(
         Text(
             f"\n{ended} of {len(told)} stories ended as told, "
             f"in {time.monotonic() - began:.0f} s altogether.",
-            "bold red" if failed else "bold green",
+            "bold red" if evening.has_failed else "bold green",
         )
     )
-    return int(failed)
+    return int(evening.has_failed)
+
+
+class Evening:
+    """What is played, and what is found out."""
+
+    def __init__(self, console: Console, began: float) -> None:
+        self.told: list[Told] = []
+        self.wrong: list[str] = []
+        """What is not right besides the stories themselves."""
+        self._console = console
+        self._began = began
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether anything was not as told."""
+        return bool(self.wrong) or any(each.problems for each in self.told)
+
+    async def without_taskrouter(self, stories: Sequence[Story]) -> None:
+        """Agents are rung in turn, and phones are dialled."""
+        self._console.print(
+            "Starting Temporal's server, the telephone simulator, the api and two workers ..."
+        )
+        async with Stack(Options(workers=2)) as stack:
+            self._console.print(f"{self._up()} Times below count from each click.\n")
+            self.told += await _stories(self._console, stack, stories)
+            await self._close(stack)
+
+    async def with_taskrouter(self, stories: Sequence[QueueStory]) -> None:
+        """Calls come through queues, and the books of the workers' time are checked."""
+        self._console.print("The same with TaskRouter, provisioned by its command ...")
+        async with Stack(QUEUES) as stack:
+            self._console.print(f"{self._up()}\n")
+            troupe = QueueTroupe(stack)
+            for story in stories:
+                self.told.append(await troupe.perform(story))
+                tell(self._console, len(self.told), self.told[-1])
+            pages, wrong = await troupe.books()
+            self.wrong += wrong
+            self._console.print(utilisation(pages), soft_wrap=False)
+            self._console.print()
+            await self._close(stack)
+
+    def _up(self) -> str:
+        return f"All are up after {time.monotonic() - self._began:.1f} s."
+
+    async def _close(self, stack: Stack) -> None:
+        """What is left over counts as wrong, and if anything is, the logs are of interest."""
+        self.wrong += await _left_over(stack)
+        if self.has_failed:
+            self._console.print(Text(f"\nThe ends of the logs:\n\n{stack.log_tails()}", "dim"))
 
 
 async def _stories(console: Console, stack: Stack, stories: Sequence[Story]) -> list[Told]:
@@ -204,6 +257,31 @@ def summary(told: Sequence[Told]) -> Table:
             str(each.events),
             str(each.actions),
             Text("NOT SO", "bold red") if each.problems else Text("✓", "green"),
+        )
+    return table
+
+
+def utilisation(pages: Sequence[Page]) -> Table:
+    """How each worker's time was spent, and whether TaskRouter was told right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("worker", no_wrap=True)
+    table.add_column("is", no_wrap=True)
+    for title in ("offered s", "busy s", "on calls s", "apart at most s", "twice s"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("offers")
+    table.add_column("")
+    for page in pages:
+        on_calls = sum(span.seconds(time.time()) for span in page.on_calls)
+        table.add_row(
+            page.worker,
+            page.activity,
+            f"{page.seconds['reserved']:.1f}",
+            f"{sum(span.seconds(time.time()) for span in page.busy):.1f}",
+            f"{on_calls:.1f}",
+            f"{page.worst_seconds:.2f}",
+            f"{page.together:.1f}",
+            ", ".join(f"{count} {status}" for status, count in sorted(page.offers.items())),
+            Text("NOT SO", "bold red") if page.problems else Text("✓", "green"),
         )
     return table
 

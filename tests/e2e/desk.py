@@ -40,16 +40,9 @@ class Desk:
 
         return await until(look, "the call to show on the desk")
 
-    async def start(
-        self, conference_sid: str, kind: str, targets: list[Json], **policy: Any
-    ) -> Json:
+    async def start(self, call: Json, kind: str, targets: list[Json], **policy: Any) -> Json:
         """Begin a transfer."""
-        body = {
-            "kind": kind,
-            "call": {"conference_sid": conference_sid},
-            "targets": targets,
-            "policy": policy,
-        }
+        body = {"kind": kind, "call": call, "targets": targets, "policy": policy}
         return _ok(await self.request("POST", "/v1/transfers", body, key=uuid.uuid4().hex), 202)
 
     async def read(self, transfer_id: str) -> Json:

@@ -92,12 +92,25 @@ class Scene:
         self, kind: str, *parts: str, ring_seconds: float = 25.0, **policy: object
     ) -> Json:
         """The agent begins a transfer to these people."""
-        targets = [{"address": self.people[part], "ring_seconds": ring_seconds} for part in parts]
+        return await self.transfer_to(
+            kind, *(self.people[part] for part in parts), ring_seconds=ring_seconds, **policy
+        )
+
+    async def transfer_to(
+        self, kind: str, *addresses: str, ring_seconds: float = 25.0, **policy: object
+    ) -> Json:
+        """The agent begins a transfer to these addresses."""
+        targets = [{"address": address, "ring_seconds": ring_seconds} for address in addresses]
         self.begun_at = time.time()
         policy = {"guard_seconds": GUARD_SECONDS, **policy}
-        view = await self.desk.start(self.conference_sid, kind, targets, **policy)
+        view = await self.desk.start(self.call, kind, targets, **policy)
         self.transfer_id = view["id"]
         return view
+
+    @property
+    def call(self) -> Json:
+        """How the agent names the call."""
+        return {"conference_sid": self.conference_sid}
 
     async def until(self, *states: str) -> Json:
         """Wait for a state of the transfer."""
@@ -150,13 +163,17 @@ class Scene:
         )
         told.up = [part for part in self.people for _ in range(await self._calls(part))]
         told.talked = self._talked(hearing)
-        sids = call_sids(entries) | {self.conference_sid}
+        sids = call_sids(entries) | {self.conference_sid} | self.further_sids(told.view)
         told.requests = len(await self.phones.requests_about(sids, self.begun_at))
         history = await self._history()
         told.events, told.actions = len(history), actions_of(history).total()
         if ending is not None:
             told.problems = [*differences(told, ending), *self._privacy(hearing, told.view)]
         return told
+
+    def further_sids(self, view: Json) -> set[str]:
+        """What else of Twilio's belongs to this call, besides the room and its legs."""
+        return set()
 
     async def _settled(self, ending: Ending) -> None:
         """Legs that were let go need a moment to hang up."""

@@ -17,13 +17,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import httpx
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from tests.e2e.processes import ROOT, Process, StackError, free_ports, program
+from tests.e2e.provisioning import provision
 from workflows.connection import SEARCH_ATTRIBUTES, data_converter
 from workflows.encryption import CodecKeys
 
@@ -49,6 +50,8 @@ UNTHROTTLED = [
 class Options:
     """What may differ between stacks."""
 
+    mode: Literal["direct", "taskrouter"] = "direct"
+    """`taskrouter`: a contact centre is provisioned, and calls come in through its queues."""
     workers: int = 1
     web_ui: bool = False
     is_durable: bool = False
@@ -100,17 +103,21 @@ class Stack:
     # --- up and down ---
 
     async def _start(self) -> None:
-        self._add("temporal", self._temporal_command(), {})
+        self._add("temporal", self._temporal_command(), {}).start()
         port = self.simulator_url.rpartition(":")[2]
-        self._add("simulator", [sys.executable, "-m", "simulator", "--port", port], self.settings)
-        self._add("api", self._api_command(), self.settings)
-        for process in self.processes.values():
-            process.start()
-        workers = [self._add_worker() for _ in range(self.options.workers)]
-        for process in workers:
+        simulator = [sys.executable, "-m", "simulator", "--port", port]
+        self._add("simulator", simulator, self.settings).start()
+        if self.options.mode == "taskrouter":
+            # What api and workers are told of the workspace is known only once it is there.
+            await self.ready("simulator")
+            await self._own_number()
+            self.settings |= await provision(self.settings, self.folder)
+        self._add("api", self._api_command(), self.settings).start()
+        for process in [self._add_worker() for _ in range(self.options.workers)]:
             process.start()
         await self.ready(*self.processes)
-        await self._own_number()
+        if self.options.mode == "direct":
+            await self._own_number()
 
     async def stop(self) -> None:
         """End every process that was started here, and clean up."""

@@ -141,7 +141,8 @@ def addresses(people: list[Json]) -> set[str]:
 
 
 def _names(request: Json, sids: set[str]) -> bool:
-    return any(str(value) in sids for value in request["params"].values())
+    """Attributes of a task are text that names SIDs somewhere inside."""
+    return any(sid in str(value) for value in request["params"].values() for sid in sids)
 
 
 def _path(address: str, verb: str) -> str:

@@ -1,0 +1,169 @@
+"""The stories of TaskRouter mode: calls that come through a queue and go to workers and queues.
+
+Played one after the other, because they share the workers and the books of how their time was
+spent, which are checked when all have gone home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from tests.e2e.books import Page, pages, problems
+from tests.e2e.centre import Centre
+from tests.e2e.provisioning import WORKERS
+from tests.e2e.queue_scene import QueueScene, name_of
+from tests.e2e.scene import Ending, Told
+from tests.e2e.stack import Options, Stack
+from tests.e2e.stories import CALLER_WITH_AGENT, CALLER_WITH_TARGET, SHORT_RING_SECONDS
+from tests.e2e.telephones import NeverSeenError, Telephones, until
+
+QUEUES = Options(
+    mode="taskrouter",
+    workers=2,
+    agents=WORKERS,
+    settings={
+        # An offer counts its time also while the worker's phone rings: what Twilio does is not
+        # published, and only so can a worker let it pass without the phone having the last word.
+        "SIMULATOR_SWITCHES": '{"calls_per_second": 0, "reservation_timer_in_setup": "runs"}'
+    },
+)
+"""The stack that these stories are played on."""
+
+BILLING = ("bob", "carol", "dave")
+"""Who is in the queue Billing."""
+
+
+@dataclass(frozen=True)
+class QueueStory:
+    """One sentence, and what people do. The people are found by TaskRouter."""
+
+    name: str
+    title: str
+    play: Callable[[QueueScene], Awaitable[Ending]]
+    has_transfer: bool = True
+
+
+async def arrives(scene: QueueScene) -> Ending:
+    """The caller is found an agent, they talk, and the agent hangs up."""
+    await scene.hangs_up("agent")
+    await scene.phones.idle(*scene.people.values())
+    return Ending("ended", "call_ended")
+
+
+async def warm_to_worker(scene: QueueScene) -> Ending:
+    """The agent names the task of the call, and the worker who is to take it over."""
+    scene.names_the_task = True
+    await scene.transfer_to("warm", "worker:dave")
+    await scene.answers_as("target", "dave")
+    await scene.until("consulting")
+    await scene.phones.hears(scene.people["target"], scene.people["agent"])
+    await scene.press("complete")
+    await scene.over()
+    scene.goes_first = "target"
+    return Ending(
+        "completed", "completed", together=CALLER_WITH_TARGET, up=("caller", "target"),
+        talked=(("agent", "target"), ("caller", "target")),
+    )  # fmt: skip
+
+
+async def cold_to_queue(scene: QueueScene) -> Ending:
+    """One worker declines the call on the phone, another on the desktop; the third takes it."""
+    await scene.transfer_to("cold", "queue:Billing")
+    first, _ = await scene.centre.offered(*BILLING)
+    scene.people["first worker"] = f"client:{first}"
+    await scene.rings("first worker")
+    await scene.hangs_up("first worker")
+    second, offer = await scene.centre.offered(*(each for each in BILLING if each != first))
+    scene.people["second worker"] = f"client:{second}"
+    await scene.rings("second worker")
+    await scene.centre.reject(offer["reservation_sid"])
+    (third,) = (each for each in BILLING if each not in (first, second))
+    scene.asides.append(f"{first} declined on the phone, {second} on the desktop; {third} took it")
+    await scene.answers_as("target", third)
+    await scene.over()
+    return Ending(
+        "completed", "completed", together=CALLER_WITH_TARGET, up=("caller", "target"),
+        talked=CALLER_WITH_TARGET,
+    )  # fmt: skip
+
+
+async def nobody_in_queue(scene: QueueScene) -> Ending:
+    """The queue's workers let the call ring; the first of them is sent offline, and put back."""
+    for name in BILLING:
+        await scene.phones.behave(f"client:{name}", "no_answer")
+    await scene.transfer_to("warm", "queue:Billing", ring_seconds=SHORT_RING_SECONDS)
+    await scene.over()
+    for name in BILLING:
+        await scene.phones.behave(f"client:{name}", "ring")
+    return Ending(
+        "failed", "target_no_answer", together=CALLER_WITH_AGENT, up=("caller", "agent"),
+        talked=CALLER_WITH_AGENT,
+    )  # fmt: skip
+
+
+QUEUE_STORIES: tuple[QueueStory, ...] = (
+    QueueStory(
+        "queue-call",
+        "A call comes through a queue: TaskRouter brings it together with the first free worker",
+        arrives,
+        has_transfer=False,
+    ),
+    QueueStory(
+        "warm-to-worker",
+        "The agent names the task, asks a named worker first, and hands the caller over",
+        warm_to_worker,
+    ),
+    QueueStory(
+        "cold-to-queue",
+        "To a queue: one worker declines on the phone, one on the desktop, the third takes it",
+        cold_to_queue,
+    ),
+    QueueStory(
+        "nobody-in-queue",
+        "Nobody in the queue answers, so the caller is back with the agent",
+        nobody_in_queue,
+    ),
+)
+
+
+class QueueTroupe:
+    """Plays these stories on one stack, one after the other, and reads the books at the end."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._phones = Telephones(stack)
+        self._centre = Centre(stack)
+        self._callers = 0
+
+    async def perform(self, story: QueueStory) -> Told:
+        """Play one story, hold it against the network, and clear the stage."""
+        self._callers += 1
+        told = Told(story.name, story.title)
+        scene = QueueScene(self._stack, f"+1555010{8000 + self._callers}")
+        try:
+            await scene.open()
+            ending = await story.play(scene)
+            tell = scene.told if story.has_transfer else scene.told_of_call
+            told = await tell(story.name, story.title, ending)
+            await scene.everybody_goes()
+        except Exception as error:
+            told.problems.append(str(error) or repr(error))
+        return told
+
+    async def books(self) -> tuple[list[Page], list[str]]:
+        """Everybody's page once all is quiet, and what is wrong in them."""
+
+        async def look() -> bool | None:
+            return True if not problems(await self._pages()) else None
+
+        with suppress(NeverSeenError):
+            await until(look, "the books to be right", 8.0)
+        found = await self._pages()
+        return found, problems(found)
+
+    async def _pages(self) -> list[Page]:
+        ledger = (await self._phones.ask("GET", "/ledger"))["entries"]
+        phones = {name_of(address): address for address in WORKERS}
+        return pages(await self._centre.utilisation(), phones, ledger)
