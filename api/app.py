@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
+from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from temporalio.client import Client
 
@@ -65,7 +66,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         yield
         await parts.engine.streams.close()
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Handover",
         version="1",
         description=DESCRIPTION,

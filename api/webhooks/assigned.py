@@ -15,7 +15,7 @@ from api.errors import Problem
 from api.webhooks import twiml
 from api.webhooks.signature import verify
 from api.webhooks.status import carry
-from api.webhooks.tasks import is_room
+from api.webhooks.tasks import RESERVATION_SID, is_room
 from api.webhooks.translate import is_label
 from api.webhooks.voice import chosen, xml
 from workflows.machine.events import LegAnswered
@@ -84,11 +84,13 @@ async def assigned_choice(
     settings: SettingsDep,
     metrics: MetricsDep,
     room: str = "",
+    reservation: str = "",
 ) -> Response:
     """The worker pressed a key, or none."""
     if not _is_place(conference_sid, label, room):
         return xml(twiml.hang_up())
-    return await chosen(conference_sid, label, room, webhook, facts, settings, metrics)
+    offer = reservation if RESERVATION_SID.fullmatch(reservation) else ""
+    return await chosen(conference_sid, label, room, webhook, facts, settings, metrics, offer)
 
 
 def _is_place(conference_sid: str, label: str, room: str) -> bool:

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from api.webhooks.tasks import Handover, attributes_in, handover_in, is_room
+from api.webhooks.tasks import RESERVATION_SID, Handover, attributes_in, handover_in, is_room
 from api.webhooks.translate import Get
 from api.webhooks.twiml import CONFERENCE_EVENTS
 from workflows.messages import TASK_SID
 
 _CONTACT = re.compile(r"client:\S+|sips?:\S+@\S+|\+[1-9][0-9]{6,14}", re.ASCII)
-_RESERVATION_SID = re.compile(r"^WR[0-9a-f]{32}$")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def instruction_for(get: Get, policy: Policy) -> Instruction:
     if "handover" not in attributes:
         return Instruction(_conference(policy))
     task_sid, reservation_sid = get("TaskSid"), get("ReservationSid")
-    if not (TASK_SID.fullmatch(task_sid) and _RESERVATION_SID.fullmatch(reservation_sid)):
+    if not (TASK_SID.fullmatch(task_sid) and RESERVATION_SID.fullmatch(reservation_sid)):
         return _rejected("task or reservation have no SID")
     handover = handover_in(attributes)
     if handover is None:
@@ -101,7 +100,8 @@ def _call(
         "from": policy.number,
         "url": f"{policy.base_url}/twilio/voice/assigned/{place}?{urlencode(where)}",
         "status_callback_url": (
-            f"{policy.base_url}/twilio/status/transfer/{place}?{urlencode({'task': task_sid})}"
+            f"{policy.base_url}/twilio/status/transfer/{place}?"
+            + urlencode({"task": task_sid, "reservation": reservation_sid})
         ),
         "accept": "false",
         "timeout": policy.ring_seconds,

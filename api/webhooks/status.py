@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import structlog
 from fastapi import APIRouter, Depends, Response
@@ -14,7 +15,8 @@ from api.errors import unreachable
 from api.metrics import Metrics
 from api.webhooks import translate
 from api.webhooks.signature import Webhook, verify
-from workflows.machine.events import Fact
+from api.webhooks.tasks import RESERVATION_SID
+from workflows.machine.events import Fact, LegEnded
 from workflows.messages import CONFERENCE_SID, TASK_SID
 
 log = structlog.get_logger("handover.api.webhooks")
@@ -38,6 +40,8 @@ async def leg_status(
     webhook: WebhookDep,
     facts: FactsDep,
     metrics: MetricsDep,
+    task: str = "",
+    reservation: str = "",
 ) -> Response:
     """Call progress of a leg that we dialled. `owner` tells an operator who dialled it.
 
@@ -46,6 +50,12 @@ async def leg_status(
     fact = None
     if translate.is_label(label):
         fact = translate.leg_fact(webhook.get, label, time.time())
+    if isinstance(fact, LegEnded):
+        fact = replace(
+            fact,
+            task_sid=task if TASK_SID.fullmatch(task) else "",
+            reservation_sid=reservation if RESERVATION_SID.fullmatch(reservation) else "",
+        )
     await carry(facts, metrics, conference_sid, fact, webhook)
     return Response(status_code=204)
 

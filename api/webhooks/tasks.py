@@ -18,6 +18,7 @@ from workflows.messages import CONFERENCE_SID, TASK_SID
 _ROOM = re.compile(r"^[A-Za-z0-9_.:-]{1,128}$")
 _NUMBER = re.compile(r"^\+?[0-9]{5,15}$")
 _ACTIVITY_SID = re.compile(r"^WA[0-9a-f]{32}$")
+RESERVATION_SID = re.compile(r"^WR[0-9a-f]{32}$")
 _WORKER_SID = re.compile(r"^WK[0-9a-f]{32}$")
 
 TASK_OVER = frozenset({"task.canceled", "task.deleted", "task.system-deleted", "workflow.timeout"})

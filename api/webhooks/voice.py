@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 from fastapi import APIRouter, Depends, Response
@@ -141,9 +142,12 @@ async def chosen(
     facts: Facts,
     settings: Settings,
     metrics: Metrics,
+    reservation_sid: str = "",
 ) -> Response:
     """What follows on a key, or on none. Nobody is put into a room that no transfer waits in."""
     fact = translate.choice_fact(webhook.get, label, time.time())
+    if fact is not None and reservation_sid:
+        fact = replace(fact, reservation_sid=reservation_sid)
     try:
         heard_by = await carry(facts, metrics, conference_sid, fact, webhook)
     except Problem:

@@ -103,7 +103,8 @@ async def test_worker_found_for_a_transfer_is_called(routed: Site) -> None:
         "from": "+12025550100",
         "url": f"{BASE_URL}/twilio/voice/assigned/{ROOM}/{LABEL}"
         f"?room={CALLERS_TASK}&task={TASK}&reservation={RESERVATION}",
-        "status_callback_url": f"{BASE_URL}/twilio/status/transfer/{ROOM}/{LABEL}?task={TASK}",
+        "status_callback_url": f"{BASE_URL}/twilio/status/transfer/{ROOM}/{LABEL}"
+        f"?task={TASK}&reservation={RESERVATION}",
         "accept": "false",
         "timeout": 25,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -306,3 +307,14 @@ async def test_without_keys_there_is_no_codec(deaf_app: FastAPI) -> None:
 
 def test_all_keys_of_the_tests_have_roles() -> None:
     assert set(KEYS.values()) == {"agent", "supervisor", "service"}
+
+
+async def test_page_of_the_api_needs_no_other_host(deaf_app: FastAPI) -> None:
+    async with client_of(deaf_app) as http:
+        page = await http.get("/docs")
+        assert page.status_code == 200
+        parts = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert parts
+        for each in parts:
+            assert each.startswith("/"), f"{each} is on another host"
+            assert (await http.get(each)).status_code == 200
