@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -27,6 +29,13 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 PARTS = ("counts", "latency", "throughput", "memory")
 
 
+class Step(Protocol):
+    """Tells that something is done."""
+
+    def __call__(self, steps: int = 1) -> None:
+        """One step, or several."""
+
+
 @dataclass(frozen=True)
 class Size:
     """How much of each is measured."""
@@ -35,10 +44,12 @@ class Size:
     blocks: int
     transfers: int
     waiting: tuple[int, ...]
+    warm_up: int
+    """Rounds that do not count."""
 
 
-FULL = Size(rounds=30, blocks=2, transfers=120, waiting=(2000, 5000))
-QUICK = Size(rounds=2, blocks=1, transfers=50, waiting=(50, 150))
+FULL = Size(rounds=30, blocks=2, transfers=120, waiting=(2000, 5000), warm_up=2)
+QUICK = Size(rounds=2, blocks=1, transfers=40, waiting=(100,), warm_up=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     try:
         asyncio.run(_measure(run, size, chosen.only or PARTS))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
     run.seconds = time.monotonic() - began
     report.show(console, run)
@@ -75,6 +86,10 @@ def _shown(path: Path) -> str:
 
 
 async def _measure(run: report.Run, size: Size, parts: Sequence[str]) -> None:
+    """SIGTERM ends it as Ctrl-C does: every process goes down with it."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     bars = Progress(
         TextColumn("{task.description:<22}"),
         BarColumn(),
@@ -84,9 +99,9 @@ async def _measure(run: report.Run, size: Size, parts: Sequence[str]) -> None:
     )
     with bars:
 
-        def bar(name: str, total: int) -> Callable[[], None]:
+        def bar(name: str, total: int) -> Step:
             task = bars.add_task(name, total=total)
-            return lambda: bars.advance(task)
+            return lambda steps=1: bars.advance(task, steps)
 
         up = bar("processes", 1)
         async with bench() as stage:
@@ -103,14 +118,14 @@ async def _parts(
     size: Size,
     parts: Sequence[str],
     stage: Bench,
-    bar: Callable[[str, int], Callable[[], None]],
+    bar: Callable[[str, int], Step],
 ) -> None:
     """The stories first: later parts empty the network. Memory last: it ends the workers."""
     if "counts" in parts:
         run.costs = await counts.measure(stage, bar("cost of each story", len(counts.AIMS)))
     if "latency" in parts:
-        ahead = bar("latency", size.rounds + latency.WARM_UP)
-        run.latencies = await latency.measure(stage, size.rounds, ahead)
+        ahead = bar("latency", size.rounds + size.warm_up)
+        run.latencies = await latency.measure(stage, size.rounds, size.warm_up, ahead)
     if "throughput" in parts:
         ahead = bar("throughput", size.blocks * 2)
         run.throughputs = await throughput.measure(stage, size.blocks, size.transfers, ahead)

@@ -126,7 +126,7 @@ class Floor:
         remove = _ask("DELETE", f"{room}/Participants/{call.agent_sid}.json")
         then = {
             "cold": [unhold],
-            "whole": [unhold, remove, {}],
+            "whole": [unhold, remove],
             "warm": [{}, unhold],
             "abandoned": [end],
         }[story]

@@ -16,8 +16,6 @@ from benchmarks.processes import Bench
 from benchmarks.rooms import RINGING, Call, Json, Rooms
 from benchmarks.spread import Ratio, Spread, ratio, spread
 
-WARM_UP = 2
-"""Rounds that do not count."""
 QUIET_SECONDS = 0.1
 """Between two measurements, so that one does not pay for what the one before left to be done."""
 
@@ -40,13 +38,15 @@ class Latency:
     ratio: Ratio
 
 
-async def measure(bench: Bench, rounds: int, progress: Callable[[], None]) -> list[Latency]:
+async def measure(
+    bench: Bench, rounds: int, warm_up: int, progress: Callable[[], None]
+) -> list[Latency]:
     """Run so many rounds of the three stories, after a few that do not count."""
     rooms = Rooms(bench)
     await rooms.prepare()
     both: tuple[Buttons, Buttons] = (Engine(bench), Floor(bench))
     samples: Samples = {each.name: {case: [] for case in CASES} for each in both}
-    for number in range(-WARM_UP, rounds):
+    for number in range(-warm_up, rounds):
         for buttons in both if number % 2 else reversed(both):
             taken = samples[buttons.name] if number >= 0 else {case: [] for case in CASES}
             for story in (_cold, _warm, _abandoned):

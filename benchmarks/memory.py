@@ -32,11 +32,14 @@ from workflows.messages import (
 )
 from workflows.views import begin, view_of
 
-STARTS_AT_A_TIME = 60
+BATCH = 50
+"""Starts at a time."""
 IDLE_CPU_SHARE = 0.05
 PATIENCE_SECONDS = 120.0
 WAITING_SECONDS = 3600.0
 """Long enough that no deadline passes while the others are started."""
+
+Check = Callable[[Client, str], Awaitable[bool]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Memory:
 
 
 async def measure(
-    bench: Bench, numbers: Sequence[int], progress: Callable[[], None]
+    bench: Bench, numbers: Sequence[int], progress: Callable[[int], None]
 ) -> list[Memory]:
     """Both sides, with so many waiting, ascending. Ends the stack's own workers."""
     sealed = await bench.stack.temporal()
@@ -78,28 +81,33 @@ async def _fill(
     worker: Process,
     start: Callable[[Client], Awaitable[str]],
     numbers: Sequence[int],
-    progress: Callable[[], None],
+    progress: Callable[[int], None],
 ) -> Memory:
     await _quiet(worker)
     empty, waiting, made = resident_bytes(worker), [], 0
     is_there = _is_dialing if name == "engine" else _is_waiting
     for number in numbers:
-        gate = asyncio.Semaphore(STARTS_AT_A_TIME)
-
-        async def one(gate: asyncio.Semaphore = gate) -> str:
-            async with gate:
-                started = await start(client)
-            progress()
-            return started
-
-        last = (await asyncio.gather(*(one() for _ in range(number - made))))[-1]
+        before: list[str] = []
+        for begun in range(made, number, BATCH):
+            size = min(BATCH, number - begun)
+            names = await asyncio.gather(*(start(client) for _ in range(size)))
+            # One batch ahead: the worker is never idle, and no start waits past its deadline.
+            await _until(is_there, client, before)
+            before = names
+            progress(size)
+        await _until(is_there, client, before)
         made = number
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not await is_there(client, last):  # noqa: ASYNC110
-                await asyncio.sleep(0.2)
         await _quiet(worker)
         waiting.append((number, resident_bytes(worker)))
     return Memory(name, empty, tuple(waiting))
+
+
+async def _until(is_there: Check, client: Client, names: Sequence[str]) -> None:
+    """Wait until each of these workflows waits."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        for name in names:
+            while not await is_there(client, name):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
 
 async def _start_floor(client: Client) -> str:

@@ -21,6 +21,8 @@ from tests.e2e.stack import Options, Stack
 
 SERVER = "development server in memory, tuned (history shard unthrottled)"
 CACHED_WORKFLOWS = 6000
+KEEP_ALIVE_SECONDS = 2.0
+"""Servers drop an idle connection after five seconds; ours is given up before."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,10 @@ async def bench() -> AsyncIterator[Bench]:
         "HANDOVER_CACHED_WORKFLOWS": str(CACHED_WORKFLOWS),
         "HANDOVER_LOG_FORMAT": "json",
     }
+    connector = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE_SECONDS)
     async with (
         Stack(Options(settings=settings)) as stack,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http,
+        aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=60)) as http,
     ):
         (port,) = free_ports(1)
         url = f"http://127.0.0.1:{port}"
