@@ -224,6 +224,7 @@ def activities_of(
         tasks.end_task,
         tasks.end_tasks_of_room,
         tasks.accept_reservation,
+        tasks.reject_reservation,
         tasks.read_task,
         tasks.restore_worker,
     ]

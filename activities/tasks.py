@@ -42,6 +42,7 @@ from activities.task_state import (
     CAUSES,
     COMPLETED,
     PENDING,
+    REJECTED,
     RESERVED,
     WRAPPING,
     TaskState,
@@ -135,6 +136,14 @@ class AcceptInput:
     task_sid: str
     worker_call_sid: str = ""
     worker_sid: str = ""
+
+
+@dataclass(frozen=True)
+class RejectInput:
+    """Which offer of which task its worker does not want."""
+
+    task_sid: str
+    reservation_sid: str
 
 
 @dataclass(frozen=True)
@@ -243,6 +252,24 @@ class Tasks:
         if status_of(done.reservation_status) not in (ACCEPTED, WRAPPING):
             raise unavailable("the reservation is not accepted yet")
         return replace(state_of_task(task, done), status=ASSIGNED)
+
+    @activity.defn(name="reject_reservation")
+    async def reject_reservation(self, given: RejectInput) -> None:
+        """Reject an offer, so that the next worker is asked. One that is not open is left alone."""
+        workspace = workspace_of(self._client, self._settings)
+        offer = workspace.tasks(given.task_sid).reservations(given.reservation_sid)
+        found = await read_tagged(offer)
+        if found is None or status_of(found[0].reservation_status) != PENDING:
+            return
+        try:
+            await ask(offer.update_async(reservation_status=REJECTED))
+        except TwilioError as error:
+            if error.kind not in (GONE, REFUSED):
+                raise
+            # Whoever was faster has settled it, unless it is still open.
+            again = await read_tagged(offer)
+            if again is not None and status_of(again[0].reservation_status) == PENDING:
+                raise
 
     @activity.defn(name="read_task")
     async def read_task(self, given: ReadTaskInput) -> TaskState:

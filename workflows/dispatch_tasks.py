@@ -22,10 +22,11 @@ with workflow.unsafe.imports_passed_through():
         EndTaskInput,
         EndTasksInput,
         ReadTaskInput,
+        RejectInput,
         RestoreWorkerInput,
         Tasks,
     )
-    from workflows.machine.commands import Command, EndTask, RestoreWorker
+    from workflows.machine.commands import Command, EndTask, RejectTask, RestoreWorker
     from workflows.machine.events import TaskReading
     from workflows.machine.model import Leg, Reason, Target, Transfer
     from workflows.messages import TaskPeople
@@ -47,6 +48,7 @@ def create_task(begun: Transfer, target: Target, label: str) -> Order:
         "requested_worker": name if kind == "worker" else None,
         "requested_queue": name if kind == "queue" else None,
         "skills": list(target.skills),
+        "accept": target.accept.value,
         **_context(begun),
     }
     return Order(
@@ -115,6 +117,17 @@ def accept_task(_command: Command, begun: Transfer, now: Transfer) -> Order:
         Tasks.accept_reservation,
         AcceptInput(task_sid=task_sid_of(now, begun.target), worker_call_sid=begun.target.call_sid),
         "the task is the target's from now on",
+        start_to_close=5.0,
+        schedule_to_close=20.0,
+    )
+
+
+def reject_task(command: Command, begun: Transfer, now: Transfer) -> Order:
+    given = command if isinstance(command, RejectTask) else RejectTask()
+    return Order(
+        Tasks.reject_reservation,
+        RejectInput(task_sid=task_sid_of(now, begun.target), reservation_sid=given.reservation_sid),
+        "the next worker is asked",
         start_to_close=5.0,
         schedule_to_close=20.0,
     )

@@ -16,6 +16,7 @@ from activities.tasks import (
     AcceptInput,
     CreateTaskInput,
     ReadTaskInput,
+    RejectInput,
     RestoreWorkerInput,
     Tasks,
 )
@@ -287,3 +288,21 @@ async def test_a_worker_who_is_gone_is_left_alone(centre: Centre) -> None:
     given = RestoreWorkerInput("WK" + "f" * 32, centre.activity_sid("Available"))
     await attempt(centre.tasks.restore_worker, given)
     assert "workers.update" not in centre.phones.asked
+
+
+async def test_rejecting_twice_is_rejecting_once(centre: Centre) -> None:
+    sid = await made(centre)
+    given = RejectInput(sid, centre.reservation(sid).sid)
+    await attempt(centre.tasks.reject_reservation, given)
+    await attempt(centre.tasks.reject_reservation, given)
+    assert centre.phones.effects("reservations.update") == 1
+    assert given.reservation_sid in {
+        each.sid for each in centre.task(sid).reservations.values() if each.status == "rejected"
+    }
+
+
+async def test_an_offer_that_is_not_open_is_not_rejected(centre: Centre) -> None:
+    sid = await in_status(centre, "assigned")
+    await attempt(centre.tasks.reject_reservation, RejectInput(sid, centre.reservation(sid).sid))
+    assert centre.task(sid).status == "assigned"
+    await attempt(centre.tasks.reject_reservation, RejectInput(sid, "WR" + "f" * 32))

@@ -8,7 +8,7 @@ from tests.e2e.evidence import Hearing, call_sids
 from tests.e2e.provisioning import FIRST
 from tests.e2e.scene import Ending, Scene, Told, differences
 from tests.e2e.stack import Stack
-from tests.e2e.telephones import Json
+from tests.e2e.telephones import Json, until
 from workflows.messages import MEMO_ENTRY, call_workflow_id, split_public_id
 
 
@@ -52,6 +52,16 @@ class QueueScene(Scene):
         """This worker plays that part from now on, and picks up."""
         self.people[part] = f"client:{name}"
         await self.answers(part)
+
+    async def presses(self, part: str, digit: str) -> None:
+        """Wait until somebody is asked for a key, and press it."""
+
+        async def look() -> bool | None:
+            heard = str((await self.phones.phone(self.people[part]))["hears"])
+            return True if "press 1" in heard else None
+
+        await until(look, f"{part} to be asked for a key")
+        await self.phones.press(self.people[part], digit)
 
     async def told_of_call(self, name: str, title: str, ending: Ending) -> Told:
         """What is to be said of a call without a transfer, once it is over."""

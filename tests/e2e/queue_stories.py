@@ -89,6 +89,25 @@ async def cold_to_queue(scene: QueueScene) -> Ending:
     )  # fmt: skip
 
 
+async def asked_first(scene: QueueScene) -> Ending:
+    """A worker picks up, hears that a call is offered, and does not want it; the next one does."""
+    await scene.transfer_to("cold", "queue:Billing", accept="press_1")
+    first, _ = await scene.centre.offered(*BILLING)
+    await scene.answers_as("first worker", first)
+    await scene.until("screening")
+    await scene.presses("first worker", "2")
+    second, _ = await scene.centre.offered(*(each for each in BILLING if each != first))
+    await scene.answers_as("target", second)
+    await scene.until("screening")
+    await scene.presses("target", "1")
+    scene.asides.append(f"{first} pressed 2, {second} pressed 1")
+    await scene.over()
+    return Ending(
+        "completed", "completed", together=CALLER_WITH_TARGET, up=("caller", "target"),
+        talked=CALLER_WITH_TARGET,
+    )  # fmt: skip
+
+
 async def nobody_in_queue(scene: QueueScene) -> Ending:
     """The queue's workers let the call ring; the first of them is sent offline, and put back."""
     for name in BILLING:
@@ -119,6 +138,11 @@ QUEUE_STORIES: tuple[QueueStory, ...] = (
         "cold-to-queue",
         "To a queue: one worker declines on the phone, one on the desktop, the third takes it",
         cold_to_queue,
+    ),
+    QueueStory(
+        "asked-first",
+        "To a queue, with a key to press: one worker declines by it, the next accepts",
+        asked_first,
     ),
     QueueStory(
         "nobody-in-queue",

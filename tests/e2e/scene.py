@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from temporalio.api.history.v1 import HistoryEvent
 
@@ -89,7 +90,7 @@ class Scene:
         await self.phones.hears(self.people["caller"], self.people["agent"])
 
     async def transfer(
-        self, kind: str, *parts: str, ring_seconds: float = 25.0, **policy: object
+        self, kind: str, *parts: str, ring_seconds: float = 25.0, **policy: Any
     ) -> Json:
         """The agent begins a transfer to these people."""
         return await self.transfer_to(
@@ -97,10 +98,18 @@ class Scene:
         )
 
     async def transfer_to(
-        self, kind: str, *addresses: str, ring_seconds: float = 25.0, **policy: object
+        self,
+        kind: str,
+        *addresses: str,
+        ring_seconds: float = 25.0,
+        accept: str = "none",
+        **policy: Any,
     ) -> Json:
         """The agent begins a transfer to these addresses."""
-        targets = [{"address": address, "ring_seconds": ring_seconds} for address in addresses]
+        targets = [
+            {"address": address, "ring_seconds": ring_seconds, "accept": accept}
+            for address in addresses
+        ]
         self.begun_at = time.time()
         policy = {"guard_seconds": GUARD_SECONDS, **policy}
         view = await self.desk.start(self.call, kind, targets, **policy)

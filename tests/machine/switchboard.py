@@ -416,6 +416,7 @@ _EFFECTS = {
     "EndStray": _end_leg,
     # What TaskRouter is told changes nothing on the lines.
     "AcceptTask": _nothing,
+    "RejectTask": _nothing,
     "CloseTask": _nothing,
     "ReadQueue": _nothing,
     "RestoreWorker": _nothing,

@@ -15,7 +15,7 @@ from tests.machine.harness import (
     warm,
 )
 from workflows.machine.commands import EndTask
-from workflows.machine.events import LegEnded, TaskEnded, WorkerTimedOut
+from workflows.machine.events import LegEnded, LegScreened, TaskEnded, WorkerTimedOut
 from workflows.machine.inbound import ROUTED
 from workflows.machine.model import Kind, Leg, Presence, Reason, State, Transfer
 from workflows.machine.step import step
@@ -114,3 +114,30 @@ def talking() -> Transfer:
     transfer = a_transfer(Kind.ROUTED, targets=0, task_sid=TASK)
     alice = Leg(address="client:alice", call_sid="CAalice", presence=Presence.PRESENT)
     return replace(transfer, state=State.TALKING, agent=Leg(), target=alice)
+
+
+def test_worker_who_presses_another_key_has_the_offer_rejected() -> None:
+    story = warm(who="queue:Q", task_sid=TASK).answers(is_screened=True).is_in(State.SCREENING)
+    label = story.transfer.target.label
+    offer = {"call_sid": "CAt1", "label": label, "reservation_sid": "WR1"}
+    story.hear(LegScreened(at=story.at, willing=False, cause="rejected", **offer))
+    story.is_in(State.DIALING)
+    assert began(story, "RejectTask") == 1
+    story.settle().hear(LegEnded(at=story.at, **offer))
+    assert began(story.settle(), "RejectTask") == 1, "the end of that leg is no news"
+
+
+def test_worker_who_hangs_up_when_asked_has_the_offer_rejected() -> None:
+    story = warm(who="queue:Q", task_sid=TASK).answers(is_screened=True)
+    label = story.transfer.target.label
+    story.hear(LegEnded(at=story.at, call_sid="CAt1", label=label, reservation_sid="WR1"))
+    assert began(story.settle(), "RejectTask") == 1
+    story.is_in(State.DIALING)
+
+
+def test_offer_whose_phone_was_not_picked_up_is_ended_by_taskrouter() -> None:
+    story = warm(who="queue:Q", task_sid=TASK)
+    label, cause = story.transfer.target.label, "no_answer"
+    given = {"call_sid": "CAt1", "label": label, "reservation_sid": "WR1", "cause": cause}
+    story.hear(LegEnded(at=story.at, **given))
+    assert began(story.settle(), "RejectTask") == 0

@@ -18,6 +18,7 @@ from workflows.machine.commands import (
     GiveCallerBack,
     HoldCaller,
     ReadQueue,
+    RejectTask,
     RemoveAgent,
     RestoreWorker,
     ResumeCaller,
@@ -121,7 +122,7 @@ DOUBTING = row(
 _RUNG_FOR_CALLER_ALONE: Row = {
     On.TARGET_DIALED: stay(ReadQueue),
     On.TARGET_ANSWERED: go(State.CONNECTING, ResumeCaller, AcceptTask, because=Reason.COMPLETED),
-    On.TARGET_PASSED_ON: go(State.AWAITING, RestoreWorker),
+    On.TARGET_PASSED_ON: go(State.AWAITING, RejectTask, RestoreWorker),
     On.TARGET_UNWILLING: go(State.FORGOING, EndTarget),
     On.TARGET_SILENT: go(State.FORGOING, EndTarget),
     On.TARGET_DOUBTFUL: go(State.FORGOING, EndTarget),

@@ -158,6 +158,15 @@ class AcceptTask(Command):
 
 
 @dataclass(frozen=True)
+class RejectTask(Command):
+    """With TaskRouter: the offer of a worker who picked up and does not want the call is over, so
+    that the next one is asked."""
+
+    is_optional = True
+    reservation_sid: str = ""
+
+
+@dataclass(frozen=True)
 class CloseTask(Command):
     """With TaskRouter: the task of an agent who has left by hanging up. Where we remove the agent,
     the removal closes it."""
@@ -219,6 +228,7 @@ COMMANDS: dict[str, type[Command]] = {
         ReadRoom,
         EndStray,
         AcceptTask,
+        RejectTask,
         CloseTask,
         ReadQueue,
         RestoreWorker,

@@ -54,6 +54,8 @@ class LegScreened:
     label: str = ""
     willing: bool = False
     cause: str = Cause.MACHINE.value
+    reservation_sid: str = ""
+    """The worker's offer, with TaskRouter."""
     kind: Literal["leg_screened"] = "leg_screened"
 
 
@@ -67,6 +69,8 @@ class LegEnded:
     cause: str = ""
     task_sid: str = ""
     """The task that the leg was dialled for, with TaskRouter."""
+    reservation_sid: str = ""
+    """The worker's offer that it was dialled for."""
     kind: Literal["leg_ended"] = "leg_ended"
 
 

@@ -24,6 +24,7 @@ from workflows.machine.commands import (
     HoldTarget,
     LetAgentGo,
     RecallAgent,
+    RejectTask,
     RemoveAgent,
     RestoreWorker,
     ResumeCaller,
@@ -35,6 +36,7 @@ from workflows.machine.events import (
     CommandFailed,
     Event,
     LegEnded,
+    LegScreened,
     Request,
     WorkerTimedOut,
 )
@@ -187,6 +189,8 @@ def _has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
     """Whether an optional command has something to act on: TaskRouter is there, and it matters."""
     if command is CloseTask:
         return bool(transfer.task_sid) and not transfer.is_task_closed
+    if command is RejectTask:
+        return bool(_declined_offer(event))
     if command is EndTask:
         return bool(_left_task(transfer, event))
     if command is CloseRoomTasks:
@@ -195,6 +199,14 @@ def _has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
         return isinstance(event, WorkerTimedOut) and bool(event.activity_sid)
     current = transfer.current_target
     return current is not None and current.is_routed
+
+
+def _declined_offer(event: Event | None) -> str:
+    """The offer of a worker who picked up and did not take the call. An offer whose phone was not
+    picked up is ended by TaskRouter itself."""
+    if isinstance(event, LegScreened) or (isinstance(event, LegEnded) and not event.cause):
+        return event.reservation_sid
+    return ""
 
 
 def _left_task(transfer: Transfer, event: Event | None) -> EndTask | None:
@@ -267,6 +279,8 @@ def _begin(
         command = RestoreWorker(
             key=key, worker_sid=event.worker_sid, activity_sid=event.activity_sid
         )
+    elif cls is RejectTask:
+        command = RejectTask(key=key, reservation_sid=_declined_offer(event))
     elif cls is EndTask:
         command = replace(_left_task(transfer, event) or EndTask(), key=key)
     else:
