@@ -42,7 +42,9 @@ def under_way(lines: Lines, *commands: str) -> bool:
 
 def at_step(before: Transfer, after: Transfer, lines: Lines) -> None:
     """After every step, whatever is known to whom."""
-    labels = [line.label for line in lines.dialled()]
+    is_routed = after.current_target is not None and after.current_target.is_routed
+    # One task rings one worker after the other, all under its label.
+    labels = [line.label for line in lines.dialled() if line.is_live or not is_routed]
     claim(len(labels) == len(set(labels)), "S4: two dials under one label")
     live = [line for line in targets(lines) if line.is_live]
     is_explained = under_way(lines, "EndTarget", "EndStray") or lines.troubles

@@ -27,6 +27,7 @@ from tests.machine.switchboard import (
     facts,
     hang_up,
     may_run,
+    offer,
     refuse,
     take_effect,
     tell,
@@ -106,6 +107,10 @@ class Story:
 
     def accepts(self, name: str = "t1") -> Story:
         return self._do(lambda: accept(self.lines, self._line(name)))
+
+    def is_offered_to(self, name: str) -> Story:
+        """TaskRouter offers the task to the next worker."""
+        return self._do(lambda: offer(self.lines, name, self.transfer.target.label))
 
     def is_a_machine(self, name: str = "t1") -> Story:
         return self._do(lambda: refuse(self.lines, self._line(name)))

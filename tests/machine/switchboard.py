@@ -98,8 +98,10 @@ class Lines(NamedTuple):
         return self.lines[AGENT]
 
     def by_label(self, label: str) -> int:
-        """Where the line with `label` stands, -1 if there is none."""
-        return next((i for i, each in enumerate(self.lines) if each.label == label), -1)
+        """Where the line with `label` stands, -1 if there is none. Of several workers who were
+        rung for one task it is the last."""
+        places = reversed(range(len(self.lines)))
+        return next((place for place in places if self.lines[place].label == label), -1)
 
     def dialled(self) -> tuple[Line, ...]:
         """The legs that the transfer made."""
@@ -163,6 +165,12 @@ def _enter(world: Lines, index: int, line: Line) -> Lines:
         was = line.was if is_by_name else line.was | {"ended"}
         return with_line(world, index, status="out" if is_by_name else "gone", was=was)
     return with_line(world, index, status="in", was=line.was | {"joined"})
+
+
+def offer(world: Lines, name: str, label: str) -> Lines:
+    """TaskRouter rings the next worker for the same task."""
+    line = Line(name=name, label=label, status="ringing", was=frozenset({"rang"}))
+    return world._replace(lines=(*world.lines, line))
 
 
 def accept(world: Lines, index: int) -> Lines:

@@ -6,7 +6,11 @@ number, and the fault.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.machine.harness import (
+    Story,
+    a_transfer,
     assert_no_one_left_over,
     assert_talking,
     assert_waiting,
@@ -15,7 +19,8 @@ from tests.machine.harness import (
     just_begun,
     warm,
 )
-from workflows.machine.model import Accept, Policy, Reason, ReleaseAgent, State
+from workflows.machine.events import TaskEnded, WorkerTimedOut
+from workflows.machine.model import Accept, Kind, Policy, Reason, ReleaseAgent, State
 
 # --- warm ---------------------------------------------------------------------------------------
 
@@ -408,3 +413,72 @@ def test_no_agent_answers_and_the_caller_hears_the_apology() -> None:
 def test_caller_of_a_new_call_hangs_up() -> None:
     story = inbound().hangs_up("caller").ended(State.ENDED, Reason.CALLER_HUNG_UP)
     assert not any(line.is_live for line in story.lines.dialled())
+
+
+# --- workers and queues ---------------------------------------------------------------------------
+
+
+def began(story: Story, command: str) -> int:
+    """How often a command was begun."""
+    return sum(entry.began.count(command) for entry in story.transfer.journal)
+
+
+def to_queue(kind: Kind = Kind.WARM, **changes: Any) -> Story:
+    """A transfer to a queue: the first worker's phone rings, and the agent has a task."""
+    transfer = a_transfer(kind, who="queue:Q", task_sid="WTagent", **changes)
+    return Story(transfer).settle()
+
+
+def test_worker_of_a_queue_consults_and_takes_the_call() -> None:
+    story = to_queue().answers(is_screened=True).is_in(State.SCREENING)
+    assert began(story, "AcceptTask") == 0
+    story.accepts().is_in(State.CONSULTING)
+    assert_talking(story, "agent", "t1")
+    assert began(story, "AcceptTask") == 1
+    story.asks("complete").waits(4.0).ended(State.COMPLETED, Reason.COMPLETED)
+    assert_talking(story, "caller", "t1")
+    assert_no_one_left_over(story)
+
+
+def test_worker_declines_and_the_next_one_takes_the_call() -> None:
+    story = to_queue(Kind.COLD).hangs_up("t1", cause="busy").is_in(State.DIALING)
+    assert_waiting(story)
+    story.is_offered_to("t2").answers("t2", is_screened=True).accepts("t2").waits(4.0)
+    story.ended(State.COMPLETED, Reason.COMPLETED)
+    assert_talking(story, "caller", "t2")
+    assert began(story, "DialTarget") == 1
+    assert_no_one_left_over(story)
+
+
+def test_nobody_in_the_queue_answers_and_the_caller_is_back() -> None:
+    story = to_queue().hangs_up("t1", cause="no_answer").is_in(State.DIALING)
+    label = story.transfer.target.label
+    story.hear(TaskEnded(at=story.at, label=label, cause="no_answer"))
+    story.settle().ended(State.FAILED, Reason.TARGET_NO_ANSWER)
+    assert_talking(story, "caller", "agent")
+    assert began(story, "CloseTask") == 0, "the agent still has the call, and the task"
+    assert_no_one_left_over(story)
+
+
+def test_worker_lets_the_offer_pass_and_is_put_back() -> None:
+    story = to_queue()
+    label = story.transfer.target.label
+    story.hear(WorkerTimedOut(at=story.at, label=label, worker_sid="WK1", activity_sid="WA1"))
+    assert began(story.settle(), "RestoreWorker") == 1
+    story.is_in(State.DIALING)
+
+
+def test_worker_hangs_up_in_consult_and_is_not_left_busy() -> None:
+    story = to_queue().answers(is_screened=True).accepts().hangs_up("t1")
+    story.ended(State.FAILED, Reason.TARGET_HUNG_UP)
+    assert_talking(story, "caller", "agent")
+    assert began(story, "EndTask") == 1
+    assert_no_one_left_over(story)
+
+
+def test_agent_hangs_up_in_consult_and_has_no_task_left() -> None:
+    story = to_queue().answers(is_screened=True).accepts().hangs_up("agent").waits(4.0)
+    story.ended(State.COMPLETED, Reason.COMPLETED_BY_HANGUP)
+    assert_talking(story, "caller", "t1")
+    assert began(story, "CloseTask") == 1
+    assert_no_one_left_over(story)

@@ -9,13 +9,11 @@ import pytest
 from tests.machine.harness import (
     Story,
     a_transfer,
-    assert_no_one_left_over,
-    assert_talking,
     cold,
     warm,
 )
 from workflows.machine.commands import EndTask
-from workflows.machine.events import LegEnded, LegScreened, TaskEnded, WorkerTimedOut
+from workflows.machine.events import LegEnded, LegScreened
 from workflows.machine.inbound import ROUTED
 from workflows.machine.model import Kind, Leg, Presence, Reason, State, Transfer
 from workflows.machine.step import step
@@ -28,50 +26,12 @@ def began(story: Story, command: str) -> int:
     return sum(entry.began.count(command) for entry in story.transfer.journal)
 
 
-def consulting(**changes: object) -> Story:
-    """Agent and worker talk; the agent has a task, too."""
-    story = warm(who="queue:Q", task_sid=TASK, **changes)
-    return story.answers(is_screened=True).accepts().is_in(State.CONSULTING)
-
-
-def test_task_is_accepted_when_the_worker_is_in_the_room() -> None:
-    story = warm(who="queue:Q", task_sid=TASK).answers(is_screened=True)
-    assert began(story, "AcceptTask") == 0
-    assert began(story.accepts(), "AcceptTask") == 1
-
-
 def test_offer_that_comes_to_nothing_is_no_lost_target() -> None:
     """Another worker is offered the same task; nobody is dialled by us."""
     story = warm(who="queue:Q", task_sid=TASK).hangs_up("t1", cause="busy")
     story.is_in(State.DIALING)
     assert began(story, "DialTarget") == 1
     assert story.transfer.target.is_live
-
-
-def test_end_of_the_task_gives_the_caller_back() -> None:
-    story = warm(who="queue:Q", task_sid=TASK)
-    label = story.transfer.target.label
-    story.hangs_up("t1", cause="no_answer")
-    story.hear(TaskEnded(at=story.at, label=label, cause="no_answer"))
-    story.settle().ended(State.FAILED, Reason.TARGET_NO_ANSWER)
-    assert_talking(story, "caller", "agent")
-    assert began(story, "CloseTask") == 0
-
-
-def test_worker_whose_time_is_up_is_put_back() -> None:
-    story = warm(who="queue:Q", task_sid=TASK)
-    label = story.transfer.target.label
-    story.hear(WorkerTimedOut(at=story.at, label=label, worker_sid="WK1", activity_sid="WA1"))
-    assert began(story.settle(), "RestoreWorker") == 1
-    story.is_in(State.DIALING)
-
-
-def test_worker_who_hangs_up_in_the_consult_is_not_left_busy() -> None:
-    story = consulting().hangs_up("t1").ended(State.FAILED, Reason.TARGET_HUNG_UP)
-    assert began(story, "EndTask") == 1
-    assert began(story, "CloseTask") == 0
-    assert_talking(story, "caller", "agent")
-    assert_no_one_left_over(story)
 
 
 def test_worker_who_hangs_up_while_the_agent_is_removed_is_not_left_busy() -> None:
@@ -84,12 +44,6 @@ def test_worker_who_hangs_up_while_the_agent_is_removed_is_not_left_busy() -> No
 def test_phone_that_hangs_up_has_no_task() -> None:
     story = warm().answers().hangs_up("t1").ended(State.FAILED, Reason.TARGET_HUNG_UP)
     assert began(story, "EndTask") == 0
-
-
-def test_agent_who_hangs_up_in_the_consult_has_the_task_closed_once() -> None:
-    story = consulting().hangs_up("agent").waits(10.0)
-    story.ended(State.COMPLETED, Reason.COMPLETED_BY_HANGUP)
-    assert began(story, "CloseTask") == 1
 
 
 @pytest.mark.parametrize(("label", "task_sid", "commands"), [
