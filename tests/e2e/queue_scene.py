@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.actions import actions_of
 from tests.e2e.centre import Centre
+from tests.e2e.desk import Desk
 from tests.e2e.evidence import Hearing, call_sids
 from tests.e2e.provisioning import FIRST
 from tests.e2e.scene import Ending, Scene, Told, differences
@@ -52,6 +53,14 @@ class QueueScene(Scene):
         """This worker plays that part from now on, and picks up."""
         self.people[part] = f"client:{name}"
         await self.answers(part)
+
+    async def target_is_now_agent(self) -> None:
+        """Whoever took the call has it on the desk, and may transfer it."""
+        self.people["first agent"] = self.people.pop("agent")
+        self.people["agent"] = self.people.pop("target")
+        self.desk = Desk(self.stack, name_of(self.people["agent"]))
+        caller = await self.phones.phone(self.people["caller"])
+        await self.desk.live_call(caller["calls"][0]["call_sid"])
 
     async def presses(self, part: str, digit: str) -> None:
         """Wait until somebody is asked for a key, and press it."""

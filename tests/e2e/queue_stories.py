@@ -108,6 +108,21 @@ async def asked_first(scene: QueueScene) -> Ending:
     )  # fmt: skip
 
 
+async def transferred_twice(scene: QueueScene) -> Ending:
+    """Whoever has taken a call hands it on; each of the three has had a task for their own time."""
+    await scene.transfer_to("cold", "worker:dave")
+    await scene.answers_as("target", "dave")
+    await scene.over()
+    await scene.target_is_now_agent()
+    await scene.transfer_to("cold", "worker:carol")
+    await scene.answers_as("target", "carol")
+    await scene.over()
+    return Ending(
+        "completed", "completed", together=CALLER_WITH_TARGET, up=("caller", "target"),
+        talked=CALLER_WITH_TARGET,
+    )  # fmt: skip
+
+
 async def nobody_in_queue(scene: QueueScene) -> Ending:
     """The queue's workers let the call ring; the first of them is sent offline, and put back."""
     for name in BILLING:
@@ -143,6 +158,11 @@ QUEUE_STORIES: tuple[QueueStory, ...] = (
         "asked-first",
         "To a queue, with a key to press: one worker declines by it, the next accepts",
         asked_first,
+    ),
+    QueueStory(
+        "transferred-twice",
+        "The worker who took the call hands it on to another one",
+        transferred_twice,
     ),
     QueueStory(
         "nobody-in-queue",
