@@ -82,10 +82,9 @@ class QueueScene(Scene):
         told.view["journal"] = [memo[each] for each in sorted(memo) if each.startswith(MEMO_ENTRY)]
         told.seconds = told.view["since"] - told.view["started_at"]
         entries = await self.phones.ledger(self.conference_sid)
-        parts = {address: part for part, address in self.people.items()}
-        told.talked = {
-            ("caller", "agent"): Hearing(entries).seconds(*list(parts), told.view["since"])
-        }
+        caller, agent = self.people["caller"], self.people["agent"]
+        seconds = Hearing(entries).seconds(caller, agent, told.view["since"])
+        told.talked = {("caller", "agent"): seconds}
         sids = call_sids(entries) | {self.conference_sid, self.task_sid}
         told.requests = len(await self.phones.requests_about(sids, 0.0))
         history = [event async for event in handle.fetch_history_events()]
