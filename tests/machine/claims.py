@@ -40,9 +40,13 @@ def under_way(lines: Lines, *commands: str) -> bool:
     return any(job.command in commands for job in lines.jobs)
 
 
+def _is_routed(transfer: Transfer) -> bool:
+    return transfer.current_target is not None and transfer.current_target.is_routed
+
+
 def at_step(before: Transfer, after: Transfer, lines: Lines) -> None:
     """After every step, whatever is known to whom."""
-    is_routed = after.current_target is not None and after.current_target.is_routed
+    is_routed = _is_routed(after)
     # One task rings one worker after the other, all under its label.
     labels = [line.label for line in lines.dialled() if line.is_live or not is_routed]
     claim(len(labels) == len(set(labels)), "S4: two dials under one label")
@@ -90,7 +94,9 @@ def informed(transfer: Transfer, lines: Lines) -> None:
     if transfer.state in MAY_LAST:
         rung = targets(lines)[-1:] if transfer.state is not State.RECALLING else ()
         rung = rung or lines.dialled()[-1:]
-        claim(bool(rung) and rung[-1].is_live, "S1: nobody is being rung")
+        # Between two workers a task rings nobody; its own time limit ends it.
+        is_looked_for = _is_routed(transfer) and transfer.target.is_live
+        claim(is_looked_for or (bool(rung) and rung[-1].is_live), "S1: nobody is being rung")
     else:
         claim(transfer.state in MAY_STAY, "S1: only the deadline would end this")
     if transfer.state in (State.CONSULTING, State.REVISITING):

@@ -23,6 +23,7 @@ from tests.machine.switchboard import (
     facts,
     hang_up,
     may_run,
+    offer,
     refuse,
     take_effect,
     tell,
@@ -30,7 +31,7 @@ from tests.machine.switchboard import (
 )
 from workflows.machine.classify import news_in
 from workflows.machine.cold import COLD
-from workflows.machine.events import REQUESTS, DeadlinePassed, Event, LegRang
+from workflows.machine.events import REQUESTS, DeadlinePassed, Event, LegRang, TaskEnded
 from workflows.machine.inbound import INBOUND
 from workflows.machine.model import (
     Accept,
@@ -60,7 +61,8 @@ class World:
     targets: int = 1
     release: ReleaseAgent = ReleaseAgent.ON_ANSWER
     screen: str = ""
-    """Empty, `press` or `machine`."""
+    """Empty, `press` or `machine`, or `task`: the targets are queues, a worker who picks up comes
+    into the room a moment later, and whoever hangs up before is followed by another worker."""
     recall: bool = True
     room_ends: bool = False
     knows_agent: bool = True
@@ -79,7 +81,7 @@ class World:
     def first(self) -> Node:
         targets = tuple(
             Target(
-                address=f"client:t{number}",
+                address=f"{'queue:q' if self.screen == 'task' else 'client:t'}{number}",
                 accept=Accept.PRESS_1 if self.screen == "press" else Accept.NONE,
                 detect_machine=self.screen == "machine",
             )
@@ -98,6 +100,7 @@ class World:
             started_at=AT,
             since=AT,
             state=self.table.initial,
+            task_sid="WTagent" if self.screen == "task" else "",
         )
         agent_line = Line("agent", exit_flag=True)
         if is_call:
@@ -160,7 +163,7 @@ def _people(world: World, node: Node) -> Iterator[Move]:
             continue
         is_recall = line.name.startswith("r")
         if line.status == "ringing":
-            by_key = world.screen == "press" and not is_recall
+            by_key = world.screen in ("press", "task") and not is_recall
             yield f"{line.name} answers", now(answer(lines, index, is_screened=by_key))
             yield f"{line.name} is busy", now(hang_up(lines, index, "busy"))
         elif line.status != "gone":
@@ -171,10 +174,21 @@ def _people(world: World, node: Node) -> Iterator[Move]:
             elif is_open:
                 was = line.was
                 yield f"{line.name} is a person", now(_judged(lines, index, was | {"accepted"}))
-            if is_open:
+            if is_open and world.screen != "task":
                 yield f"{line.name} turns out a machine", now(refuse(lines, index))
+    if world.screen == "task" and _is_looked_for(node):
+        yield "the next worker rings", now(offer(lines, "t9", lines.lines[-1].label))
+        ended = TaskEnded(at=AT, label=lines.lines[-1].label, cause="no_answer")
+        yield "the task ends", hear(world.table, node, ended)
     if world.room_ends and lines.room:
         yield "the room ends by itself", now(end_room(lines))
+
+
+def _is_looked_for(node: Node) -> bool:
+    """Whether a worker has let the task go, and no other one has been offered it."""
+    last = node.lines.lines[-1]
+    is_over = last.status == "gone" and "joined" not in last.was
+    return is_over and last.name.startswith("t") and last.name != "t9"
 
 
 def _judged(lines: Lines, index: int, was: frozenset[str]) -> Lines:
@@ -367,5 +381,8 @@ WORLDS: tuple[World, ...] = (
     World("cold, the room ends", COLD, room_ends=True),
     World("cold, ringing", COLD, targets=2, screen="machine", played=_RINGING),
     World("cold, answered", COLD, played=_CONSULT),
+    World("warm, a queue", WARM, screen="task", played=_RINGING),
+    World("cold, a queue", COLD, screen="task", room_ends=True, played=_RINGING),
+    World("cold on_dial, two queues", COLD, targets=2, release=ON_DIAL, screen="task"),
     World("inbound, two agents", INBOUND, targets=2, room_ends=True),
 )
