@@ -20,13 +20,13 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import counts, latency, memory, report, throughput
+from benchmarks import counts, latency, memory, queues, report, throughput
 from benchmarks.processes import Bench, bench
 from tests.e2e.processes import ROOT
 
 DATA = ROOT / "benchmarks" / "last.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
-PARTS = ("counts", "latency", "throughput", "memory")
+PARTS = ("counts", "queues", "latency", "throughput", "memory")
 
 
 class Step(Protocol):
@@ -46,10 +46,12 @@ class Size:
     waiting: tuple[int, ...]
     warm_up: int
     """Rounds that do not count."""
+    calls: int
+    """Calls through a queue, one assignment each."""
 
 
-FULL = Size(rounds=30, blocks=2, transfers=120, waiting=(2000, 5000), warm_up=2)
-QUICK = Size(rounds=2, blocks=1, transfers=40, waiting=(100,), warm_up=1)
+FULL = Size(rounds=30, blocks=2, transfers=120, waiting=(2000, 5000), warm_up=2, calls=100)
+QUICK = Size(rounds=2, blocks=1, transfers=40, waiting=(100,), warm_up=1, calls=5)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,6 +105,10 @@ async def _measure(run: report.Run, size: Size, parts: Sequence[str]) -> None:
             task = bars.add_task(name, total=total)
             return lambda steps=1: bars.advance(task, steps)
 
+        if "queues" in parts:
+            # Before the other stack is up: the two would take each other's time.
+            ahead = bar("queues", len(queues.STORIES) + size.calls)
+            run.costs, run.assignments = await queues.measure(size.calls, ahead)
         up = bar("processes", 1)
         async with bench() as stage:
             up()
@@ -122,7 +128,7 @@ async def _parts(
 ) -> None:
     """The stories first: later parts empty the network. Memory last: it ends the workers."""
     if "counts" in parts:
-        run.costs = await counts.measure(stage, bar("cost of each story", len(counts.AIMS)))
+        run.costs[:0] = await counts.measure(stage, bar("cost of each story", len(counts.AIMS)))
     if "latency" in parts:
         ahead = bar("latency", size.rounds + size.warm_up)
         run.latencies = await latency.measure(stage, size.rounds, size.warm_up, ahead)

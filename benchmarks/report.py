@@ -17,6 +17,7 @@ from benchmarks.counts import REQUESTS_MAX, Cost
 from benchmarks.latency import Latency
 from benchmarks.memory import Memory
 from benchmarks.processes import SERVER
+from benchmarks.queues import ANSWER_SECONDS_MAX, Assignments
 from benchmarks.throughput import AT_A_TIME, Throughput
 
 MEDIAN_AIM, P95_AIM = 1.5, 2.0
@@ -44,17 +45,23 @@ class Run:
     throughputs: list[Throughput] = field(default_factory=list)
     memories: list[Memory] = field(default_factory=list)
     costs: list[Cost] = field(default_factory=list)
+    assignments: Assignments | None = None
 
     @property
     def problems(self) -> list[str]:
         """Exact counts that miss their aim. Times depend on the machine and fail nothing."""
-        return [f"{cost.title}: {each}" for cost in self.costs for each in cost.problems]
+        missed = [f"{cost.title}: {each}" for cost in self.costs for each in cost.problems]
+        if self.assignments is not None:
+            missed += [f"assignment: {each}" for each in self.assignments.problems]
+        return missed
 
     def tables(self) -> list[Table]:
         """What was measured, as tables."""
         drawn = []
         if self.costs:
             drawn.append(cost_table(self.costs))
+        if self.assignments is not None:
+            drawn.append(assignment_table(self.assignments))
         if self.latencies:
             drawn.append(latency_table(self.latencies))
         if self.throughputs:
@@ -190,6 +197,17 @@ def cost_table(costs: list[Cost]) -> Table:
             )
             for each in costs
         ],
+    )
+
+
+def assignment_table(took: Assignments) -> Table:
+    """Milliseconds of TaskRouter's patience."""
+    return Table(
+        "Assignment callbacks",
+        "Milliseconds from TaskRouter's assignment callback to our answer, with everything else on "
+        f"the same machine. TaskRouter waits for {ANSWER_SECONDS_MAX * 1000:.0f}.",
+        ("n", "p50", "p99", "slowest"),
+        [(str(took.n), f"{took.p50:.1f}", f"{took.p99:.1f}", f"{took.slowest:.1f}")],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.counts import Cost
 from benchmarks.latency import Latency
 from benchmarks.memory import Memory
+from benchmarks.queues import Assignments
 from benchmarks.report import Run, markdown
 from benchmarks.spread import ratio, spread
 from benchmarks.throughput import Throughput
@@ -22,6 +23,7 @@ def a_run() -> Run:
             Throughput("floor", 10, 1.0, {"temporal": 50.0, "floor-api": 3.0, "floor-worker": 2.5}),
         ],
         memories=[Memory("engine", 100_000_000, ((2000, 300_000_000),))],
+        assignments=Assignments(120, 4.0, 9.5, 12.25),
         costs=[Cost("warm", 9, 57, 12, {"start": 1, "activity": 4}, 10, ("12 actions",))],
     )
 
@@ -38,7 +40,8 @@ def test_page_holds_every_table() -> None:
     assert page.count("# Benchmarks") == 1
     for figure in ("20.0", "| 5.0 |", "| 10.0 |", "40.0", "100.0", "1 start, 4 activity"):
         assert figure in page, figure
-    for title in ("Latency", "Throughput", "Memory", "Cost of a transfer"):
+    assert "| 120 | 4.0 | 9.5 | 12.2 |" in page
+    for title in ("Assignment callbacks", "Latency", "Throughput", "Memory", "Cost of a transfer"):
         assert f"## {title}" in page
 
 
@@ -51,3 +54,9 @@ def test_blocks_add_up_to_one_throughput() -> None:
 
 def test_memory_counts_from_the_empty_worker() -> None:
     assert Memory("floor", 100, ((10, 600),)).per_transfer(10) == 50.0
+
+
+def test_an_answer_that_taskrouter_would_not_wait_for_is_told() -> None:
+    run = a_run()
+    run.assignments = Assignments(1, 4.0, 4.0, 5000.0)
+    assert run.problems[-1] == "assignment: 5000 ms, at most 5000"
