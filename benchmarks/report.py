@@ -138,13 +138,13 @@ def throughput_table(throughputs: list[Throughput]) -> Table:
         "processor milliseconds per transfer. All processes share this machine's cores. "
         f"Server: {SERVER}.",
         (
-            *("side", "transfers", "per second", "activities", "signals"),
+            *("side", "transfers", "per second", "activities", "signals", "starts repeated"),
             *(f"{role} CPU ms" for role in roles),
         ),
         [
             (
                 *(each.name, str(each.transfers), f"{each.per_second:.1f}"),
-                *(str(each.activities), str(each.signals)),
+                *(str(each.activities), str(each.signals), str(each.repeated)),
                 *(f"{_of_role(each.cpu_ms, role):.1f}" for role in roles),
             )
             for each in throughputs

@@ -36,6 +36,8 @@ class Throughput:
     activities: int = 0
     """Of one transfer, as its history has them."""
     signals: int = 0
+    repeated: int = 0
+    """Starts answered 503 first; a floor has no such limit."""
 
     @property
     def per_second(self) -> float:
@@ -103,6 +105,7 @@ async def _block(
     seconds = time.monotonic() - began
     cpu_ms = {each.name: (cpu_seconds(each) - spent[each.name]) * 1000 for each in processes}
     told.add(len(calls), seconds, cpu_ms)
+    told.repeated += buttons.repeated
     history = await client.get_workflow_handle(workflow_id(buttons, calls[0])).fetch_history()
     counted = actions_of(history.events)
     told.activities, told.signals = counted["activity"], counted["signal"]
