@@ -33,6 +33,9 @@ with workflow.unsafe.imports_passed_through():
 
 CALL_OVER = "call ended"
 """Why a task is closed at the end of its call."""
+VOICE = "voice"
+"""The channel of calls, as `<Enqueue>` has it: capacity is counted per channel, and on another one
+a worker who is on a call would be offered a second."""
 TASK_REASON = "transferred"
 """Why an agent's task is closed when the caller has gone to somebody else."""
 
@@ -58,6 +61,7 @@ def create_task(begun: Transfer, target: Target, label: str) -> Order:
             attributes=json.dumps({"handover": wish}),
             timeout_seconds=int(target.ring_seconds),
             priority=target.priority,
+            task_channel=VOICE,
             like_task_sid=begun.task_sid,
         ),
         f"ask TaskRouter for somebody, attempt {len(begun.attempts)} of {len(begun.targets)}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 from activities.calls import Calls, CreateCallInput, EndLegInput
 from activities.errors import FailureDetails
 from activities.participants import AddInput, Participants
+from activities.tasks import CreateTaskInput
 from workflows.dispatch import _ORDERS, failure_of, order_for, rescue_orders
 from workflows.machine.commands import COMMANDS, DialTarget, EndTarget, SecureCaller
 from workflows.machine.events import Failure
@@ -87,6 +89,18 @@ def test_screened_target_is_called_and_not_added() -> None:
     assert order.activity is Calls.create_call
     assert isinstance(order.given, CreateCallInput)
     assert "?room=CAroom" in order.given.answer_path
+
+
+def test_task_is_of_the_channel_of_calls() -> None:
+    """Capacity is counted per channel: on another one whoever is on a call is offered a second."""
+    queue = Target("queue:Billing", accept=Accept.PRESS_1, skills=("refunds",))
+    begun = transfer(targets=(queue,), task_sid="WTagent")
+    given = order_for(DialTarget(key="k"), begun, begun).given
+    assert isinstance(given, CreateTaskInput)
+    assert (given.task_channel, given.like_task_sid) == ("voice", "WTagent")
+    wish = json.loads(given.attributes)["handover"]
+    assert wish["requested_queue"] == "Billing"
+    assert (wish["accept"], wish["skills"]) == ("press_1", ["refunds"])
 
 
 def test_leg_is_ended_by_the_sid_learnt_since() -> None:
