@@ -187,7 +187,8 @@ async def test_answer_takes_milliseconds_and_asks_nobody(deaf_app: FastAPI) -> N
             response = await http.post(ASSIGNMENT, content=form(pairs), headers=headers)
             taken.append(time.perf_counter() - begun)
             assert response.json()["instruction"] == "call"
-    assert sorted(taken)[197] < 0.05
+    # The machine may be busy with other tests; TaskRouter waits for five seconds.
+    assert sorted(taken)[197] < 0.25
 
 
 # --- events ---------------------------------------------------------------------------------------
