@@ -206,7 +206,12 @@ class Participants:
             after = await read_legs(self._client, given.conference_sid)
             if after.find(given.call_sid) is not None:
                 raise
-        return room.without(given.call_sid)
+            return after
+        after = await read_legs(self._client, given.conference_sid)
+        if _is_here(after.find(given.call_sid)):
+            # An answer of success is not proof: an agent who is believed gone would listen on.
+            raise unavailable("the leg is still in the room")
+        return after.without(given.call_sid)
 
     async def _identify(self, room: Room, given: HoldInput) -> tuple[Room, str]:
         """The room with the addresses that had to be read, and the caller's call SID."""

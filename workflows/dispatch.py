@@ -179,7 +179,7 @@ def _secure_caller(_command: Command, begun: Transfer, now: Transfer) -> Order:
             agent_call_sid=begun.agent.call_sid,
         ),
         "exit flags off, caller on hold",
-        start_to_close=5.0,
+        start_to_close=4.0,
         schedule_to_close=25.0,
     )
 
@@ -191,7 +191,7 @@ def _hold(party: Party) -> Callable[[Command, Transfer, Transfer], Order]:
             Participants.hold_participant,
             HoldInput(conference_sid=now.conference_sid, call_sid=call_sid),
             f"{party} on hold",
-            start_to_close=4.0,
+            start_to_close=3.5,
             schedule_to_close=20.0,
         )
 
@@ -205,7 +205,7 @@ def _resume(party: Party) -> Callable[[Command, Transfer, Transfer], Order]:
             Participants.resume_participant,
             ResumeInput(conference_sid=now.conference_sid, call_sid=call_sid),
             f"{party} off hold",
-            start_to_close=4.0,
+            start_to_close=3.5,
             schedule_to_close=20.0,
         )
 
@@ -222,7 +222,7 @@ def _give_caller_back(_command: Command, _begun: Transfer, now: Transfer) -> Ord
             exit_flags_on=flagged,
         ),
         "caller back with the agent, exit flags as before",
-        start_to_close=5.0,
+        start_to_close=3.5,
         schedule_to_close=30.0,
     )
 
@@ -254,7 +254,7 @@ def _dial_target(_command: Command, begun: Transfer, now: Transfer) -> Order:
             amd_path=amd_path,
         )
         dial = Participants.add_participant
-    return Order(dial, given, summary, start_to_close=4.0, schedule_to_close=20.0, retry=LOOK_FIRST)
+    return Order(dial, given, summary, start_to_close=3.5, schedule_to_close=20.0, retry=LOOK_FIRST)
 
 
 def _screened_call(
@@ -282,8 +282,9 @@ def _end_target(_command: Command, begun: Transfer, now: Transfer) -> Order:
     leg = begun.target
     is_doubtful = now.target.is_doubtful and now.target.label == leg.label
     patience = 20.0
-    if is_doubtful and now.state in WINDING_UP:
-        patience = 120.0
+    if is_doubtful:
+        # Somebody on hold waits for the outcome in the one case, and nobody in the other.
+        patience = 120.0 if now.state in WINDING_UP else 6.0
     if begun.current_target is not None and begun.current_target.is_routed:
         return end_task(begun, now, is_doubtful, patience)
     return _end(leg, now, "end the target's leg", is_doubtful, patience)
@@ -355,7 +356,7 @@ def _recall_agent(_command: Command, begun: Transfer, now: Transfer) -> Order:
             callback_path=callback_path(now, begun.agent.label),
         ),
         "ring the agent back",
-        start_to_close=4.0,
+        start_to_close=3.5,
         schedule_to_close=20.0,
         retry=LOOK_FIRST,
     )
@@ -406,7 +407,7 @@ def _divert_caller(_command: Command, _begun: Transfer, now: Transfer) -> Order:
         Calls.divert_call,
         DivertInput(call_sid=now.caller.call_sid),
         "caller to the apology and the mailbox",
-        start_to_close=4.0,
+        start_to_close=3.5,
         schedule_to_close=30.0,
     )
 
@@ -463,6 +464,6 @@ def find_room_order(room_name: str) -> Order:
         Conferences.find_room,
         FindRoomInput(room_name),
         "find the caller's conference",
-        start_to_close=4.0,
+        start_to_close=3.5,
         schedule_to_close=20.0,
     )

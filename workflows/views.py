@@ -106,7 +106,7 @@ def view_of(transfer: Transfer, now: float | None = None) -> TransferView:
         waits_for=waits_for(transfer.pending, left),
         people=_people(transfer),
         attempts=_attempts(transfer),
-        hold_seconds=transfer.hold_seconds,
+        hold_seconds=_hold_seconds(transfer, at),
         seconds_to_human=seconds_to_human(transfer),
         agent_address=transfer.agent.address,
         queue_position=transfer.queue_position,
@@ -141,6 +141,12 @@ def call_view_of(transfer: Transfer) -> CallView:
         people=people,
         room_name=transfer.room_name,
     )
+
+
+def _hold_seconds(transfer: Transfer, at: float) -> float:
+    """The caller's seconds on hold, the hold that goes on included."""
+    going_on = 0.0 if transfer.held_since is None else max(0.0, at - transfer.held_since)
+    return round(transfer.hold_seconds + going_on, 3)
 
 
 def seconds_to_human(transfer: Transfer) -> float | None:

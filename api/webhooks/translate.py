@@ -87,6 +87,9 @@ def conference_fact(get: Get, at: float) -> Fact | None:
     if event == "participant-join" and label.endswith(SCREENED) and label:
         return LegJoined(at=at, call_sid=call_sid, label=label, conference_sid=conference_sid)
     if event == "participant-leave":
+        if label and get("ParticipantCallStatus") == "busy":
+            # Busy and rejected look alike here; the leg's own callback tells them apart.
+            return None
         cause = cause_of(get, get("ParticipantCallStatus"))
         return LegEnded(at=at, call_sid=call_sid, label=label, cause=cause)
     return None

@@ -347,7 +347,7 @@ async def test_an_exit_flag_that_came_back_is_switched_off_before_the_removal(
     assert phones.status(caller) == phones.status(target) == "in-progress"
 
 
-@pytest.mark.parametrize("kind", ["timeout_after", "reset_after", "timeout_before"])
+@pytest.mark.parametrize("kind", ["timeout_after", "reset_after", "timeout_before", "no_effect"])
 async def test_an_unknown_removal_is_settled_by_the_next_attempt(
     phones: Telephony, participants: Participants, kind: str
 ) -> None:

@@ -130,8 +130,9 @@ EVENTS: dict[str, tuple[dict[str, str], Any]] = {
         ended("no_answer"),
     ),
     "never free": (
+        # Busy and rejected look alike in the room; the leg's own callback tells them apart.
         participant("participant-leave", ParticipantCallStatus="busy", **NEVER_ANSWERED),
-        ended("busy"),
+        None,
     ),
     "hold": (participant("participant-hold"), None),
     "modify": (participant("participant-modify"), None),

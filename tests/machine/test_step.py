@@ -9,6 +9,7 @@ from workflows.machine.events import CancellationRequested, CompletionRequested,
 from workflows.machine.model import Party, ReleaseAgent, State
 from workflows.machine.people import hears, where
 from workflows.machine.step import allowed, refusal_of, start, step
+from workflows.views import view_of
 
 WARM = TABLES[a_transfer().kind]
 
@@ -83,7 +84,7 @@ def test_attempts_are_told() -> None:
 
 def test_outcomes_after_the_end_are_awaited() -> None:
     """The shell stays until nothing is pending: an ended transfer must take its outcomes in."""
-    story = just_begun().waits(61.0).waits(181.0).is_in(State.FAILED)
+    story = just_begun().waits(61.0).waits(181.0).waits(121.0).is_in(State.FAILED)
     assert story.transfer.pending
     story.flows()
     assert story.transfer.pending == ()
@@ -101,3 +102,16 @@ def test_who_hears_whom() -> None:
     assert hears(consult, Party.AGENT) == (Party.TARGET,)
     assert hears(consult, Party.CALLER) == ()
     assert where(consult.caller) == "holds"
+
+
+def test_cancel_stays_the_reason_when_the_agent_hangs_up_at_once() -> None:
+    """Stranger's find: the target's end, which the cancel brings about, is not why."""
+    story = warm().answers().stall("EndTarget").asks("cancel").hangs_up("agent").flows()
+    assert story.transfer.reason == "cancelled_by_agent"
+    assert story.transfer.decided_by == "agent"
+
+
+def test_hold_that_goes_on_is_counted_in_the_view() -> None:
+    transfer = warm().answers().transfer
+    assert transfer.held_since is not None
+    assert view_of(transfer, transfer.held_since + 7.0).hold_seconds == 7.0

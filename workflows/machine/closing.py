@@ -298,7 +298,7 @@ _GIVING_BACK: Row = {
     On.AGENT_REMOVED: stay(why="once the target's leg is gone, the ladder is next"),
     On.AGENT_NOT_REMOVED: stay(),
     On.AGENT_MAY_GO: ignore("the caller is being given back"),
-    On.DEADLINE: go(State.FAILED, because=Reason.PROVIDER_DOWN),
+    On.DEADLINE: go(State.DIVERTING, DivertCaller, because=Reason.PROVIDER_DOWN),
 }
 
 _BACK_TO_AGENT = (*QUIET, CALL_CAN_END, LADDER, NO_RECALL, NO_TARGET_HOLD, _GIVING_BACK)

@@ -167,7 +167,7 @@ def _learn(transfer: Transfer, reading: RoomReading) -> Transfer:
             not agent.call_sid and seen.address == agent.address
         )
         if is_agent:
-            agent = replace(agent, call_sid=seen.call_sid, exit_flag=seen.exit_flag)
+            agent = replace(agent, call_sid=seen.call_sid, exit_flag=seen.exit_flag, held=seen.held)
         elif seen.call_sid == caller.call_sid or (not caller.call_sid and seen.held):
             caller = replace(
                 caller,

@@ -78,6 +78,15 @@ JOINS_ITSELF = "s"
 RING_GRACE_SECONDS = 20.0
 """How long Twilio is given to say what became of a phone that should have stopped ringing."""
 
+_DECIDED_BY_PEOPLE = frozenset(
+    {
+        Reason.CANCELLED_BY_AGENT,
+        Reason.CANCELLED_BY_OPERATOR,
+        Reason.TARGET_DROPPED_BY_AGENT,
+    }
+)
+"""Reasons that the end of the target's leg, which follows from them, does not change."""
+
 _LOSSES = frozenset(
     {
         Stimulus.TARGET_LEFT,
@@ -364,7 +373,9 @@ def _reasoned(transfer: Transfer, cell: Cell, stimulus: str, event: Event | None
     attempt = transfer.attempt
     if because is None and stimulus in _LOSSES and attempt is not None and attempt.cause:
         # An attempt that we ended ourselves says nothing about why: that is known already.
-        is_ours = attempt.cause is Cause.CANCELLED and transfer.reason is not None
+        is_ours = transfer.reason in _DECIDED_BY_PEOPLE or (
+            attempt.cause is Cause.CANCELLED and transfer.reason is not None
+        )
         because = None if is_ours else REASON_OF[attempt.cause]
     if because is None:
         return transfer
