@@ -70,7 +70,7 @@ def task_workflow_id(task_sid: str) -> str:
 
 def split_public_id(public_id: str) -> tuple[str, str] | None:
     """Conference SID and own part of a transfer's public id; None if it is not one."""
-    match = _PUBLIC_ID.match(public_id)
+    match = _PUBLIC_ID.fullmatch(public_id)
     return (match.group(1), match.group(2)) if match else None
 
 
