@@ -75,9 +75,12 @@ class RestFace:
         request = await _read(scope, receive)
         began = time.perf_counter()
         rules = self._striking(request)
+        with self._runtime.act() as network:
+            # Brought up to date: a real clock stands still between two touches of the network.
+            now = network.clock.now
         record = self._runtime.log_request(
-            at=self._runtime.network.clock.now,
-            time=iso8601(self._runtime.network.clock.now),
+            at=now,
+            time=iso8601(now),
             received_ns=received_ns,
             method=request.method,
             path=request.path,
