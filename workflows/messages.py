@@ -52,6 +52,21 @@ def call_workflow_id(conference_sid: str) -> str:
     return f"call/{conference_sid}"
 
 
+def hold_workflow_id(conference_sid: str) -> str:
+    """The lock and the address of an agent's hold of a call."""
+    return f"hold/{conference_sid}"
+
+
+def supervision_workflow_id(conference_sid: str) -> str:
+    """The supervisors of a call."""
+    return f"supervision/{conference_sid}"
+
+
+def companion_workflow_ids(conference_sid: str) -> tuple[str, ...]:
+    """Who hears of a room besides its owner: each may be alive beside a transfer or a call."""
+    return hold_workflow_id(conference_sid), supervision_workflow_id(conference_sid)
+
+
 def inbound_workflow_id(call_sid: str) -> str:
     """The set-up of one inbound call, before its conference is known."""
     return f"inbound/{call_sid}"

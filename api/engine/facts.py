@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -19,7 +21,15 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.engine.records import Records
 from api.engine.starts import TASK_SECONDS, shown
 from api.engine.temporal import REQUEST_ID, Temporal, bounded
-from workflows.machine.events import Fact, LegEnded, RoomEnded, TaskEnded, WorkerTimedOut
+from workflows.machine.events import (
+    Fact,
+    LegAnswered,
+    LegEnded,
+    LegJoined,
+    RoomEnded,
+    TaskEnded,
+    WorkerTimedOut,
+)
 from workflows.machine.model import Presence
 from workflows.messages import (
     FACT,
@@ -29,6 +39,7 @@ from workflows.messages import (
     StartCallInput,
     StartInboundInput,
     call_workflow_id,
+    companion_workflow_ids,
     inbound_workflow_id,
     transfer_workflow_id,
 )
@@ -36,6 +47,8 @@ from workflows.views import CALLER_LABEL, begin_call, call_view_of
 
 ON_THEIR_WAY = frozenset({Presence.LEAVING.value, Presence.GONE.value})
 """Whose end is no news to their transfer."""
+ROOM_FACTS = (LegAnswered, LegJoined, LegEnded, RoomEnded)
+"""What is told of the room itself: who has come, who has gone, and its end."""
 BEGUN_MAX = 10_000
 """How many calls are remembered as begun, so that the room's further events start nothing."""
 
@@ -51,16 +64,30 @@ class Facts:
         self._begun: dict[str, None] = {}
 
     async def tell(self, conference_sid: str, fact: Fact, token: str) -> str:
-        """Tells the call's transfer, or the call's own workflow when no transfer is under way.
+        """Tells the owner of the call, and the workflows that live beside it.
 
-        The end of the room is told to both: the transfer ends by it, and so does the call, which
-        would otherwise be believed to live on. `token` is Twilio's, the same for each repetition of
-        one event: repetitions are dropped by Temporal. The answer is who heard it: `transfer`,
-        `call`, `nobody` for old news, or `known` for the end of a leg that the transfer itself is
-        ending.
+        The owner is the call's transfer, or the call's own workflow when no transfer is under way;
+        beside it may live a hold and a supervision, which hear what is told of the room. They are
+        told at the same time: none waits for another, and one that does not exist costs a refused
+        signal. `token` is Twilio's, the same for each repetition of one event: repetitions are
+        dropped by Temporal. The answer is who heard it: `transfer`, `call`, `nobody` for old news,
+        or `known` for the end of a leg that the transfer itself is ending. News that only a
+        companion heard is answered with that one's name.
         """
         if isinstance(fact, TaskEnded | WorkerTimedOut):
             return await self._tell_of_task(conference_sid, fact, token)
+        companions = companion_workflow_ids(conference_sid) if _is_of_room(fact) else ()
+        heard_by, *beside = await asyncio.gather(
+            self._tell_owner(conference_sid, fact, token),
+            *(self._signal(workflow_id, fact, token) for workflow_id in companions),
+        )
+        if heard_by != "nobody":
+            return str(heard_by)
+        return _first_of(companions, beside) or "nobody"
+
+    async def _tell_owner(self, conference_sid: str, fact: Fact, token: str) -> str:
+        """Tells the transfer, else the call. The end of the room is told to both: the transfer
+        ends by it, and so does the call, which would otherwise be believed to live on."""
         if await self._is_known(conference_sid, fact):
             return "known"
         owners = {
@@ -179,6 +206,16 @@ class Facts:
         if len(self._begun) >= BEGUN_MAX:
             del self._begun[next(iter(self._begun))]
         self._begun[conference_sid] = None
+
+
+def _is_of_room(fact: Fact) -> bool:
+    return isinstance(fact, ROOM_FACTS)
+
+
+def _first_of(companions: Sequence[str], heard: Sequence[bool]) -> str:
+    """The kind of the first companion that heard the news; empty if none did."""
+    ids = (each for each, has_heard in zip(companions, heard, strict=True) if has_heard)
+    return next(ids, "").partition("/")[0]
 
 
 def _name(fact: Fact, token: str) -> str:

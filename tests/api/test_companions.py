@@ -1,0 +1,93 @@
+"""Who hears of a room: its owner, and the hold and the supervision that may live beside it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from api.engine.facts import Facts
+from tests.api.conftest import Site, new_conference
+from tests.api.fakes import FakeCall
+from workflows.machine.events import Fact, LegEnded, LegJoined, LegRang, RoomEnded
+from workflows.messages import (
+    TASK_QUEUE,
+    StartCallInput,
+    call_workflow_id,
+    companion_workflow_ids,
+    hold_workflow_id,
+    supervision_workflow_id,
+    transfer_workflow_id,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LEG = "CA" + "d" * 32
+
+
+async def beside(site: Site, conference_sid: str) -> None:
+    """Both companions of a call, alive: what they do with news is not asked here."""
+    given = StartCallInput(conference_sid, "room", "CA" + "c" * 32, "", (), time.time())
+    for workflow_id in companion_workflow_ids(conference_sid):
+        await site.temporal.start_workflow(
+            FakeCall.run, given, id=workflow_id, task_queue=TASK_QUEUE
+        )
+
+
+async def kinds(site: Site, workflow_id: str) -> list[str]:
+    return [fact["kind"] for fact in await site.heard(workflow_id)]
+
+
+def facts_of(site: Site) -> Facts:
+    facts: Facts = site.app.state.parts.engine.facts
+    return facts
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        LegJoined(call_sid=LEG, label="p-t1s"),
+        LegEnded(call_sid=LEG),
+        RoomEnded(),
+    ],
+    ids=lambda fact: fact.kind,
+)
+async def test_news_of_the_room_reaches_owner_hold_and_supervision(site: Site, fact: Fact) -> None:
+    conference_sid = await site.call()
+    await beside(site, conference_sid)
+    assert await facts_of(site).tell(conference_sid, fact, "token") == "call"
+    owners = (call_workflow_id(conference_sid), *companion_workflow_ids(conference_sid))
+    assert [await kinds(site, each) for each in owners] == [[fact.kind]] * 3
+
+
+async def test_companions_hear_of_a_leg_that_the_transfer_removes_itself(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end is no news to the transfer, but a supervisor who coached the agent must know."""
+    conference_sid = (await site.started())["conference_sid"]
+    await beside(site, conference_sid)
+    monkeypatch.setattr("api.engine.facts.ON_THEIR_WAY", frozenset({"present"}))
+    fact = LegEnded(call_sid="CA" + "e" * 32)
+    assert await facts_of(site).tell(conference_sid, fact, "token") == "known"
+    assert await kinds(site, transfer_workflow_id(conference_sid)) == []
+    assert await kinds(site, supervision_workflow_id(conference_sid)) == ["leg_ended"]
+
+
+async def test_ringing_is_told_to_the_owner_alone(site: Site) -> None:
+    conference_sid = (await site.started())["conference_sid"]
+    await beside(site, conference_sid)
+    fact = LegRang(call_sid=LEG, label="p-t1")
+    assert await facts_of(site).tell(conference_sid, fact, "token") == "transfer"
+    assert await kinds(site, hold_workflow_id(conference_sid)) == []
+    assert await kinds(site, transfer_workflow_id(conference_sid)) == ["leg_rang"]
+
+
+async def test_news_that_only_a_companion_hears_names_it(site: Site) -> None:
+    conference_sid = new_conference()
+    await beside(site, conference_sid)
+    assert await facts_of(site).tell(conference_sid, LegEnded(call_sid=LEG), "token") == "hold"
+
+
+async def test_without_companions_nothing_changes(site: Site) -> None:
+    conference_sid = new_conference()
+    assert await facts_of(site).tell(conference_sid, LegEnded(call_sid=LEG), "token") == "nobody"
