@@ -77,12 +77,12 @@ class Facts:
         if isinstance(fact, TaskEnded | WorkerTimedOut):
             return await self._tell_of_task(conference_sid, fact, token)
         companions = companion_workflow_ids(conference_sid) if _is_of_room(fact) else ()
-        heard_by, *beside = await asyncio.gather(
+        heard_by, beside = await asyncio.gather(
             self._tell_owner(conference_sid, fact, token),
-            *(self._signal(workflow_id, fact, token) for workflow_id in companions),
+            asyncio.gather(*(self._signal(each, fact, token) for each in companions)),
         )
         if heard_by != "nobody":
-            return str(heard_by)
+            return heard_by
         return _first_of(companions, beside) or "nobody"
 
     async def _tell_owner(self, conference_sid: str, fact: Fact, token: str) -> str:
