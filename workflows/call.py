@@ -10,18 +10,20 @@ from workflows.shell import Shell
 from workflows.task import look_up
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.machine.model import Leg, Presence
+    from workflows.machine.model import Leg, Presence, Transfer
     from workflows.messages import CallView, StartCallInput
+    from workflows.shell_transfers import rules_of
     from workflows.views import begin_call, call_view_of
 
 
 @workflow.defn(name="CallWorkflow")
-class CallWorkflow(Shell):
+class CallWorkflow(Shell[Transfer]):
     """One call, from the moment its conference is known to its end. Id: `call/{ConferenceSid}`."""
 
     @workflow.init
     def __init__(self, given: StartCallInput) -> None:
-        super().__init__(begin_call(given))
+        call = begin_call(given)
+        super().__init__(call, rules_of(call))
 
     @workflow.run
     async def run(self, given: StartCallInput) -> CallView:
@@ -34,9 +36,9 @@ class CallWorkflow(Shell):
     async def _learn(self, task_sid: str) -> None:
         """Who is on a call that TaskRouter set up, as its task says."""
         people = await look_up(task_sid)
-        caller, agent = self._transfer.caller, people.agent_address
-        self._transfer = replace(
-            self._transfer,
+        caller, agent = self._value.caller, people.agent_address
+        self._value = replace(
+            self._value,
             caller=replace(caller, call_sid=people.caller_call_sid or caller.call_sid),
             target=Leg(agent, people.agent_call_sid, presence=Presence.PRESENT),
         )

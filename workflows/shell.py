@@ -9,8 +9,9 @@ One inbox, one loop:
 4. The commands are carried out beside the loop, so that it is never deaf.
 5. Their outcomes come back into the inbox as events.
 
-A bug must not strand a caller: when code raises or an invariant breaks, the caller is given back
-first, and then the workflow fails loudly.
+A bug must not strand a caller: when code raises or an invariant breaks, the rescue of the rules is
+carried out first, and then the workflow fails loudly. What a table is to the shell is told in
+`workflows/shell_rules.py`.
 """
 
 from __future__ import annotations
@@ -19,35 +20,24 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic
 
 from temporalio import workflow
 from temporalio.common import RawValue, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from workflows.dispatch import THOROUGH, failure_of, order_for, outcome_of, rescue_orders
+from workflows.dispatch import failure_of, outcome_of
 from workflows.dispatch_order import carry_out
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.machine.classify import news_in
     from workflows.machine.commands import Command
-    from workflows.machine.events import (
-        CancellationRequested,
-        CommandFailed,
-        CommandSucceeded,
-        DeadlinePassed,
-        Event,
-        Fact,
-        fact_from,
-    )
-    from workflows.machine.invariants import check
-    from workflows.machine.journal import ladder
-    from workflows.machine.model import Kind, Party, State, Transfer
-    from workflows.machine.step import is_over, start, step
+    from workflows.machine.events import CommandFailed, CommandSucceeded, Fact, fact_from
     from workflows.messages import FACT, MEMO_ENTRY, MEMO_VIEW, SEARCH_OUTCOME
+    from workflows.shell_rules import Rules, V
     from workflows.telemetry import Telemetry
-    from workflows.views import TABLES, call_view_of, seconds_to_human, view_of
 
+FAILED = "failed"
+"""The outcome of a workflow that met a bug of ours."""
 OUTCOME = SearchAttributeKey.for_keyword(SEARCH_OUTCOME)
 
 INBOX_EVENTS_MAX = 500
@@ -63,28 +53,27 @@ PAUSE_SECONDS_MAX = 8.0
 class _Queued:
     """An event in the inbox, and whoever waits for what comes of it."""
 
-    event: Event
+    event: Any
     reply: asyncio.Future[str] | None = None
 
 
-class Shell:
+class Shell(Generic[V]):
     """Base of every workflow that runs a table. Made in `__init__`, run by `carry_through`."""
 
-    def __init__(self, transfer: Transfer) -> None:
-        self._transfer = transfer
-        self._table = TABLES[transfer.kind]
+    def __init__(self, value: V, rules: Rules[V]) -> None:
+        self._value = value
+        self._rules = rules
         self._inbox: deque[_Queued] = deque()
         self._commands: dict[str, asyncio.Task[None]] = {}
-        self._lanes: dict[Party, asyncio.Task[None]] = {}
+        self._lanes: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
         self._clock: asyncio.Task[None] | None = None
         self._clock_due = 0.0
         self._published = 0
         self._bug: Exception | None = None
         """What went wrong beside the loop, for the loop to act on."""
-        self._telemetry = Telemetry(
-            transfer.kind.value, transfer.public_id, transfer.conference_sid
-        )
+        name = rules.name(value)
+        self._telemetry = Telemetry(name.kind, name.public_id, name.conference_sid)
 
     # --- what comes in ---
 
@@ -102,7 +91,7 @@ class Shell:
         # The time is the workflow's own: a clock that is wrong elsewhere must not move a deadline.
         self._inbox.append(_Queued(replace(heard, at=now())))
 
-    async def ask(self, event: Event) -> str:
+    async def ask(self, event: Any) -> str:
         """Put a request into the inbox and wait for its step: why it was refused, or empty."""
         reply: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._inbox.append(_Queued(event, reply))
@@ -110,14 +99,14 @@ class Shell:
 
     # --- the loop ---
 
-    async def carry_through(self) -> Transfer:
+    async def carry_through(self) -> V:
         """Run the table from its first step to an end in which nothing is under way."""
         try:
-            first = start(self._table, self._transfer)
-            self._transfer = first.transfer
+            first = self._rules.start(self._value)
+            self._value = first.value
             self._carry_out(first.commands)
             self._publish()
-            while not is_over(self._transfer) or self._transfer.pending:
+            while not self._rules.is_over(self._value) or self._value.pending:
                 await self._wait()
                 if self._bug is not None:
                     raise self._bug
@@ -129,43 +118,42 @@ class Shell:
         self._stop_clock()
         self._say_how_it_ended()
         await workflow.wait_condition(workflow.all_handlers_finished)
-        return self._transfer
+        return self._value
 
     async def _wait(self) -> None:
         """Until there is something in the inbox. An operator's cancel is a request like others."""
         try:
             await workflow.wait_condition(lambda: bool(self._inbox or self._bug))
         except asyncio.CancelledError:
-            request = CancellationRequested(at=now(), by="operator")
-            self._inbox.append(_Queued(request))
+            self._inbox.append(_Queued(self._rules.cancellation(now())))
 
     def _take(self, queued: _Queued) -> None:
         """One event: step, store, begin."""
-        stepped = step(self._table, self._transfer, queued.event)
-        self._transfer = stepped.transfer
-        check(self._transfer)
-        if stepped.entry is not None:
-            self._telemetry.step(stepped.entry)
-        self._carry_out(stepped.commands)
+        turn = self._rules.step(self._value, queued.event)
+        self._value = turn.value
+        self._rules.check(self._value)
+        if turn.entry is not None:
+            self._telemetry.step(turn.entry)
+        self._carry_out(turn.commands)
         self._set_clock()
         if queued.reply is not None:
-            queued.reply.set_result(stepped.refusal)
+            queued.reply.set_result(turn.refusal)
 
     # --- commands, beside the loop ---
 
     def _carry_out(self, commands: Sequence[Command]) -> None:
-        """Begin `commands`: one after the other on the same leg, side by side on different ones."""
+        """Begin `commands`: in one lane one after the other, in different lanes side by side."""
         for command in commands:
             first = [self._commands[key] for key in command.after if key in self._commands]
-            if command.leg is not None and command.leg in self._lanes:
-                first.append(self._lanes[command.leg])
-            task = asyncio.create_task(self._carry_out_one(command, self._transfer, first))
+            if command.lane and command.lane in self._lanes:
+                first.append(self._lanes[command.lane])
+            task = asyncio.create_task(self._carry_out_one(command, self._value, first))
             self._commands[command.key] = task
-            if command.leg is not None:
-                self._lanes[command.leg] = task
+            if command.lane:
+                self._lanes[command.lane] = task
 
     async def _carry_out_one(
-        self, command: Command, begun: Transfer, first: Sequence[asyncio.Task[None]]
+        self, command: Command, begun: V, first: Sequence[asyncio.Task[None]]
     ) -> None:
         for each in first:
             await each
@@ -174,7 +162,7 @@ class Shell:
         await self._pause_after_failures(command)
         outcome: CommandSucceeded | CommandFailed
         try:
-            order = order_for(command, begun, self._transfer)
+            order = self._rules.order_for(command, begun, self._value)
             result = await carry_out(order)
             outcome = outcome_of(command, result, now())
         except ActivityError as error:
@@ -198,16 +186,8 @@ class Shell:
         else:
             self._failures.pop(command.name, None)
         self._commands.pop(command.key, None)
-        if outcome.reading is not None:
-            parties = THOROUGH.get(command.name)
-            for event in news_in(
-                self._transfer,
-                outcome.reading,
-                outcome.at,
-                is_thorough=parties is not None,
-                parties=parties or tuple(Party),
-            ):
-                self._inbox.append(_Queued(event))
+        for event in self._rules.news_in(self._value, command, outcome):
+            self._inbox.append(_Queued(event))
         self._inbox.append(_Queued(outcome))
 
     # --- one timer ---
@@ -218,7 +198,7 @@ class Shell:
         A timer that wakes it too early is left alone and set anew when it fires: most deadlines
         move on before they pass, and each timer costs.
         """
-        due = self._transfer.deadline_at
+        due = self._value.deadline_at
         if due is None or (self._clock is not None and self._clock_due <= due):
             return
         self._stop_clock()
@@ -226,13 +206,12 @@ class Shell:
         self._clock = asyncio.create_task(self._sleep_until(due))
 
     async def _sleep_until(self, due: float) -> None:
-        state = self._transfer.state.value
+        state = self._value.state.value
         await workflow.sleep(max(0.0, due - now()), summary=f"deadline, set in {state}")
         self._clock = None
-        deadline = self._transfer.deadline_at
+        deadline = self._value.deadline_at
         if deadline is not None and deadline <= now() + 0.001:
-            event = DeadlinePassed(at=now(), step=self._transfer.deadline_step)
-            self._inbox.append(_Queued(event))
+            self._inbox.append(_Queued(self._rules.deadline(self._value, now())))
         else:
             self._set_clock()
 
@@ -245,44 +224,42 @@ class Shell:
 
     def _publish(self) -> None:
         """View and new journal entries into the memo, the story so far into the details."""
-        transfer = self._transfer
-        new = [entry for entry in transfer.journal if entry.step > self._published]
+        value = self._value
+        new = [entry for entry in value.journal if entry.step > self._published]
         if not new:
             return
         self._set_clock()
-        is_call = transfer.kind in (Kind.INBOUND, Kind.ROUTED)
         memo: dict[str, Any] = {
-            MEMO_VIEW: call_view_of(transfer) if is_call else view_of(transfer, now()),
+            MEMO_VIEW: self._rules.view(value, now()),
             **{f"{MEMO_ENTRY}{entry.step:04d}": entry for entry in new},
         }
         workflow.upsert_memo(memo)
         self._published = new[-1].step
-        workflow.set_current_details(details(transfer))
+        workflow.set_current_details(self._rules.details(value))
 
     def _say_how_it_ended(self) -> None:
-        transfer = self._transfer
-        reason = transfer.reason.value if transfer.reason else ""
-        workflow.upsert_search_attributes([OUTCOME.value_set(transfer.state.value)])
+        ending = self._rules.ending(self._value)
+        workflow.upsert_search_attributes([OUTCOME.value_set(ending.outcome)])
         self._telemetry.ended(
-            transfer.state.value, reason, seconds_to_human(transfer), transfer.hold_seconds
+            ending.outcome, ending.reason, ending.seconds_to_human, ending.hold_seconds
         )
 
     # --- when we are wrong ---
 
     async def _rescue(self, bug: Exception) -> None:
-        """Give the caller back by the shortest way, then fail loudly."""
-        workflow.logger.error("a bug was met; the caller is given back first", exc_info=bug)
+        """What is left to be done for the people on the call, then fail loudly."""
+        workflow.logger.error("a bug was met; the people on the call come first", exc_info=bug)
         for queued in self._inbox:
             if queued.reply is not None:
-                queued.reply.set_result("the transfer has failed")
+                queued.reply.set_result("the engine has failed")
         self._inbox.clear()
-        for order in rescue_orders(self._transfer):
+        for order in self._rules.rescue(self._value):
             try:
                 await carry_out(order)
             except ActivityError:
                 workflow.logger.error("a step of the rescue failed")
         self._stop_clock()
-        workflow.upsert_search_attributes([OUTCOME.value_set(State.FAILED.value)])
+        workflow.upsert_search_attributes([OUTCOME.value_set(FAILED)])
         raise ApplicationError(
             f"engine fault: {type(bug).__name__}", type="engine_fault", non_retryable=True
         ) from bug
@@ -299,10 +276,3 @@ def _fact_in(arguments: Sequence[RawValue]) -> Fact | None:
 def now() -> float:
     """The workflow's time, the same on every replay. Seconds since the epoch."""
     return workflow.time_ns() / 1e9
-
-
-def details(transfer: Transfer) -> str:
-    """What Temporal's Web UI shows of a live workflow, in Markdown. No numbers, no names."""
-    story = ladder(transfer.journal, transfer.started_at)
-    ends = f", {transfer.reason.value}" if transfer.reason else ""
-    return f"**{transfer.state.value}**{ends}\n\n```\n{story}\n```"

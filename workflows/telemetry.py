@@ -1,4 +1,4 @@
-"""What a transfer says about itself: one log line per step, and a few figures.
+"""What a workflow says about itself: one log line per step, and a few figures.
 
 Used from workflow code. Both `workflow.logger` and `workflow.metric_meter()` stay silent while a
 history is replayed, so nothing is said twice. No number and no name is ever part of either.
@@ -68,7 +68,7 @@ class Telemetry:
 
     def step(self, entry: Entry) -> None:
         """Say that a step was taken."""
-        self._steps.add(1, {"state": entry.state_to.value})
+        self._steps.add(1, {"state": str(entry.state_to)})
         workflow.logger.info(
             line(entry),
             extra={
@@ -80,13 +80,19 @@ class Telemetry:
         )
 
     def ended(
-        self, outcome: str, reason: str, seconds_to_human: float | None, hold_seconds: float
+        self,
+        outcome: str,
+        reason: str,
+        seconds_to_human: float | None = None,
+        hold_seconds: float | None = None,
     ) -> None:
-        """Say how it ended. `seconds_to_human` is None when caller and target never met."""
+        """Say how it ended. `seconds_to_human` is None when caller and target never met,
+        `hold_seconds` when nobody was to be held."""
         self._outcomes.add(1, {"outcome": str(outcome), "reason": str(reason)})
         if seconds_to_human is not None:
             self._to_human.record(seconds_to_human)
-        self._hold.record(hold_seconds)
+        if hold_seconds is not None:
+            self._hold.record(hold_seconds)
 
 
 def runtime(metrics_address: str = "", forward_logs_to: str = "temporalio.core") -> Runtime:

@@ -11,19 +11,22 @@ from workflows.shell import Shell, now
 
 with workflow.unsafe.imports_passed_through():
     from workflows.machine.events import REQUESTS
+    from workflows.machine.model import Transfer
     from workflows.machine.step import refusal_of
     from workflows.messages import RequestInput, StartTransferInput, TransferView
-    from workflows.views import begin, view_of
+    from workflows.shell_transfers import rules_of
+    from workflows.views import TABLES, begin, view_of
 
 REJECTED = "rejected"
 """Type of the error that refuses a request. Its details hold the `TransferView`."""
 
 
-class TransferWorkflow(Shell):
+class TransferWorkflow(Shell[Transfer]):
     """Base of the two kinds of transfer. Each update answers the transfer after its step."""
 
     def __init__(self, given: StartTransferInput) -> None:
-        super().__init__(begin(given))
+        transfer = begin(given)
+        super().__init__(transfer, rules_of(transfer))
 
     async def carry_transfer(self) -> TransferView:
         """Run to the end; the result is what `GET /v1/transfers/{id}` shows, journal included."""
@@ -78,16 +81,16 @@ class TransferWorkflow(Shell):
     def _judge(self, verb: str, given: RequestInput) -> None:
         """Refuse a request that the table refuses now. A refusal leaves nothing in the history."""
         request = REQUESTS[verb](at=now(), by=given.by)
-        self._refuse(refusal_of(self._table, self._transfer, request))
+        self._refuse(refusal_of(TABLES[self._value.kind], self._value, request))
 
     async def _ask(self, verb: str, given: RequestInput) -> TransferView:
         # Between the judgement and the step something else may have happened: the table decides
         # again, and its refusal is the same error.
         self._refuse(await self.ask(REQUESTS[verb](at=now(), by=given.by)))
-        return view_of(self._transfer, now())
+        return view_of(self._value, now())
 
     def _refuse(self, why: str) -> None:
         if why:
             raise ApplicationError(
-                why, view_of(self._transfer, now()), type=REJECTED, non_retryable=True
+                why, view_of(self._value, now()), type=REJECTED, non_retryable=True
             )

@@ -136,7 +136,7 @@ async def test_bug_gives_the_caller_back_first_and_fails_loudly(
     def broken(_transfer: object) -> None:
         raise BrokenInvariantError("as told by the test")
 
-    monkeypatch.setattr("workflows.shell.check", broken)
+    monkeypatch.setattr("workflows.shell_transfers.check", broken)
     await stage.answer()
     with pytest.raises(WorkflowFailureError) as failure:
         await handle.result()
@@ -157,7 +157,7 @@ async def test_bug_in_an_order_gives_the_caller_back_too(
     handle = await stage.start(Kind.WARM, "client:bob")
     await stage.answer()
     await stage.until("consulting")
-    monkeypatch.setattr("workflows.shell.order_for", broken)
+    monkeypatch.setattr("workflows.dispatch.order_for", broken)
     await stage.ask("complete")
     with pytest.raises(WorkflowFailureError):
         await handle.result()

@@ -31,6 +31,11 @@ class Command:
         """The word of the journal and of the outcome events."""
         return type(self).__name__
 
+    @property
+    def lane(self) -> str:
+        """Commands of one lane run one after the other; without one, beside all others."""
+        return self.leg or ""
+
 
 @dataclass(frozen=True)
 class SecureCaller(Command):
