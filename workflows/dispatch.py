@@ -339,7 +339,7 @@ def _remove_agent(require: str) -> Callable[[Command, Transfer, Transfer], Order
             ),
             "agent out, after a look that the caller is not alone",
             start_to_close=5.0,
-            schedule_to_close=20.0,
+            schedule_to_close=30.0 if now.has_open_task else 20.0,
         )
 
     return order

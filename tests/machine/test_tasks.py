@@ -95,3 +95,42 @@ def test_offer_whose_phone_was_not_picked_up_is_ended_by_taskrouter() -> None:
     given = {"call_sid": "CAt1", "label": label, "reservation_sid": "WR1", "cause": cause}
     story.hear(LegEnded(at=story.at, **given))
     assert began(story.settle(), "RejectTask") == 0
+
+
+def leaving() -> Story:
+    """The agent has completed; the removal is under way, with the task that it is to close."""
+    story = warm(who="queue:Q", task_sid=TASK).answers(is_screened=True).accepts()
+    return story.stall("RemoveAgent").asks("complete").is_in(State.LEAVING)
+
+
+def test_agent_who_is_heard_to_leave_during_the_removal_has_one_task_closed_once() -> None:
+    story = leaving().hangs_up("agent").is_in(State.SETTLING)
+    assert began(story.flows(), "CloseTask") == 0, "the removal closes it"
+    assert story.transfer.is_task_closed
+    story.waits(4.0).ended(State.COMPLETED, Reason.COMPLETED)
+
+
+def test_task_that_a_removal_closed_is_not_closed_again_on_the_ladder() -> None:
+    story = leaving().flows().is_in(State.SETTLING).hangs_up("t1").is_in(State.RECALLING)
+    assert began(story, "CloseTask") == 0
+
+
+def test_removal_that_fails_after_the_agent_has_left_leaves_no_task_open() -> None:
+    story = leaving().fails("RemoveAgent").hangs_up("agent")
+    assert began(story, "CloseTask") == 0
+    assert began(story.flows(), "CloseTask") == 1
+    story.waits(4.0).ended(State.COMPLETED, Reason.COMPLETED)
+
+
+def test_caller_who_leaves_during_the_removal_leaves_no_task_open() -> None:
+    """The removal looks for the caller first, and may not be carried out at all."""
+    story = leaving().hangs_up("caller").flows()
+    assert began(story, "CloseTask") == 1
+    assert story.settle().transfer.state is State.ABANDONED
+
+
+def test_removal_that_fails_while_everything_is_wound_up_still_closes_the_task() -> None:
+    story = leaving().hangs_up("agent").fails("RemoveAgent").hangs_up("caller")
+    story.is_in(State.RELEASING).flows()
+    assert began(story, "CloseTask") == 1
+    story.ended(State.ABANDONED, Reason.CALLER_HUNG_UP)

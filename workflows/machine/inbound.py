@@ -40,6 +40,8 @@ from workflows.machine.table import Deadline, Row, Table, go, ignore, row, stay,
 
 _NO_AGENT: Row = {On.AGENT_LEFT: ignore("the agent stands in the target's place here")}
 
+_NOBODY_REMOVED = ignore("nobody is removed between transfers")
+
 _NOTHING_CHANGES: tuple[Row, ...] = (
     NO_DIVERSION,
     NO_RECALL,
@@ -107,6 +109,7 @@ _TALKING = row(
         On.ALONE_RECALL: go(State.CHECKING, Read, EndTask),
         On.ALONE_DIVERT: go(State.CHECKING, Read, EndTask),
         On.DEADLINE: go(State.CHECKING, Read),
+        On.AGENT_TASK_OPEN: _NOBODY_REMOVED,
         **dict.fromkeys(NO_READING, ignore("the reading was for a question settled since")),
     },
 )
@@ -127,6 +130,7 @@ _CHECKING = row(
         On.ROOM_ENDED: go(State.ENDED, CloseTask, because=Reason.CALL_ENDED),
         On.STRANGER_LEFT: stay(Read, EndTask),
         On.STRAY_LEG: ignore("the reading will show it"),
+        On.AGENT_TASK_OPEN: _NOBODY_REMOVED,
         On.ALONE_NEXT: stay(Read, EndTask),
         On.ALONE_RECALL: stay(Read, EndTask),
         On.ALONE_DIVERT: stay(Read, EndTask),

@@ -347,6 +347,7 @@ class Transfer:
     task_sid: str = ""
     """The agent's own task, with TaskRouter."""
     is_task_closed: bool = False
+    """Whether somebody has begun to close it, or a removal of the agent has done so."""
     wrap_up: bool = False
     """Whether the agent's task is left wrapping up instead of being completed."""
     context: str = ""
@@ -383,6 +384,11 @@ class Transfer:
     def attempt(self) -> Attempt | None:
         """The attempt that is under way, or the last one."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def has_open_task(self) -> bool:
+        """Whether the agent's own task still has to be closed."""
+        return bool(self.task_sid) and not self.is_task_closed
 
     @property
     def next_target(self) -> Target | None:

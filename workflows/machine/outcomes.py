@@ -43,6 +43,9 @@ def hear_outcome(transfer: Transfer, outcome: CommandSucceeded | CommandFailed) 
     return _settled(*_last_word(*heard, outcome.command))
 
 
+REMOVALS = frozenset({"RemoveAgent", "LetAgentGo"})
+"""Commands that take the agent out of the room, and close the agent's task then."""
+
 _HOLD_CHANGES: tuple[frozenset[str], ...] = (
     frozenset({"SecureCaller", "HoldCaller", "ResumeCaller", "GiveCallerBack"}),
     frozenset({"HoldTarget", "ResumeTarget"}),
@@ -75,6 +78,7 @@ _UNSETTLING = frozenset(
         Stimulus.CALLER_LEFT,
         Stimulus.CALLER_NOT_RESUMED,
         Stimulus.ROOM_UNAVAILABLE,
+        Stimulus.AGENT_TASK_OPEN,
         Stimulus.ALONE_NEXT,
         Stimulus.ALONE_RECALL,
         Stimulus.ALONE_DIVERT,
@@ -113,7 +117,7 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
     elif command == "ReadQueue" and done.task is not None:
         position, wait = done.task.position, done.task.longest_wait_seconds
         transfer = replace(transfer, queue_position=position, queue_seconds=wait)
-    elif command in ("RemoveAgent", "LetAgentGo"):
+    elif command in REMOVALS:
         return _agent_removed(transfer, done.at)
     elif command == "RecallAgent":
         if done.call_sid and not transfer.agent.call_sid:
@@ -179,6 +183,7 @@ def _learn(transfer: Transfer, reading: RoomReading) -> Transfer:
 
 
 def _agent_removed(transfer: Transfer, at: float) -> Heard:
+    transfer = replace(transfer, is_task_closed=bool(transfer.task_sid))
     if transfer.agent.presence is not Presence.LEAVING:
         return transfer, Stimulus.NOTED
     transfer = with_presence(transfer, Party.AGENT, Presence.GONE)
@@ -249,15 +254,21 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
         return target_gone(transfer, failed.at, Cause.UNAVAILABLE, is_doubtful=True)
     if command == "FindTarget":
         return still_silent(transfer)
-    if command in ("RemoveAgent", "LetAgentGo") and transfer.agent.presence is Presence.LEAVING:
-        back = with_presence(transfer, Party.AGENT, Presence.PRESENT)
-        return back, Stimulus.AGENT_NOT_REMOVED
+    if command in REMOVALS:
+        return _agent_not_removed(transfer)
     if command == "RecallAgent" and transfer.agent.is_live:
         gone = replace(transfer.agent, presence=Presence.GONE, is_doubtful=True)
         return replace(transfer, agent=gone), Stimulus.AGENT_UNREACHED
     if command in ("ReadRoom", "EndRoom"):
         return transfer, Stimulus.ROOM_UNAVAILABLE
     return transfer, Stimulus.NOTED
+
+
+def _agent_not_removed(transfer: Transfer) -> Heard:
+    if transfer.agent.presence is Presence.LEAVING:
+        back = with_presence(transfer, Party.AGENT, Presence.PRESENT)
+        return back, Stimulus.AGENT_NOT_REMOVED
+    return transfer, Stimulus.AGENT_TASK_OPEN if transfer.has_open_task else Stimulus.NOTED
 
 
 def _doubting_hold(transfer: Transfer, failed: CommandFailed) -> Transfer:

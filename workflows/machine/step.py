@@ -22,10 +22,8 @@ from workflows.machine.commands import (
     GiveCallerBack,
     HoldCaller,
     HoldTarget,
-    LetAgentGo,
     RecallAgent,
     RejectTask,
-    RemoveAgent,
     RestoreWorker,
     ResumeCaller,
     ResumeTarget,
@@ -54,6 +52,7 @@ from workflows.machine.model import (
     Reason,
     Transfer,
 )
+from workflows.machine.outcomes import REMOVALS
 from workflows.machine.people import where_everybody_is
 from workflows.machine.stimuli import REASON_OF, VERBS, Stimulus
 from workflows.machine.stimuli import REQUESTS as REQUESTED
@@ -197,7 +196,7 @@ def _needed(
 def _has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
     """Whether an optional command has something to act on: TaskRouter is there, and it matters."""
     if command is CloseTask:
-        return bool(transfer.task_sid) and not transfer.is_task_closed
+        return _has_open_task(transfer)
     if command is RejectTask:
         return bool(_declined_offer(event))
     if command is EndTask:
@@ -208,6 +207,15 @@ def _has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
         return isinstance(event, WorkerTimedOut) and bool(event.activity_sid)
     current = transfer.current_target
     return current is not None and current.is_routed
+
+
+def _has_open_task(transfer: Transfer) -> bool:
+    """Whether somebody has to close the agent's task. A removal does so itself, once it finds that
+    the agent has left; should it fail, `AGENT_TASK_OPEN` says so."""
+    is_left_to_removal = transfer.agent.presence is not Presence.LEAVING and any(
+        key.rsplit("-", 1)[-1] in REMOVALS for key in transfer.pending
+    )
+    return transfer.has_open_task and not is_left_to_removal
 
 
 def _declined_offer(event: Event | None) -> str:
@@ -299,7 +307,7 @@ def _begin(
         transfer = _dial(transfer, at, key)
     elif cls is CloseTask:
         transfer = replace(transfer, is_task_closed=True)
-    elif cls in (RemoveAgent, LetAgentGo):
+    elif cls.__name__ in REMOVALS:
         if transfer.agent.is_here:
             leaving = replace(transfer.agent, presence=Presence.LEAVING)
             transfer = replace(transfer, agent=leaving)

@@ -40,6 +40,8 @@ class Stimulus(StrEnum):
     """The recalled agent has answered."""
     AGENT_UNREACHED = "agent_unreached"
     """The recall came to nothing."""
+    AGENT_TASK_OPEN = "agent_task_open"
+    """The agent has left, but the removal that was to close their task with it has failed."""
 
     TARGET_DIALED = "target_dialed"
     TARGET_RANG = "target_rang"
