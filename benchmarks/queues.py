@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.actions import actions_of
-from benchmarks.counts import REQUESTS_MAX, Cost
+from benchmarks.counts import Cost
 from benchmarks.spread import percentile
 from tests.e2e.queue_scene import QueueScene
 from tests.e2e.queue_stories import QUEUE_STORIES, QUEUES, QueueTroupe
@@ -46,10 +46,15 @@ async def measure(calls: int, progress: Callable[[], None]) -> tuple[list[Cost],
         costs = []
         troupe = QueueTroupe(stack)
         for story in STORIES:
+            assert story.cost is not None
             played = await troupe.perform(story)
             problems = list(played.problems)
-            if played.requests > REQUESTS_MAX:
-                problems.append(f"{played.requests} requests, at most {REQUESTS_MAX} are the aim")
+            if played.actions > story.cost.actions:
+                aim = story.cost.actions
+                problems.append(f"{played.actions} actions, at most {aim} are the aim")
+            if played.requests > story.cost.requests:
+                aim = story.cost.requests
+                problems.append(f"{played.requests} requests, at most {aim} are the aim")
             made_of = await _made_of(stack, str(played.view.get("conference_sid", "")))
             costs.append(
                 Cost(
@@ -58,7 +63,7 @@ async def measure(calls: int, progress: Callable[[], None]) -> tuple[list[Cost],
                     played.events,
                     played.actions,
                     made_of,
-                    None,
+                    story.cost.actions,
                     tuple(problems),
                 )
             )

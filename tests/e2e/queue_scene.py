@@ -16,6 +16,8 @@ from workflows.messages import MEMO_ENTRY, call_workflow_id, split_public_id
 class QueueScene(Scene):
     """The agent is whoever TaskRouter found for the caller."""
 
+    is_alone = True
+
     def __init__(self, stack: Stack, caller: str) -> None:
         super().__init__(stack, caller, FIRST)
         self.centre = Centre(stack)

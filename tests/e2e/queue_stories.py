@@ -36,13 +36,31 @@ BILLING = ("bob", "carol", "dave")
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a story costs, exactly; more is a fault."""
+
+    requests: int
+    """To Twilio."""
+    actions: int
+    """Billable ones of Temporal's."""
+
+
+@dataclass(frozen=True)
 class QueueStory:
     """One sentence, and what people do. The people are found by TaskRouter."""
 
     name: str
     title: str
     play: Callable[[QueueScene], Awaitable[Ending]]
-    has_transfer: bool = True
+    cost: Cost | None = None
+    """What the transfer may cost; None for a story without one."""
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def has_transfer(self) -> bool:
+        return self.cost is not None
 
 
 async def arrives(scene: QueueScene) -> Ending:
@@ -142,32 +160,36 @@ QUEUE_STORIES: tuple[QueueStory, ...] = (
         "queue-call",
         "A call comes through a queue: TaskRouter brings it together with the first free worker",
         arrives,
-        has_transfer=False,
     ),
     QueueStory(
         "warm-to-worker",
         "The agent names the task, asks a named worker first, and hands the caller over",
         warm_to_worker,
+        Cost(requests=26, actions=13),
     ),
     QueueStory(
         "cold-to-queue",
         "To a queue: one worker declines on the phone, one on the desktop, the third takes it",
         cold_to_queue,
+        Cost(requests=20, actions=14),
     ),
     QueueStory(
         "asked-first",
         "To a queue, with a key to press: one worker declines by it, the next accepts",
         asked_first,
+        Cost(requests=22, actions=16),
     ),
     QueueStory(
         "transferred-twice",
         "The worker who took the call hands it on to another one",
         transferred_twice,
+        Cost(requests=17, actions=12),
     ),
     QueueStory(
         "nobody-in-queue",
         "Nobody in the queue answers, so the caller is back with the agent",
         nobody_in_queue,
+        Cost(requests=15, actions=13),
     ),
 )
 

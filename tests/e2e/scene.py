@@ -5,12 +5,16 @@ The demo and the tests play the same scenes.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowFailureError
 
 from benchmarks.actions import actions_of
 from tests.e2e.desk import Desk
@@ -71,6 +75,9 @@ class Told:
 
 class Scene:
     """One call and its transfer."""
+
+    is_alone = False
+    """Whether no other scene is played beside this one."""
 
     def __init__(self, stack: Stack, caller: str, agent: str, **targets: str) -> None:
         """`targets` name further people by their part: target, second, …"""
@@ -173,8 +180,8 @@ class Scene:
         told.up = [part for part in self.people for _ in range(await self._calls(part))]
         told.talked = self._talked(hearing)
         sids = call_sids(entries) | {self.conference_sid} | self.further_sids(told.view)
-        told.requests = len(await self.phones.requests_about(sids, self.begun_at))
-        history = await self._history()
+        history = await self._history(is_over=told.view["is_over"])
+        told.requests = len(await self._requests(sids, history))
         told.events, told.actions = len(history), actions_of(history).total()
         if ending is not None:
             told.problems = [*differences(told, ending), *self._privacy(hearing, told.view)]
@@ -183,6 +190,14 @@ class Scene:
     def further_sids(self, view: Json) -> set[str]:
         """What else of Twilio's belongs to this call, besides the room and its legs."""
         return set()
+
+    async def _requests(self, sids: set[str], history: list[HistoryEvent]) -> list[Json]:
+        """What the transfer asked Twilio, from the click to its end."""
+        is_over = history[-1].event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
+        ended_at = history[-1].event_time.ToNanoseconds() / 1e9 if is_over else math.inf
+        return await self.phones.requests_about(
+            sids, self.begun_at, ended_at, or_nobody=self.is_alone
+        )
 
     async def _settled(self, ending: Ending) -> None:
         """Legs that were let go need a moment to hang up."""
@@ -230,9 +245,13 @@ class Scene:
             if not hearing.was_private(caller, span)
         ]
 
-    async def _history(self) -> list[HistoryEvent]:
+    async def _history(self, is_over: bool) -> list[HistoryEvent]:
         client = await self.stack.temporal()
         handle = client.get_workflow_handle(transfer_workflow_id(self.conference_sid))
+        if is_over:
+            # The answer says so a moment before the workflow is closed.
+            with suppress(WorkflowFailureError):
+                await handle.result()
         return [event async for event in handle.fetch_history_events()]
 
 

@@ -6,6 +6,8 @@ Everything goes through the simulator's control face, as a person or a test else
 from __future__ import annotations
 
 import asyncio
+import math
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -124,14 +126,17 @@ class Telephones:
         ways = {(who[speaker], who[listener]) for speaker, listener in room["pairs"]}
         return {frozenset(way) for way in ways if way[::-1] in ways}
 
-    async def requests_about(self, sids: set[str], since: float) -> list[Json]:
-        """Every REST request from a moment on that names one of these SIDs."""
+    async def requests_about(
+        self, sids: set[str], since: float, until: float = math.inf, or_nobody: bool = False
+    ) -> list[Json]:
+        """Every REST request of a span of time that names one of these SIDs. With `or_nobody` also
+        those that name no call at all, as a look at a queue."""
         made = (await self.ask("GET", "/requests"))["requests"]
         return [
             each
             for each in made
-            if each["at"] >= since
-            and (sids & set(each["path"].removesuffix(".json").split("/")) or _names(each, sids))
+            if since <= each["at"] <= until
+            and (_names(each, sids) or (or_nobody and not _A_CALL.search(_text(each))))
         ]
 
 
@@ -140,9 +145,16 @@ def addresses(people: list[Json]) -> set[str]:
     return {each["address"] for each in people}
 
 
+_A_CALL = re.compile(r"\b(?:CF|CA|WT)[0-9a-f]{32}")
+
+
 def _names(request: Json, sids: set[str]) -> bool:
-    """Attributes of a task are text that names SIDs somewhere inside."""
-    return any(sid in str(value) for value in request["params"].values() for sid in sids)
+    """Parameters count too: attributes of a task are text that names SIDs somewhere inside."""
+    return any(sid in _text(request) for sid in sids)
+
+
+def _text(request: Json) -> str:
+    return " ".join([request["path"], *(str(value) for value in request["params"].values())])
 
 
 def _path(address: str, verb: str) -> str:

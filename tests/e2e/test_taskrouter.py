@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.books import Page
-from tests.e2e.queue_stories import QUEUE_STORIES, QUEUES, QueueTroupe
+from tests.e2e.queue_stories import QUEUE_STORIES, QUEUES, Cost, QueueStory, QueueTroupe
 from tests.e2e.scene import Told
 from tests.e2e.stack import Stack
 from tests.e2e.telephones import Telephones, until
@@ -45,6 +45,12 @@ async def test_story_ends_as_told(evening: dict[str, Told], name: str) -> None:
     told = evening[name]
     assert not told.problems, f"{told.problems}\n{told.ladder}"
     assert 0 < told.requests <= REQUESTS_MAX
+
+
+@pytest.mark.parametrize("story", [story for story in QUEUE_STORIES if story.cost], ids=str)
+async def test_transfer_costs_what_it_should(evening: dict[str, Told], story: QueueStory) -> None:
+    told = evening[story.name]
+    assert Cost(told.requests, told.actions) == story.cost, told.ladder
 
 
 async def test_every_second_is_told_right(books: tuple[dict[str, Page], list[str]]) -> None:
