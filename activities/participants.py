@@ -196,6 +196,7 @@ class Participants:
             # Removing a leg whose endConferenceOnExit is on ends the room for everybody:
             # https://www.twilio.com/docs/voice/twiml/conference#attributes-endconferenceonexit
             room = await self._clear_exit_flags(room, "")
+        await self._mute_coaches(room, given.call_sid)
         try:
             participants = self._client.conferences(given.conference_sid).participants
             await ask(participants(given.call_sid).delete_async())
@@ -212,6 +213,20 @@ class Participants:
             # An answer of success is not proof: an agent who is believed gone would listen on.
             raise unavailable("the leg is still in the room")
         return after.without(given.call_sid)
+
+    async def _mute_coaches(self, room: Room, call_sid: str) -> None:
+        """Silence whoever speaks to this leg alone, before it goes.
+
+        What becomes of a coach whose coached participant leaves is not documented; at worst
+        everybody hears the coach, in the middle of a sentence that was for one person.
+        """
+        await asyncio.gather(
+            *(
+                self._update_if_there(room.conference_sid, coach.call_sid, muted=True)
+                for coach in room.coaches_of(call_sid)
+                if not coach.muted
+            )
+        )
 
     async def _identify(self, room: Room, given: HoldInput) -> tuple[Room, str]:
         """The room with the addresses that had to be read, and the caller's call SID."""
@@ -343,7 +358,11 @@ def _other_than(room: Room, agent: RoomLeg | None, given: HoldInput) -> RoomLeg 
     """
     if given.call_sid or agent is None:
         return None
-    others = [leg for leg in room.legs if _is_here(leg) and leg.call_sid != agent.call_sid]
+    others = [
+        leg
+        for leg in room.legs
+        if _is_here(leg) and leg.call_sid != agent.call_sid and not leg.is_supervisor
+    ]
     if len(others) > 1:
         others = [leg for leg in others if not leg.label]
     return others[0] if len(others) == 1 else None

@@ -5,6 +5,7 @@ Everything here crosses Temporal: frozen dataclasses of plain values, new fields
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,9 @@ QUEUED = "queued"
 RINGING = "ringing"
 CONNECTED = "connected"
 ENDED = "ended"
+
+_SUPERVISOR = re.compile(r"[0-9a-f]{16}-v[0-9]{1,4}")
+"""Labels of legs that listen to a call and are nobody with the caller."""
 
 _PARTICIPANT_STATUS = {
     "queued": QUEUED,
@@ -63,6 +67,14 @@ class RoomLeg:
     is_in_room: bool = True
     """False for a leg known from its call alone: ringing without being listed, listening to TwiML
     of its own, or ended."""
+    coaching: bool = False
+    """Whether the leg, if it is not muted, is heard by `coach_call_sid` alone."""
+    coach_call_sid: str = ""
+
+    @property
+    def is_supervisor(self) -> bool:
+        """Whether the label says that this leg only supervises the others."""
+        return bool(_SUPERVISOR.fullmatch(self.label))
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,10 @@ class Room:
             if (call_sid and leg.call_sid == call_sid) or (label and leg.label == label):
                 return leg
         return None
+
+    def coaches_of(self, call_sid: str) -> tuple[RoomLeg, ...]:
+        """The legs that speak, or would speak if they were not muted, to this leg alone."""
+        return tuple(leg for leg in self.legs if leg.coaching and leg.coach_call_sid == call_sid)
 
     def without(self, call_sid: str) -> Room:
         """This room after `call_sid` has left it."""
@@ -104,6 +120,8 @@ def leg_of_participant(participant: Any, address: str = "") -> RoomLeg:
         held=participant.hold is True,
         muted=participant.muted is True,
         exit_flag=participant.end_conference_on_exit is True,
+        coaching=participant.coaching is True,
+        coach_call_sid=participant.call_sid_to_coach or "",
     )
 
 

@@ -40,6 +40,12 @@ class Switches:
     ringing_participants_listed: bool = _switch(
         True, "U-05: participants are listed and found before they answer", (True, False)
     )
+    coach_of_one_who_left: str = _switch(
+        "stays_coaching",
+        "P-17: a coach whose coached participant leaves: coaches nobody, is muted, or is heard by "
+        "everybody",
+        ("stays_coaching", "becomes_muted", "becomes_audible"),
+    )
     lone_participant_hears: str = _switch(
         "silence",
         "U-05a: what the only one left in a started room hears",

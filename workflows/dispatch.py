@@ -146,6 +146,8 @@ def _reading(room: Room) -> RoomReading:
                 muted=leg.muted,
                 exit_flag=leg.exit_flag,
                 cause=leg.cause,
+                coaching=leg.coaching,
+                coach_call_sid=leg.coach_call_sid,
             )
             for leg in room.legs
         ),

@@ -208,6 +208,7 @@ class Rooms:
         participant.left = True
         conference.participants.pop(call.sid, None)
         conference.gone.add(call.sid)
+        self._free_coaches(conference, call.sid)
         call.participant = None
         self._silence(participant)
         if participant.announcement is not None:
@@ -222,6 +223,19 @@ class Rooms:
         status = "canceled" if call.status in ("queued", "ringing") else call.status
         extra = {"ParticipantCallStatus": status, "ReasonParticipantLeft": reason}
         tell(self._network, conference, "participant-leave", participant, extra)
+
+    def _free_coaches(self, conference: Conference, call_sid: str) -> None:
+        """Whoever coached the one who left; nobody has written down what becomes of them."""
+        then = self._network.switches.coach_of_one_who_left
+        if then == "stays_coaching" or conference.ended:
+            return
+        for coach in list(conference.participants.values()):
+            if not coach.coaching or coach.call_sid_to_coach != call_sid:
+                continue
+            coach.coaching, coach.call_sid_to_coach = False, None
+            if then == "becomes_muted" and not coach.muted:
+                self.mute(coach, True)
+            self.modified(coach, "Coaching")
 
     def _send_on(self, participant: Participant, out: str) -> None:
         if participant.call.live and participant.on_out is not None:

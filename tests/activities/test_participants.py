@@ -380,3 +380,50 @@ async def test_who_leaves_while_being_removed_is_removed(
     phones.runtime.network.delete_participant = leave_first  # type: ignore[method-assign]
     room = await attempt(participants.remove_participant, given)
     assert room.find(agent) is None
+
+
+# --- supervisors ----------------------------------------------------------------------------------
+
+SUPERVISOR = "client:sue"
+LABEL = "0123456789abcdef-v1"
+
+
+async def test_whoever_coaches_the_leaver_is_muted_before_the_removal(
+    phones: Telephony, participants: Participants
+) -> None:
+    """Also where Twilio lets everybody hear a coach whose coached participant has gone."""
+    phones.switch(coach_of_one_who_left="becomes_audible")
+    caller, agent = phones.people_talk(agent_flag=False)
+    target = phones.enter(TARGET)
+    coach = phones.enter(SUPERVISOR, Label=LABEL, CallSidToCoach=agent)
+    given = removal(phones, agent, caller, other_call_sid=target)
+    await attempt(participants.remove_participant, given)
+    assert phones.asked.index("participants.update") < phones.asked.index("participants.delete")
+    assert phones.leg(coach).muted
+    with phones.runtime.act() as network:
+        heard = network.ledger.select(call_sid=coach, kind="hearing")
+    speaker = [each.detail["listener"] for each in heard if each.detail["speaker"] == coach]
+    assert set(speaker) == {agent}
+
+
+async def test_a_removal_without_a_coach_asks_for_nothing_more(
+    phones: Telephony, participants: Participants
+) -> None:
+    caller, agent = phones.people_talk(agent_flag=False)
+    target = phones.enter(TARGET)
+    phones.enter(SUPERVISOR, Label=LABEL, Muted="true")
+    phones.forget_requests()
+    await attempt(
+        participants.remove_participant, removal(phones, agent, caller, other_call_sid=target)
+    )
+    assert "participants.update" not in phones.asked
+
+
+async def test_a_supervisor_is_not_taken_for_the_caller(
+    phones: Telephony, participants: Participants
+) -> None:
+    caller, agent = phones.people_talk()
+    phones.enter(SUPERVISOR, Label=LABEL, Muted="true")
+    given = HoldInput(phones.room, exit_flags_off=True, agent_call_sid=agent)
+    await attempt(participants.hold_participant, given)
+    assert phones.leg(caller).hold

@@ -151,3 +151,24 @@ def test_refused_change_changes_nothing(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):
         switches.put({"play_seconds": 9.0, **changes})
     assert switches == Switches()
+
+
+@pytest.mark.parametrize(
+    ("setting", "everybody_hears", "muted"),
+    [
+        ("stays_coaching", False, False),
+        ("becomes_muted", False, True),
+        ("becomes_audible", True, False),
+    ],
+)
+def test_what_becomes_of_a_coach(setting: str, everybody_hears: bool, muted: bool) -> None:
+    world = World(coach_of_one_who_left=setting)
+    caller, room = world.caller_in_room()
+    agent = world.add(room)
+    coach = world.add(room, "client:coach", CallSidToCoach=agent.sid)
+    assert world.hears(agent, coach)
+    assert not world.hears(caller, coach)
+    world.network.calls.finish(agent, "completed", by="phone")
+    assert world.hears(caller, coach) is everybody_hears
+    assert coach.participant is not None
+    assert coach.participant.muted is muted

@@ -37,6 +37,7 @@ from workflows.machine.events import (
     TaskEnded,
     WorkerTimedOut,
 )
+from workflows.machine.labels import is_supervisor
 from workflows.machine.model import Accept, Cause, Party, Presence, ReleaseAgent, State, Transfer
 from workflows.machine.outcomes import hear_outcome, still_silent
 from workflows.machine.readings import news_in as news_in
@@ -127,7 +128,8 @@ def _hear_leg(transfer: Transfer, fact: LegFact) -> Heard:
         is_alive = not isinstance(fact, LegEnded)
         return transfer, Stimulus.STRAY_LEG if is_alive else Stimulus.NOTED
     if not isinstance(party, Party):
-        has_left = isinstance(fact, LegEnded)
+        # A supervisor is nobody with the caller: its leaving changes nothing.
+        has_left = isinstance(fact, LegEnded) and not is_supervisor(fact.label)
         return transfer, Stimulus.STRANGER_LEFT if has_left else Stimulus.NOTED
     leg = transfer.leg(party)
     if fact.call_sid and leg.call_sid and leg.call_sid != fact.call_sid:

@@ -122,6 +122,8 @@ class LegReading:
     muted: bool = False
     exit_flag: bool = False
     cause: str = ""
+    coaching: bool = False
+    coach_call_sid: str = ""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from workflows.machine.events import (
     LegReading,
     RoomReading,
 )
+from workflows.machine.labels import is_supervisor
 from workflows.machine.model import Cause, Leg, Party, Presence, ReleaseAgent, Transfer
 from workflows.machine.stimuli import Stimulus
 
@@ -172,6 +173,8 @@ def _learn(transfer: Transfer, reading: RoomReading) -> Transfer:
         )
         if is_agent:
             agent = replace(agent, call_sid=seen.call_sid, exit_flag=seen.exit_flag, held=seen.held)
+        elif is_supervisor(seen.label):
+            continue
         elif seen.call_sid == caller.call_sid or (not caller.call_sid and seen.held):
             caller = replace(
                 caller,
@@ -203,13 +206,19 @@ def still_silent(transfer: Transfer) -> Heard:
 def _room_read(transfer: Transfer, reading: RoomReading) -> Heard:
     if not reading.is_live:
         return transfer, Stimulus.ROOM_ENDED
-    here = [leg for leg in reading.legs if leg.status == "connected"]
+    here = [leg for leg in reading.legs if leg.status == "connected" and _counts(transfer, leg)]
     caller = next((leg for leg in here if leg.call_sid == transfer.caller.call_sid), None)
     if caller is None:
         return with_presence(transfer, Party.CALLER, Presence.GONE), Stimulus.CALLER_LEFT
     if len(here) > 1:
         return _with_company(transfer, caller, here), Stimulus.ROOM_FINE
     return transfer, Stimulus.CALLER_FORGOTTEN if caller.held else Stimulus.CALLER_ALONE
+
+
+def _counts(transfer: Transfer, leg: LegReading) -> bool:
+    """Whether the leg can be somebody with the caller. A supervisor is not, unless this one has
+    taken the call over and is known as the agent."""
+    return not is_supervisor(leg.label) or leg.call_sid == transfer.target.call_sid
 
 
 def _with_company(transfer: Transfer, caller: LegReading, here: list[LegReading]) -> Transfer:
