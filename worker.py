@@ -40,6 +40,7 @@ from activities.calls import Calls
 from activities.client import open_client
 from activities.conferences import Conferences
 from activities.participants import Participants
+from activities.recordings import Recordings
 from activities.settings import TwilioSettings
 from activities.tasks import Tasks
 from workflows import logs, telemetry
@@ -198,14 +199,18 @@ async def run(settings: Settings) -> int:
         calls = Calls(twilio, settings.twilio)
         conferences = Conferences(twilio, settings.twilio)
         tasks = Tasks(twilio, settings.twilio)
-        worker = build_worker(
-            client, activities_of(participants, calls, conferences, tasks), settings.worker
-        )
+        recordings = Recordings(twilio, settings.twilio)
+        carried_out = activities_of(participants, calls, conferences, tasks, recordings)
+        worker = build_worker(client, carried_out, settings.worker)
         return await _work(worker, stopping)
 
 
 def activities_of(
-    participants: Participants, calls: Calls, conferences: Conferences, tasks: Tasks
+    participants: Participants,
+    calls: Calls,
+    conferences: Conferences,
+    tasks: Tasks,
+    recordings: Recordings,
 ) -> list[Any]:
     """All activities, by their home."""
     return [
@@ -227,6 +232,9 @@ def activities_of(
         tasks.reject_reservation,
         tasks.read_task,
         tasks.restore_worker,
+        recordings.read_recordings,
+        recordings.pause_recordings,
+        recordings.resume_recordings,
     ]
 
 

@@ -36,6 +36,8 @@ UNAVAILABLE = "unavailable"
 
 BLOCKED = "blocked"
 FAILED = "failed"
+RECORDED = "recorded"
+"""The cause of what was not done because it would have been recorded."""
 
 GONE_STATUS = frozenset({404, 410})
 STALE_STATUS = 412
@@ -195,6 +197,19 @@ def retold(error: TwilioError, prefix: str, room: Room) -> TwilioError:
         f"{prefix}: {error.message}",
         error.kind,
         replace(error.report, room=room),
+        status=error.status,
+        is_unprocessed=error.is_unprocessed,
+        retry_after=delay.total_seconds() if delay else None,
+    )
+
+
+def because(error: TwilioError, cause: str) -> TwilioError:
+    """The same failure, with a cause of its own."""
+    delay = error.next_retry_delay
+    return TwilioError(
+        error.message,
+        error.kind,
+        replace(error.report, cause=cause),
         status=error.status,
         is_unprocessed=error.is_unprocessed,
         retry_after=delay.total_seconds() if delay else None,

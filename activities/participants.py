@@ -10,19 +10,22 @@ from temporalio import activity
 from twilio.base import values
 from twilio.rest import Client
 
+from activities import recordings
 from activities.creating import AddedLeg, create_once
 from activities.errors import (
     GONE,
+    RECORDED,
     REFUSED,
     TwilioError,
     ask,
+    because,
     gone,
     retold,
     unavailable,
     unmet,
 )
 from activities.reading import find_participant, read_legs, read_whole, with_addresses
-from activities.room import CONNECTED, Room, RoomLeg
+from activities.room import CONNECTED, Room, RoomLeg, RoomRecordings
 from activities.settings import TwilioSettings
 from activities.task_reading import workspace_of
 from activities.tasks import end_one_task
@@ -41,6 +44,7 @@ class HoldInput:
 
     With `exit_flags_off` this is the first step of taking a call over: `call_sid` may be empty
     (the caller is then whoever is not the agent) and the agent must be in the room too.
+    With `pause_recordings` nobody is held before nothing of the room is recorded any more.
     """
 
     conference_sid: str
@@ -48,6 +52,7 @@ class HoldInput:
     exit_flags_off: bool = False
     agent_address: str = ""
     agent_call_sid: str = ""
+    pause_recordings: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,12 +115,14 @@ class Participants:
         The answered room shows the flags as they were before, for whoever restores them.
         """
         if not given.exit_flags_off:
+            paused = await self._without_recordings(given)
             await self._update(given.conference_sid, given.call_sid, **self._hold())
             room = await read_legs(self._client, given.conference_sid)
-            return _proven_held(room, given.call_sid)
+            return replace(_proven_held(room, given.call_sid), recordings=paused)
         room = await read_whole(self._client, given.conference_sid)
         room, caller = await self._identify(room, given)
         flagged = _flags_before(room)
+        paused = await self._without_recordings(given)
         room = await self._clear_exit_flags(room, caller)
         await self._update(given.conference_sid, caller, **self._hold())
         after = await read_legs(self._client, given.conference_sid)
@@ -124,6 +131,7 @@ class Participants:
             after,
             room_name=room.room_name,
             legs=tuple(replace(leg, address=told.get(leg.call_sid, "")) for leg in after.legs),
+            recordings=paused,
         )
         return _proven_held(after, caller).with_exit_flags(flagged)
 
@@ -227,6 +235,16 @@ class Participants:
                 if not coach.muted
             )
         )
+
+    async def _without_recordings(self, given: HoldInput) -> RoomRecordings | None:
+        """Pause the recordings first: while the caller is on hold others talk in private. A pause
+        that cannot be had leaves everybody as they are."""
+        if not given.pause_recordings:
+            return None
+        try:
+            return await recordings.pause(self._client, given.conference_sid)
+        except TwilioError as error:
+            raise because(error, RECORDED) from None
 
     async def _identify(self, room: Room, given: HoldInput) -> tuple[Room, str]:
         """The room with the addresses that had to be read, and the caller's call SID."""

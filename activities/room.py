@@ -78,6 +78,16 @@ class RoomLeg:
 
 
 @dataclass(frozen=True)
+class RoomRecordings:
+    """The live recordings of a room, by SID. All empty: nothing of it is recorded."""
+
+    running: tuple[str, ...] = ()
+    paused: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    """Which of them were the other way until the activity that answers this changed them."""
+
+
+@dataclass(frozen=True)
 class Room:
     """A conference and the legs in it."""
 
@@ -85,6 +95,8 @@ class Room:
     room_name: str = ""
     is_live: bool = True
     legs: tuple[RoomLeg, ...] = ()
+    recordings: RoomRecordings | None = None
+    """Only where they were read with the room."""
 
     def find(self, call_sid: str = "", label: str = "") -> RoomLeg | None:
         """The leg with this call SID or this label; an empty argument matches nothing."""
