@@ -11,18 +11,14 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from activities.account import AccountBaseSettings, Spoken, explained
 from api import whisper
 from api.auth.principal import ApiKey, parse_api_key
 
-ACCOUNT_SID = re.compile(r"^AC[0-9a-f]{32}$")
-WORKSPACE_SID = re.compile(r"^WS[0-9a-f]{32}$")
-WORKFLOW_SID = re.compile(r"^WW[0-9a-f]{32}$")
-NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 ADDRESS = re.compile(r"client:[\w.@+=-]+|\+[1-9][0-9]{6,14}|sip:[^\s@]+@[^\s@]+", re.ASCII)
 APOLOGY = "We are sorry. Your call cannot be taken at the moment. Please call again later."
-LOCALHOST = ("localhost", "127.0.0.1", "::1")
 
 Words = Annotated[tuple[str, ...], NoDecode]
 """A list that is written as words with commas between them."""
@@ -32,7 +28,7 @@ class SettingsError(Exception):
     """The process must not start; the text names each setting and what it should be."""
 
 
-class Settings(BaseSettings):
+class Settings(AccountBaseSettings):
     """Every setting of the API. Names are the environment's, in lower case."""
 
     model_config = SettingsConfigDict(
@@ -43,29 +39,15 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    twilio_account_sid: str
     twilio_auth_token: SecretStr
     """Signs Twilio's webhooks. The API makes no REST request with it."""
-    twilio_number: str
-    """Our number, E.164: what is dialled from, and never a target."""
-    twilio_base_url: str = ""
-    """The simulator's address; empty means Twilio."""
-    public_base_url: str
-    """What Twilio calls us by. Signatures are checked against it, never against `Host`."""
-
-    handover_mode: Literal["direct", "taskrouter"] = "direct"
-    """`taskrouter`: calls come in through queues, and workers and queues may be targets."""
-    twilio_workspace_sid: str = ""
-    twilio_workflow_sid: str = ""
-    """The workflow that inbound calls and transfers are routed by."""
-
     handover_previous_auth_tokens: Words = ()
     """Tokens that are still accepted while the primary one is being exchanged."""
     handover_agents: Words = ()
     """Addresses that an inbound call is offered to, in this order."""
     handover_agent_ring_seconds: float = Field(default=25.0, ge=5, le=120)
 
-    handover_apology: str = Field(default=APOLOGY, min_length=1, max_length=500)
+    handover_apology: Spoken = APOLOGY
     """What a caller hears when nobody can be had."""
 
     handover_whisper: str = Field(default="", max_length=500)
@@ -116,39 +98,11 @@ class Settings(BaseSettings):
             return words
         return tuple(parse_api_key(word) if isinstance(word, str) else word for word in words)
 
-    @field_validator("twilio_account_sid")
-    @classmethod
-    def _account(cls, value: str) -> str:
-        if not ACCOUNT_SID.fullmatch(value):
-            raise ValueError("should be AC and 32 hexadecimal digits")
-        return value
-
-    @field_validator("twilio_number")
-    @classmethod
-    def _number(cls, value: str) -> str:
-        if not NUMBER.fullmatch(value):
-            raise ValueError("should be a number in E.164 form, as +12025550100")
-        return value
-
     @field_validator("handover_agents")
     @classmethod
     def _agents(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(ADDRESS.fullmatch(address) for address in value):
             raise ValueError("each should be client:name, a number, or sip:user@domain")
-        return value
-
-    @field_validator("twilio_workspace_sid")
-    @classmethod
-    def _workspace(cls, value: str) -> str:
-        if value and not WORKSPACE_SID.fullmatch(value):
-            raise ValueError("should be WS and 32 hexadecimal digits")
-        return value
-
-    @field_validator("twilio_workflow_sid")
-    @classmethod
-    def _workflow(cls, value: str) -> str:
-        if value and not WORKFLOW_SID.fullmatch(value):
-            raise ValueError("should be WW and 32 hexadecimal digits")
         return value
 
     @field_validator("handover_whisper")
@@ -164,7 +118,7 @@ class Settings(BaseSettings):
             raise ValueError("should not be empty: every webhook is checked with it")
         return value
 
-    @field_validator("public_base_url", "handover_simulator_url", "handover_jwks_url")
+    @field_validator("handover_simulator_url", "handover_jwks_url")
     @classmethod
     def _url(cls, value: str) -> str:
         parts = urlsplit(value)
@@ -180,15 +134,6 @@ class Settings(BaseSettings):
             raise ValueError(
                 "one of HANDOVER_API_KEYS, HANDOVER_JWT_SECRET, HANDOVER_JWKS_URL is needed: "
                 "without it nobody could use /v1"
-            )
-        host = urlsplit(self.public_base_url)
-        is_local = bool(self.twilio_base_url) or host.hostname in LOCALHOST
-        if host.scheme != "https" and not is_local:
-            raise ValueError("PUBLIC_BASE_URL should begin with https:// unless it is simulated")
-        if self.is_taskrouter and not (self.twilio_workspace_sid and self.twilio_workflow_sid):
-            raise ValueError(
-                "HANDOVER_MODE=taskrouter needs TWILIO_WORKSPACE_SID and TWILIO_WORKFLOW_SID: "
-                "python -m activities.provision makes them and prints their values"
             )
         return self
 
@@ -208,11 +153,7 @@ def load_settings() -> Settings:
     try:
         return Settings()  # type: ignore[call-arg]  # the environment gives them
     except ValidationError as error:
-        lines = []
-        for fault in error.errors():
-            name = ".".join(str(part) for part in fault["loc"]).upper()
-            lines.append(": ".join(part for part in (name, fault["msg"]) if part))
-        raise SettingsError("Settings: " + "; ".join(lines)) from None
+        raise SettingsError(f"Settings: {explained(error)}") from None
 
 
 def _words(value: object) -> object:
