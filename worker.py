@@ -16,8 +16,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -39,6 +39,7 @@ import workflows.connection
 from activities.calls import Calls
 from activities.client import open_client
 from activities.conferences import Conferences
+from activities.guardian.guard import Guard
 from activities.participants import Participants
 from activities.recordings import Recordings
 from activities.settings import TwilioSettings
@@ -47,8 +48,9 @@ from workflows import logs, telemetry
 from workflows.call import CallWorkflow
 from workflows.cold_transfer import ColdTransferWorkflow
 from workflows.connection import ConnectionSettings, UnreachableError
+from workflows.guardian import GuardianWorkflow, ensure_guardian
 from workflows.inbound import InboundWorkflow
-from workflows.messages import TASK_QUEUE
+from workflows.messages import GUARDIAN_TASK_QUEUE, TASK_QUEUE, GuardianInput
 from workflows.task import TaskWorkflow
 from workflows.warm_transfer import WarmTransferWorkflow
 
@@ -76,6 +78,13 @@ few requests of at most 2.5 seconds each."""
 STOP_SECONDS_MAX = 15.0
 """The promise: a stopped worker is gone by then. Supervisors kill later (compose: 30 seconds)."""
 
+GUARDIAN_SEEN_SECONDS = 30.0
+"""How often each worker sees to it that the guardian runs. It costs nothing while it does."""
+GUARDIAN_GRACE_SECONDS = 1.0
+"""A look may be cut off at any point: the next one finds what it would have found."""
+GUARDIAN_HTTP_SECONDS = 10.0
+"""Time limit of one of the guardian's requests: a page of a thousand calls takes its time."""
+
 DEPLOYMENT = "handover"
 
 _logger = logging.getLogger("worker")
@@ -97,6 +106,10 @@ class WorkerSettings(BaseSettings):
     """Above the peak of live transfers: one that falls out of the cache is replayed for every
     step. A waiting transfer takes some 50 kB."""
     handover_log_format: str = Field(default="", pattern=r"^(|json|console)$")
+    handover_guardian: bool = True
+    handover_guardian_seconds: float = Field(default=4.0, ge=1.0, le=60.0)
+    """From one look to the next. A lost callback is made up for a second after the next look."""
+    handover_guardian_page: int = Field(default=1000, ge=50, le=1000)
 
 
 @dataclass(frozen=True)
@@ -164,7 +177,39 @@ def build_worker(client: Client, carried_out: Sequence[Any], settings: WorkerSet
     )
 
 
-def _deployment(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
+def build_guardian(client: Client, guard: Guard, settings: WorkerSettings) -> Worker:
+    """A worker for the guardian's queue alone."""
+    return Worker(
+        client,
+        task_queue=GUARDIAN_TASK_QUEUE,
+        workflows=[GuardianWorkflow],
+        activities=[guard.guard],
+        workflow_runner=workflow_runner(),
+        identity=client.identity,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_SECONDS),
+        graceful_shutdown_timeout=timedelta(seconds=GUARDIAN_GRACE_SECONDS),
+        # Its one workflow never ends, so it goes on with whichever build works.
+        deployment_config=_deployment(settings, VersioningBehavior.AUTO_UPGRADE),
+    )
+
+
+async def keep_guardian(client: Client, settings: WorkerSettings) -> None:
+    """See to it that the guardian runs, again and again."""
+    given = GuardianInput(
+        look_seconds=settings.handover_guardian_seconds,
+        page_size=settings.handover_guardian_page,
+    )
+    while True:
+        try:
+            await ensure_guardian(client, given)
+        except RPCError as error:
+            _logger.warning("whether the guardian runs is not known: %s", error)
+        await asyncio.sleep(GUARDIAN_SEEN_SECONDS)
+
+
+def _deployment(
+    settings: WorkerSettings, behavior: VersioningBehavior = VersioningBehavior.PINNED
+) -> WorkerDeploymentConfig | None:
     """Which build carried a transfer out, for whoever reads its history; with versioning, transfers
     also end on the build they began with."""
     if not settings.handover_build_id:
@@ -173,9 +218,7 @@ def _deployment(settings: WorkerSettings) -> WorkerDeploymentConfig | None:
     return WorkerDeploymentConfig(
         version=WorkerDeploymentVersion(DEPLOYMENT, settings.handover_build_id),
         use_worker_versioning=is_pinned,
-        default_versioning_behavior=(
-            VersioningBehavior.PINNED if is_pinned else VersioningBehavior.UNSPECIFIED
-        ),
+        default_versioning_behavior=(behavior if is_pinned else VersioningBehavior.UNSPECIFIED),
     )
 
 
@@ -202,7 +245,36 @@ async def run(settings: Settings) -> int:
         recordings = Recordings(twilio, settings.twilio)
         carried_out = activities_of(participants, calls, conferences, tasks, recordings)
         worker = build_worker(client, carried_out, settings.worker)
-        return await _work(worker, stopping)
+        if not settings.worker.handover_guardian:
+            return await _work(worker, stopping)
+        async with guarding(client, settings):
+            return await _work(worker, stopping)
+
+
+@asynccontextmanager
+async def guarding(client: Client, settings: Settings) -> AsyncIterator[None]:
+    """The guardian is worked for and kept running, as long as the block lasts.
+
+    On its own queue and with its own connections to Twilio, and what befalls it is logged: it must
+    never be what ends a worker.
+    """
+    async with open_client(settings.twilio, GUARDIAN_HTTP_SECONDS) as twilio:
+        worker = build_guardian(client, Guard(twilio, client), settings.worker)
+        working = asyncio.create_task(worker.run())
+        keeping = asyncio.create_task(keep_guardian(client, settings.worker))
+        working.add_done_callback(_say_why)
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            with suppress(Exception):
+                await worker.shutdown()
+            await asyncio.gather(working, keeping, return_exceptions=True)
+
+
+def _say_why(working: asyncio.Task[None]) -> None:
+    if not working.cancelled() and working.exception() is not None:
+        _logger.error("the guardian's worker failed", exc_info=working.exception())
 
 
 def activities_of(

@@ -15,6 +15,12 @@ from workflows.machine.model import Entry, Kind, Policy, Target
 TASK_QUEUE = "handover"
 """One queue for workflows and activities: only then are activities started eagerly."""
 
+GUARDIAN_TASK_QUEUE = "handover-guardian"
+"""The guardian's own, so that it works while the other one is blocked."""
+
+GUARDIAN_WORKFLOW_ID = "guardian"
+"""One per namespace: the id is the lease."""
+
 FACT = "fact"
 """The one signal. Its payload is a fact of `workflows.machine.events` as a mapping."""
 
@@ -191,6 +197,8 @@ class PersonView:
     held: bool = False
     hears: tuple[str, ...] = ()
     """Parties this person hears."""
+    label: str = ""
+    """Our name for the leg, where we gave it one."""
 
 
 @dataclass(frozen=True)
@@ -256,3 +264,48 @@ class CallView:
     people: tuple[PersonView, ...] = ()
     room_name: str = ""
     journal: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True)
+class GuardianFinding:
+    """One thing that a callback should have told, or that nobody looked after."""
+
+    at: float
+    kind: str
+    workflow_id: str
+    conference_sid: str = ""
+
+
+@dataclass(frozen=True)
+class GuardianView:
+    """What the guardian shows of itself. Moments are seconds since the epoch."""
+
+    since: float = 0.0
+    """When it began, however often it has been replaced since."""
+    looked_at: float = 0.0
+    """When the last look began, whether it could be had or not."""
+    seconds: float = 0.0
+    """How long it took."""
+    looks: int = 0
+    looks_failed: int = 0
+    """Looks that could not be had: Twilio or Temporal did not answer."""
+    calls: int = 0
+    """Live calls of the account at the last look."""
+    rooms: int = 0
+    owners: int = 0
+    """Workflows that look after a call."""
+    findings: dict[str, int] = field(default_factory=dict)
+    """How many, by kind, since it began."""
+    latest: tuple[GuardianFinding, ...] = ()
+    """The last ones, the newest first."""
+
+
+@dataclass(frozen=True)
+class GuardianInput:
+    """What the guardian is started with, and what it carries on into its next run."""
+
+    look_seconds: float = 4.0
+    page_size: int = 1000
+    view: GuardianView = field(default_factory=GuardianView)
+    told: dict[str, float] = field(default_factory=dict)
+    """What was told when, so that nobody is told the same with every look."""

@@ -29,6 +29,9 @@ OUTCOMES = "handover_outcomes_total"
 SECONDS_TO_HUMAN = "handover_seconds_to_human"
 HOLD_SECONDS = "handover_hold_seconds"
 
+LOOKS = "handover_guardian_looks_total"
+FINDINGS = "handover_guardian_findings_total"
+
 FAST = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds. Temporal's own first bucket is 50 ms, and most of what we do is below it."""
 PATIENCE = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0)
@@ -93,6 +96,27 @@ class Telemetry:
             self._to_human.record(seconds_to_human)
         if hold_seconds is not None:
             self._hold.record(hold_seconds)
+
+
+class GuardianTelemetry:
+    """The voice of the guardian. Made once per run, in workflow code."""
+
+    def __init__(self) -> None:
+        meter = workflow.metric_meter()
+        self._looks = meter.create_counter(LOOKS, "Looks of the guardian, by what came of them")
+        self._findings = meter.create_counter(FINDINGS, "Findings of the guardian, by kind")
+
+    def looked(self, whole: int, failed: int) -> None:
+        """Say how many looks were had, and how many were not."""
+        for outcome, count in (("whole", whole), ("failed", failed)):
+            if count:
+                self._looks.add(count, {"outcome": outcome})
+
+    def found(self, kind: str, workflow_id: str, is_expected: bool) -> None:
+        """Say what was found. What is not expected is a lost callback or a bug, and a warning."""
+        self._findings.add(1, {"kind": kind})
+        say = workflow.logger.info if is_expected else workflow.logger.warning
+        say(f"the guardian found {kind}", extra={"owner": workflow_id, "kind": kind})
 
 
 def runtime(metrics_address: str = "", forward_logs_to: str = "temporalio.core") -> Runtime:

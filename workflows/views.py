@@ -123,6 +123,7 @@ def call_view_of(transfer: Transfer) -> CallView:
             call_sid=transfer.leg(party).call_sid,
             presence=transfer.leg(party).presence.value,
             held=transfer.leg(party).held,
+            label=transfer.leg(party).label,
             hears=tuple(
                 (Party.AGENT if other is Party.TARGET else other).value
                 for other in hears(transfer, party)
@@ -164,6 +165,7 @@ def _people(transfer: Transfer) -> tuple[PersonView, ...]:
             call_sid=transfer.leg(party).call_sid,
             presence=transfer.leg(party).presence.value,
             held=transfer.leg(party).held,
+            label=transfer.leg(party).label,
             hears=tuple(other.value for other in hears(transfer, party)),
         )
         for party in Party

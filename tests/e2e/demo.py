@@ -22,7 +22,7 @@ from tests.e2e.books import Page
 from tests.e2e.processes import StackError
 from tests.e2e.queue_stories import QUEUE_STORIES, QUEUES, QueueStory, QueueTroupe
 from tests.e2e.scene import Pair, Told
-from tests.e2e.stack import Options, Stack
+from tests.e2e.stack import CALLS_RUNNING, Options, Stack
 from tests.e2e.stories import STORIES, Story
 from tests.e2e.telephones import Telephones, until
 from tests.e2e.troupe import Troupe
@@ -174,13 +174,13 @@ async def _left_over(stack: Stack) -> list[str]:
     client = await stack.temporal()
 
     async def look() -> bool | None:
-        running = await client.count_workflows('ExecutionStatus = "Running"')
+        running = await client.count_workflows(CALLS_RUNNING)
         return True if running.count == 0 else None
 
     try:
         await until(look, "the workflows of all calls to end", 10.0)
     except AssertionError:
-        async for running in client.list_workflows('ExecutionStatus = "Running"'):
+        async for running in client.list_workflows(CALLS_RUNNING):
             found.append(f"the workflow {running.id}")
     return found
 

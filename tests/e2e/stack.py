@@ -37,6 +37,9 @@ AGENTS = tuple(f"client:{name}" for name in ("alice", "bea", "carl", "dora", "em
 COLLEAGUE = "client:bob"
 """An agent who is not in the line for inbound calls."""
 
+CALLS_RUNNING = 'ExecutionStatus = "Running" AND WorkflowType != "GuardianWorkflow"'
+"""Lists whatever still looks after a call. The guardian runs for ever."""
+
 UNTHROTTLED = [
     argument
     for queue in ("transfer", "timer", "visibility")

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.scene import Told
-from tests.e2e.stack import Stack
+from tests.e2e.stack import CALLS_RUNNING, Stack
 from tests.e2e.stories import STORIES
 from tests.e2e.telephones import Telephones, until
 from tests.e2e.troupe import Troupe
@@ -53,7 +53,7 @@ async def test_nothing_is_left_when_all_have_gone_home(
     client = await stack.temporal()
 
     async def look() -> bool | None:
-        running = await client.count_workflows('ExecutionStatus = "Running"')
+        running = await client.count_workflows(CALLS_RUNNING)
         return True if running.count == 0 else None
 
     await until(look, "every workflow to end")

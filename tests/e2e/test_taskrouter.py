@@ -10,7 +10,7 @@ import pytest_asyncio
 from tests.e2e.books import Page
 from tests.e2e.queue_stories import QUEUE_STORIES, QUEUES, Cost, QueueStory, QueueTroupe
 from tests.e2e.scene import Told
-from tests.e2e.stack import Stack
+from tests.e2e.stack import CALLS_RUNNING, Stack
 from tests.e2e.telephones import Telephones, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
@@ -81,7 +81,7 @@ async def test_nothing_is_left_when_all_have_gone_home(
     client = await centre.temporal()
 
     async def look() -> bool | None:
-        running = await client.count_workflows('ExecutionStatus = "Running"')
+        running = await client.count_workflows(CALLS_RUNNING)
         return True if running.count == 0 else None
 
     await until(look, "every workflow to end")

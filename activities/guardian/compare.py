@@ -1,0 +1,125 @@
+"""Beliefs held against a look: where they differ. Pure, so that every difference can be tried.
+
+A difference is a suspicion, not yet a finding: lists are not made in one moment, and a report may
+be on its way. The same comparison over fresh readings of what is suspected makes it one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from activities.guardian.look import CallSeen, Look
+from activities.guardian.owners import Owner, Person
+from activities.room import CONNECTED, ENDED
+from activities.task_marks import is_of_task
+
+LEG_ENDED = "leg_ended"
+"""Believed on the line, and its call is over."""
+LEG_MOVED_ON = "leg_moved_on"
+"""As `LEG_ENDED`, because somebody who knows better has let it go since: no news was lost."""
+LEG_ANSWERED = "leg_answered"
+"""Believed to ring, and picked up."""
+LEG_JOINED = "leg_joined"
+"""Believed on its way, and in the room."""
+LEG_JUDGED = "leg_judged"
+"""Picked up and being screened, and Twilio says whether by a person or by a machine."""
+LEG_AWAITED = "leg_awaited"
+"""Nothing differs that a list shows; whether the leg is in the room by now must be asked."""
+ROOM_ENDED = "room_ended"
+"""Believed live, and over."""
+
+_RINGS = frozenset({"dialed", "ringing"})
+_COMES_BY_ITSELF = frozenset({"dialed", "ringing", "screened"})
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """One difference between an owner's belief and a look."""
+
+    kind: str
+    owner: Owner
+    person: Person | None = None
+    seen: CallSeen | None = None
+
+    @property
+    def key(self) -> str:
+        """The same for the same difference of the same run."""
+        return f"{self.subject}/{self.kind}"
+
+    @property
+    def subject(self) -> str:
+        """The same for the same leg, or room, of the same run."""
+        leg = self.person.key if self.person else self.owner.conference_sid
+        return f"{self.owner.run_id}/{leg}"
+
+
+def differences(
+    owners: Iterable[Owner], look: Look, silent_while: dict[str, str] | None = None
+) -> list[Suspicion]:
+    """Every difference, the caller's end first, then the room's, then the others: whoever hears
+    them in this order hears causes before consequences.
+
+    `silent_while` maps a kind of owner to the kind that knows better while it runs: of such an
+    owner only the end of its room counts.
+    """
+    owners = list(owners)
+    known = {(each.kind, each.conference_sid): each for each in owners}
+    found: list[Suspicion] = []
+    for owner in owners:
+        if not owner.is_running or not owner.conference_sid or not _has_people(owner):
+            continue
+        if owner.conference_sid not in look.rooms:
+            found.append(Suspicion(ROOM_ENDED, owner))
+        better = known.get(((silent_while or {}).get(owner.kind, ""), owner.conference_sid))
+        if better is not None and better.is_running:
+            continue
+        for person in owner.people:
+            difference = _of_person(owner, person, look)
+            if difference is not None:
+                found.append(_explained(difference, better))
+    return sorted(found, key=_rank)
+
+
+def _has_people(owner: Owner) -> bool:
+    return any(each.is_on_the_line for each in owner.people)
+
+
+def _of_person(owner: Owner, person: Person, look: Look) -> Suspicion | None:
+    if not person.is_on_the_line:
+        return None
+    seen = look.calls.get(person.key)
+    if not person.call_sid and seen is None:
+        # Its SID is not known yet, so no list can show it.
+        is_awaited = person.presence in _COMES_BY_ITSELF and bool(person.label)
+        return Suspicion(LEG_AWAITED, owner, person) if is_awaited else None
+    if seen is None or seen.status == ENDED:
+        return Suspicion(LEG_ENDED, owner, person, seen)
+    if seen.status != CONNECTED or person.presence not in _COMES_BY_ITSELF:
+        return None
+    joins_itself = is_of_task(person.label)
+    if seen.is_in_room and (joins_itself or person.presence in _RINGS):
+        return Suspicion(LEG_JOINED, owner, person, seen)
+    if person.presence in _RINGS:
+        return Suspicion(LEG_ANSWERED, owner, person, seen)
+    if seen.answered_by:
+        return Suspicion(LEG_JUDGED, owner, person, seen)
+    return Suspicion(LEG_AWAITED, owner, person, seen) if joins_itself else None
+
+
+def _explained(difference: Suspicion, better: Owner | None) -> Suspicion:
+    """The difference, or what it is if who knew better has ended since the owner last heard."""
+    if difference.kind != LEG_ENDED or better is None or difference.person is None:
+        return difference
+    last = better.person(difference.person.call_sid)
+    was_there = last is not None and last.presence == "present"
+    if was_there or better.closed_at < difference.owner.since:
+        return difference
+    return replace(difference, kind=LEG_MOVED_ON)
+
+
+def _rank(suspicion: Suspicion) -> int:
+    is_caller = suspicion.person is not None and suspicion.person.party == "caller"
+    if suspicion.kind == LEG_ENDED and is_caller:
+        return 0
+    return 1 if suspicion.kind == ROOM_ENDED else 2

@@ -1,0 +1,110 @@
+"""The guardian's orders to `activities/guardian`, and its findings as facts of the machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temporalio import workflow
+
+from workflows.dispatch_order import Order
+
+with workflow.unsafe.imports_passed_through():
+    from activities.guardian import compare
+    from activities.guardian.guard import Finding, Guard, GuardInput, GuardReport
+    from workflows.machine.events import (
+        Fact,
+        LegAnswered,
+        LegEnded,
+        LegJoined,
+        LegScreened,
+        RoomEnded,
+    )
+    from workflows.machine.model import Cause
+    from workflows.messages import MEMO_VIEW, TASK_QUEUE, GuardianInput
+
+OWNERS = ("WarmTransferWorkflow", "ColdTransferWorkflow", "CallWorkflow")
+"""The workflows that look after a call."""
+
+SILENT_WHILE = {"call": "transfer"}
+"""While a transfer lives, the call's own workflow hears of nothing but the end of the room."""
+
+EXPECTED = frozenset({compare.LEG_MOVED_ON})
+"""Findings that are no fault: a call learns by them whom a transfer has left it with."""
+
+LOOKS = 5
+"""Looks of one attempt. More would cost fewer actions, and a worker's death would be missed for
+longer: nobody looks until the attempt's time is up."""
+LOOK_SECONDS_MAX = 15.0
+"""A look over many pages, and a second one at what differs."""
+
+
+def guard_order(given: GuardianInput) -> Order:
+    """Look for a while, and answer what was found."""
+    return Order(
+        Guard.guard,
+        GuardInput(
+            types=OWNERS,
+            view=MEMO_VIEW,
+            task_queue=TASK_QUEUE,
+            silent_while=SILENT_WHILE,
+            look_seconds=given.look_seconds,
+            looks=LOOKS,
+            page_size=given.page_size,
+            looked_at=given.view.looked_at,
+            told=given.told,
+        ),
+        "what did the callbacks not tell?",
+        start_to_close=LOOKS * given.look_seconds + LOOK_SECONDS_MAX,
+        schedule_to_close=10 * (LOOKS * given.look_seconds + LOOK_SECONDS_MAX),
+    )
+
+
+def fact_of(finding: Finding, at: float) -> Fact | None:
+    """The fact that its owner should have heard; None if nobody is to be told."""
+    make = _FACTS.get(finding.kind)
+    return make(finding, at) if make else None
+
+
+def _ended(found: Finding, at: float) -> Fact:
+    return LegEnded(at=at, call_sid=found.call_sid, label=found.label, cause=found.cause)
+
+
+def _answered(found: Finding, at: float) -> Fact:
+    return LegAnswered(at=at, call_sid=found.call_sid, label=found.label)
+
+
+def _joined(found: Finding, at: float) -> Fact:
+    return LegJoined(
+        at=at,
+        call_sid=found.call_sid,
+        label=found.label,
+        conference_sid=found.conference_sid,
+    )
+
+
+def _judged(found: Finding, at: float) -> Fact:
+    is_machine = found.answered_by == "machine"
+    return LegScreened(
+        at=at,
+        call_sid=found.call_sid,
+        label=found.label,
+        willing=not is_machine,
+        cause=Cause.MACHINE.value if is_machine else "",
+    )
+
+
+def _room_ended(found: Finding, at: float) -> Fact:
+    return RoomEnded(at=at, conference_sid=found.conference_sid)
+
+
+_FACTS: dict[str, Any] = {
+    compare.LEG_ENDED: _ended,
+    compare.LEG_MOVED_ON: _ended,
+    compare.LEG_ANSWERED: _answered,
+    compare.LEG_JOINED: _joined,
+    compare.LEG_JUDGED: _judged,
+    compare.ROOM_ENDED: _room_ended,
+}
+"""A kind of finding -> the fact it amounts to."""
+
+__all__ = ["EXPECTED", "Finding", "GuardReport", "fact_of", "guard_order"]
