@@ -43,6 +43,7 @@ from activities.guardian.guard import Guard
 from activities.participants import Participants
 from activities.recordings import Recordings
 from activities.settings import TwilioSettings
+from activities.setup import check_setup
 from activities.tasks import Tasks
 from workflows import logs, telemetry
 from workflows.call import CallWorkflow
@@ -238,6 +239,7 @@ async def run(settings: Settings) -> int:
         return OK
     client = connecting.result()
     async with open_client(settings.twilio) as twilio:
+        await check_setup(twilio, settings.twilio)
         participants = Participants(twilio, settings.twilio)
         calls = Calls(twilio, settings.twilio)
         conferences = Conferences(twilio, settings.twilio)
@@ -369,7 +371,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnreachableError as error:
         sys.stderr.write(f"worker: {error}\n")
         return UNREACHABLE
-    except workflows.connection.SettingsError as error:
+    except (workflows.connection.SettingsError, activities.settings.SettingsError) as error:
         sys.stderr.write(f"worker: {error}\n")
         return SETTINGS
     except (RuntimeError, RPCError) as error:

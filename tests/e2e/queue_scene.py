@@ -56,6 +56,16 @@ class QueueScene(Scene):
         self.people[part] = f"client:{name}"
         await self.answers(part)
 
+    async def is_told_its_place(self) -> None:
+        """While somebody is looked for, the transfer shows how many wait before the caller."""
+
+        async def look() -> bool | None:
+            view = await self.desk.read(self.transfer_id)
+            assert not view["is_over"], "nobody was told the place in the queue"
+            return True if view["queue_position"] == 0 else None
+
+        await until(look, "the place in the queue to show")
+
     async def target_is_now_agent(self) -> None:
         """Whoever took the call has it on the desk, and may transfer it."""
         self.people["first agent"] = self.people.pop("agent")

@@ -146,6 +146,7 @@ async def nobody_in_queue(scene: QueueScene) -> Ending:
     for name in BILLING:
         await scene.phones.behave(f"client:{name}", "no_answer")
     await scene.transfer_to("warm", "queue:Billing", ring_seconds=SHORT_RING_SECONDS)
+    await scene.is_told_its_place()
     await scene.over()
     for name in BILLING:
         await scene.phones.behave(f"client:{name}", "ring")

@@ -13,7 +13,7 @@ from tests.machine.harness import (
     warm,
 )
 from workflows.machine.commands import EndTask
-from workflows.machine.events import LegEnded, LegScreened
+from workflows.machine.events import CommandSucceeded, LegEnded, LegScreened, TaskReading
 from workflows.machine.inbound import ROUTED
 from workflows.machine.model import Kind, Leg, Presence, Reason, State, Transfer
 from workflows.machine.step import step
@@ -134,3 +134,15 @@ def test_removal_that_fails_while_everything_is_wound_up_still_closes_the_task()
     story.is_in(State.RELEASING).flows()
     assert began(story, "CloseTask") == 1
     story.ended(State.ABANDONED, Reason.CALLER_HUNG_UP)
+
+
+def test_place_in_the_queue_is_told_at_once() -> None:
+    """A step of its own: what is shown of a transfer is written after a step."""
+    story = Story(a_transfer(Kind.WARM, who="queue:Q", task_sid=TASK)).stall("ReadQueue").settle()
+    (key,) = (each for each in story.transfer.pending if each.endswith("-ReadQueue"))
+    place = TaskReading(task_sid="WT1", position=3, longest_wait_seconds=40)
+    done = CommandSucceeded(at=story.at, command="ReadQueue", key=key, task=place)
+    stepped = step(story.table, story.transfer, done)
+    assert stepped.entry is not None
+    assert (stepped.transfer.queue_position, stepped.transfer.queue_seconds) == (3, 40)
+    assert stepped.transfer.state is State.DIALING

@@ -121,6 +121,7 @@ DOUBTING = row(
 
 _RUNG_FOR_CALLER_ALONE: Row = {
     On.TARGET_DIALED: stay(ReadQueue),
+    On.TARGET_QUEUED: stay(),
     On.TARGET_ANSWERED: go(State.CONNECTING, ResumeCaller, AcceptTask, because=Reason.COMPLETED),
     On.TARGET_PASSED_ON: go(State.AWAITING, RejectTask, RestoreWorker),
     On.TARGET_UNWILLING: go(State.FORGOING, EndTarget),
@@ -216,6 +217,7 @@ SETTLING = row(
 
 _BEING_DROPPED: Row = {
     On.TARGET_DIALED: stay(why="it is ended next"),
+    On.TARGET_QUEUED: ignore("its task is being ended"),
     On.TARGET_RANG: ignore("its leg is being ended"),
     On.TARGET_PICKED_UP: ignore("its leg is being ended"),
     On.TARGET_ANSWERED: ignore("its leg is being ended, by a request that ends answered ones"),
@@ -278,6 +280,7 @@ FORGOING = row(
 
 _GIVING_BACK: Row = {
     On.TARGET_DIALED: stay(why="it is ended next"),
+    On.TARGET_QUEUED: ignore("its task is being ended"),
     On.TARGET_RANG: ignore("its leg is being ended"),
     On.TARGET_PICKED_UP: ignore("its leg is being ended"),
     On.TARGET_ANSWERED: ignore("its leg is being ended, by a request that ends answered ones"),

@@ -80,6 +80,7 @@ NO_REMOVAL: Row = not_under_way(
 NO_TARGET_YET: Row = not_under_way(
     "dial",
     On.TARGET_DIALED,
+    On.TARGET_QUEUED,
     On.TARGET_RANG,
     On.TARGET_PICKED_UP,
     On.TARGET_ANSWERED,
@@ -95,6 +96,7 @@ NO_TARGET_YET: Row = not_under_way(
 
 TARGET_HAS_TAKEN: Row = {
     On.TARGET_DIALED: stay(why="the answer was faster than the dial's own outcome"),
+    On.TARGET_QUEUED: ignore("the target has answered since"),
     On.TARGET_RANG: ignore("the target has answered since"),
     On.TARGET_PICKED_UP: ignore("the target has taken the call since"),
     On.TARGET_ANSWERED: ignore("the target has taken the call already"),

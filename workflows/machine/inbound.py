@@ -68,6 +68,7 @@ _AWAITING = row(
     _LADDER,
     own={
         On.TARGET_DIALED: stay(),
+        On.TARGET_QUEUED: ignore("no task looks for an agent here"),
         On.TARGET_RANG: stay(),
         On.TARGET_PICKED_UP: stay(),
         On.TARGET_ANSWERED: go(State.TALKING),

@@ -117,7 +117,10 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
         return still_silent(transfer)
     elif command == "ReadQueue" and done.task is not None:
         position, wait = done.task.position, done.task.longest_wait_seconds
+        if position is None or not _is_waited_for(transfer):
+            return transfer, Stimulus.NOTED
         transfer = replace(transfer, queue_position=position, queue_seconds=wait)
+        return transfer, Stimulus.TARGET_QUEUED
     elif command in REMOVALS:
         return _agent_removed(transfer, done.at)
     elif command == "RecallAgent":

@@ -44,6 +44,8 @@ class Stimulus(StrEnum):
     """The agent has left, but the removal that was to close their task with it has failed."""
 
     TARGET_DIALED = "target_dialed"
+    TARGET_QUEUED = "target_queued"
+    """TaskRouter has told how many wait before this caller."""
     TARGET_RANG = "target_rang"
     TARGET_PICKED_UP = "target_picked_up"
     """Answered, but it must still be seen whether by a willing person."""

@@ -64,6 +64,7 @@ HOLDING = row(
 
 NOT_TAKEN: Row = {
     On.TARGET_DIALED: stay(ReadQueue),
+    On.TARGET_QUEUED: stay(),
     On.TARGET_UNWILLING: go(State.DROPPING, EndTarget),
     On.TARGET_PASSED_ON: go(State.DIALING, RejectTask, RestoreWorker),
     On.TARGET_SILENT: go(State.DROPPING, EndTarget),
@@ -119,6 +120,7 @@ _DIALING_ASIDE = row(
     NO_TARGET_HOLD,
     own={
         On.TARGET_DIALED: stay(ReadQueue),
+        On.TARGET_QUEUED: stay(),
         On.TARGET_RANG: stay(),
         On.TARGET_PICKED_UP: stay(),
         On.TARGET_PASSED_ON: stay(RejectTask, RestoreWorker),
