@@ -79,6 +79,11 @@ class Process:
         """Whether it was started and has not ended."""
         return self._child is not None and self._child.poll() is None
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether it was ended by `kill` and not started again."""
+        return self._child is not None and self._child.poll() == -signal.SIGKILL
+
     def start(self) -> None:
         """Start it, or start it again: same settings, same ports, and the log goes on."""
         assert not self.is_running, f"{self.name} runs already"
@@ -99,6 +104,14 @@ class Process:
         self._signal(signal.SIGKILL)
         if self._child is not None:
             self._child.wait(timeout=5)
+
+    def freeze(self) -> None:
+        """SIGSTOP: it stands still and notices nothing, with all its connections open."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT: it goes on where it stood."""
+        self._signal(signal.SIGCONT)
 
     async def stop(self) -> None:
         """Ask it to end, and end it if it does not."""

@@ -56,6 +56,8 @@ class Options:
     mode: Literal["direct", "taskrouter"] = "direct"
     """`taskrouter`: a contact centre is provisioned, and calls come in through its queues."""
     workers: int = 1
+    apis: int = 1
+    """Several listen on ports of their own; whoever asks for them puts a balancer before them."""
     web_ui: bool = False
     is_durable: bool = False
     """Temporal keeps its state in a file, so that its server can be killed and started again."""
@@ -77,12 +79,16 @@ class Stack:
         self.processes: dict[str, Process] = {}
         self.keys = _keys(self.options.agents)
         """API keys by the name of who shows them: alice, bob, …, supervisor, service."""
-        ports = free_ports(5)
+        ports = free_ports(4 + self.options.apis)
         self.temporal_address = f"127.0.0.1:{ports[0]}"
         self.web_ui_url = f"http://127.0.0.1:{ports[1]}"
         self.simulator_url = f"http://127.0.0.1:{ports[2]}"
         self.api_url = f"http://127.0.0.1:{ports[3]}"
-        self.metrics_urls = {"api": f"{self.api_url}/metrics"}
+        apis = {f"api-{number}": port for number, port in enumerate(ports[4:], 1)}
+        self.api_ports = apis if len(apis) > 1 else {"api": ports[3]}
+        self.metrics_urls = {
+            name: f"http://127.0.0.1:{port}/metrics" for name, port in self.api_ports.items()
+        }
         self.settings = self._settings()
         self.http = httpx.AsyncClient(timeout=15)
         self._client: Client | None = None
@@ -109,13 +115,14 @@ class Stack:
         self._add("temporal", self._temporal_command(), {}).start()
         port = self.simulator_url.rpartition(":")[2]
         simulator = [sys.executable, "-m", "simulator", "--port", port]
-        self._add("simulator", simulator, self.settings).start()
+        self._add("simulator", simulator, self.environment_of("simulator")).start()
         if self.options.mode == "taskrouter":
             # What api and workers are told of the workspace is known only once it is there.
             await self.ready("simulator")
             await self._own_number()
             self.settings |= await provision(self.settings, self.folder)
-        self._add("api", self._api_command(), self.settings).start()
+        for name, api_port in self.api_ports.items():
+            self._add(name, self._api_command(api_port), self.environment_of(name)).start()
         for process in [self._add_worker() for _ in range(self.options.workers)]:
             process.start()
         await self.ready(*self.processes)
@@ -142,8 +149,9 @@ class Stack:
             await process.until(self._temporal_serves)
         elif name == "simulator":
             await process.until(lambda: self._answers(f"{self.simulator_url}/healthz"))
-        elif name == "api":
-            await process.until(lambda: self._answers(f"{self.api_url}/readyz"))
+        elif name in self.api_ports:
+            url = f"http://127.0.0.1:{self.api_ports[name]}/readyz"
+            await process.until(lambda: self._answers(url))
         else:
             await process.until(lambda: _truth(process.said("worker ready")))
 
@@ -205,8 +213,9 @@ class Stack:
         (port,) = free_ports(1)
         metrics = {"HANDOVER_METRICS_ADDRESS": f"127.0.0.1:{port}"}
         self.metrics_urls[f"worker-{number}"] = f"http://127.0.0.1:{port}/metrics"
+        name = f"worker-{number}"
         command = [sys.executable, str(ROOT / "worker.py")]
-        return self._add(f"worker-{number}", command, self.settings | metrics)
+        return self._add(name, command, self.environment_of(name) | metrics)
 
     async def start_worker(self) -> str:
         """One more worker; answers its name."""
@@ -231,12 +240,16 @@ class Stack:
             return command
         return [*command, "--headless"]
 
-    def _api_command(self) -> list[str]:
-        port = self.api_url.rpartition(":")[2]
+    def _api_command(self, port: int) -> list[str]:
         return [
             *(sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app"),
-            *("--host", "127.0.0.1", "--port", port, "--no-access-log", "--log-level", "warning"),
+            *("--host", "127.0.0.1", "--port", str(port)),
+            *("--no-access-log", "--log-level", "warning"),
         ]
+
+    def environment_of(self, name: str) -> dict[str, str]:
+        """The settings that this process is started with."""
+        return self.settings
 
     def _settings(self) -> dict[str, str]:
         return {

@@ -1,0 +1,118 @@
+"""The stack with something to break: two apis behind a balancer, two workers, Temporal on a file,
+and a link on every way between processes.
+
+    Twilio ──front──► api-1, api-2 ──link──► Temporal
+    Twilio ◄──link── worker-1, worker-2 ──link──► Temporal
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from tests.chaos.links import HttpLink, Link, Trap
+from tests.e2e.processes import Process
+from tests.e2e.stack import Options, Stack
+
+
+class Rig(Stack):
+    """`async with Rig() as rig`: everything is up inside, with every link open."""
+
+    def __init__(
+        self, settings: Mapping[str, str] | None = None, *, workers: int = 2, apis: int = 2
+    ) -> None:
+        options = Options(
+            workers=workers, apis=apis, is_durable=True, settings={**SETTINGS, **(settings or {})}
+        )
+        super().__init__(options)
+        self.front = Link(*self.api_ports.values())
+        self.to_temporal: dict[str, Link] = {}
+        """By the name of the process that goes that way."""
+        self.to_twilio: dict[str, HttpLink] = {}
+        self._comings: set[asyncio.Task[None]] = set()
+
+    async def _start(self) -> None:
+        await self.front.open(_port(self.api_url))
+        for name in self.api_ports:
+            await self._link_temporal(name)
+        for number in range(1, self.options.workers + 1):
+            await self.link_worker(f"worker-{number}")
+        await super()._start()
+
+    async def stop(self) -> None:
+        """Thaw what is frozen, mend what is cut, end everything."""
+        await self.heal()
+        await super().stop()
+        for link in (self.front, *self.to_temporal.values(), *self.to_twilio.values()):
+            await link.close()
+
+    async def link_worker(self, name: str) -> None:
+        """Open the links of a worker that is about to be started."""
+        await self._link_temporal(name)
+        link = HttpLink(name, _port(self.simulator_url))
+        await link.open()
+        self.to_twilio[name] = link
+
+    async def _link_temporal(self, name: str) -> None:
+        link = Link(_port(self.temporal_address))
+        await link.open()
+        self.to_temporal[name] = link
+
+    def environment_of(self, name: str) -> dict[str, str]:
+        """Every process reaches its neighbours by links of its own."""
+        environment = dict(self.settings)
+        if link := self.to_temporal.get(name):
+            environment["TEMPORAL_ADDRESS"] = f"127.0.0.1:{link.port}"
+        if way := self.to_twilio.get(name):
+            environment["TWILIO_BASE_URL"] = f"http://127.0.0.1:{way.port}"
+        return environment
+
+    # --- breaking things ---
+
+    def kill(self, name: str) -> Process:
+        """`kill -9`."""
+        process = self.processes[name]
+        process.kill()
+        return process
+
+    def bring_back(self, name: str, after_seconds: float = 0.0) -> None:
+        """Start a killed process again after a while, without waiting for it here."""
+
+        async def come() -> None:
+            await asyncio.sleep(after_seconds)
+            await self.start_again(name)
+
+        task = asyncio.create_task(come())
+        self._comings.add(task)
+        task.add_done_callback(self._comings.discard)
+
+    async def heal(self) -> None:
+        """Every link open, every process running and at work again."""
+        for link in (self.front, *self.to_temporal.values(), *self.to_twilio.values()):
+            link.mend()
+        for process in self.processes.values():
+            process.thaw()
+        await asyncio.gather(*self._comings)
+        for name, process in self.processes.items():
+            if process.was_killed:
+                await self.start_again(name)
+
+    @contextmanager
+    def trapped(self, trap: Trap) -> Iterator[Trap]:
+        """The trap lies on every worker's way to Twilio."""
+        for link in self.to_twilio.values():
+            link.traps.append(trap)
+        try:
+            yield trap
+        finally:
+            trap.let_go()
+            for link in self.to_twilio.values():
+                link.traps.remove(trap)
+
+
+SETTINGS = {"HANDOVER_STARTS_PER_MINUTE": "100000", "HANDOVER_LOG_FORMAT": "json"}
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
