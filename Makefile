@@ -104,6 +104,11 @@ simulate: $(READY)  ## Seeded bad days (SEED=7 replays one, RUNS=1000 plays many
 	@$(BIN)/python -m tests.simulation.simulate \
 		$(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(ARGS)
 
+.PHONY: chaos
+chaos: $(READY)  ## Real processes killed, frozen and cut off in mid-transfer (SEED=7, ARGS="--cells 8")
+	$(call need,tests/chaos/__main__.py)
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 .PHONY: bench
 bench: $(READY)  ## Benchmarks beside the floor
 	$(call need,benchmarks/__main__.py)

@@ -41,6 +41,7 @@ from activities.client import open_client
 from activities.conferences import Conferences
 from activities.guardian.guard import Guard
 from activities.participants import Participants
+from activities.pulse import PULSE_SECONDS, Pulse
 from activities.recordings import Recordings
 from activities.settings import TwilioSettings
 from activities.setup import check_setup
@@ -174,6 +175,8 @@ def build_worker(client: Client, carried_out: Sequence[Any], settings: WorkerSet
         max_concurrent_activities=ACTIVITIES_MAX,
         disable_eager_activity_execution=False,
         graceful_shutdown_timeout=timedelta(seconds=GRACE_SECONDS),
+        interceptors=[Pulse()],
+        max_heartbeat_throttle_interval=timedelta(seconds=PULSE_SECONDS),
         deployment_config=_deployment(settings),
     )
 

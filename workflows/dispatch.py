@@ -3,8 +3,8 @@
 The only place that knows both our words and those of `activities/`. Times in seconds. One HTTP
 request to Twilio is given up after 2.5 s (`activities/client.py`), so:
 
-- `start_to_close` bounds one attempt. It is also how long a worker that dies in the middle of an
-  attempt is missed, so it is as tight as the requests of the attempt allow.
+- `start_to_close` bounds one attempt, as tightly as its requests allow. A worker that dies in the
+  middle of one is missed sooner, by its pulse (`dispatch_order.py`).
 - `schedule_to_close` bounds all attempts: past it the table decides what follows.
 """
 

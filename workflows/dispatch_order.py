@@ -28,6 +28,11 @@ LOOK_FIRST = RetryPolicy(
 a second between two looks, because Twilio does not say how soon a create can be read."""
 
 
+HEARTBEAT_SECONDS = 2.0
+"""How long a worker that died in the middle of an attempt is missed: four signs of life
+(`activities/pulse.py`) that did not come. Less would take a busy worker for a dead one."""
+
+
 @dataclass(frozen=True)
 class Order:
     """One activity, ready to be started."""
@@ -50,6 +55,7 @@ async def carry_out(order: Order) -> Any:
         order.given,
         start_to_close_timeout=timedelta(seconds=order.start_to_close),
         schedule_to_close_timeout=timedelta(seconds=order.schedule_to_close),
+        heartbeat_timeout=timedelta(seconds=HEARTBEAT_SECONDS),
         retry_policy=order.retry,
         summary=order.summary,
         # A request under way is never cut in half: its effect would be unknown.

@@ -10,12 +10,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from tests.chaos.cells import STEPS
 from tests.chaos.checker import Bounds
@@ -46,7 +48,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no cell's name contains {options.cell}")
     Random(options.seed).shuffle(cells)
     print(f"seed {options.seed}", flush=True)
-    return asyncio.run(_cells(cells[: options.cells], options.seed))
+    return asyncio.run(stoppable(_cells(cells[: options.cells], options.seed)))
+
+
+async def stoppable(work: Coroutine[Any, Any, int]) -> int:
+    """Ends what was started when it is asked to stop, too."""
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return 130
 
 
 async def _cells(cells: Sequence[Cell], seed: int) -> int:

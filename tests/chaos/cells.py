@@ -87,9 +87,9 @@ async def cold(day: BadDay, cue: Cue) -> None:
 async def recalled(day: BadDay, cue: Cue) -> None:
     """The agent leaves at once, nobody takes the call, and the agent is rung back."""
     await day.phones.behave(day.people["target"], "busy")
-    await day.transfer("cold", "target", ring_seconds=RING_SECONDS, release_agent="on_dial")
+    policy = {"release_agent": "on_dial", "recall_ring_seconds": RING_SECONDS}
+    await day.transfer("cold", "target", ring_seconds=RING_SECONDS, **policy)
     await day.over()
-    await day.phones.behave(day.people["target"], "ring")
 
 
 def _pairs(*pairs: str) -> frozenset[frozenset[str]]:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 CHUNK = 65536
 CONNECT_SECONDS = 1.0
+NOTICE_SECONDS = 0.05
 
 Moment = Literal["asked", "applied", "answered"]
 """`asked`: the request has left the worker and has not arrived. `applied`: it took effect, and the
@@ -219,7 +220,7 @@ class HttpLink(Link):
             trap = next((each for each in self.traps if each.takes(request)), None)
             if trap is not None and trap.moment == "asked":
                 await trap.hold(self.name)
-                if near.at_eof() or near.exception() is not None:
+                if await _has_hung_up(near):
                     return
             elif trap is not None:
                 self._caught[self._near[far]] = trap
@@ -233,6 +234,13 @@ class HttpLink(Link):
             await self._pass(data, near)
             if trap is not None and trap.moment == "answered":
                 await trap.hold(self.name)
+
+
+async def _has_hung_up(near: asyncio.StreamReader) -> bool:
+    """Whether the one who asked is gone: the end of a killed process's connections takes a moment
+    to arrive here."""
+    await asyncio.sleep(NOTICE_SECONDS)
+    return near.at_eof() or near.exception() is not None
 
 
 def _request(head: bytes, body: bytes) -> Request:

@@ -95,9 +95,10 @@ async def _killed_in(rig: Rig, row: Row, step: Step, moment: Moment) -> None:
 
     async def strike(trap: Trap) -> None:
         victim = await trap.caught
-        seen = await day.phones.ask("GET", "/requests", since=10**12)
-        struck.extend((time.time(), seen["last"]))
+        since = time.time()
         rig.kill(victim)
+        seen = await day.phones.ask("GET", "/requests", since=10**12)
+        struck.extend((since, seen["last"]))
         trap.let_go()
 
     async def no_cue(_: str) -> None:
@@ -113,8 +114,7 @@ async def _killed_in(rig: Rig, row: Row, step: Step, moment: Moment) -> None:
 
         async def look() -> float | None:
             made = (await day.phones.ask("GET", "/requests", since=int(last)))["requests"]
-            mine = [each["at"] for each in made if day.conference_sid in each["path"]
-                    or step.id == "WX"]  # fmt: skip
+            mine = [each["at"] for each in made if _is_about(each, day)]
             return mine[0] - since if mine else None
 
         seconds = await until(look, "the next request", SEEN_SECONDS)
@@ -122,6 +122,12 @@ async def _killed_in(rig: Rig, row: Row, step: Step, moment: Moment) -> None:
         await playing
     print(f"      {step.id} {moment}: {seconds:.2f} s", flush=True)
     await _over(rig, row, [day])
+
+
+def _is_about(request: Json, day: BadDay) -> bool:
+    """Whether a request was made for this call, and not to look after all of them."""
+    named = "/Participants" in request["path"] and day.conference_sid in request["path"]
+    return named or "/Calls/CA" in request["path"]
 
 
 async def temporal_restarted(rig: Rig, row: Row, number: int) -> None:
@@ -214,7 +220,7 @@ async def _completes(
             return None
 
         row.seconds.append(max(0.0, await until(look, "the un-hold", SEEN_SECONDS) - since))
-    print(f"      {', '.join(f'{each:.2f} s' for each in row.seconds[-len(days):])}", flush=True)
+    print(f"      {', '.join(f'{each:.2f} s' for each in row.seconds[-len(days) :])}", flush=True)
     await asyncio.gather(*pressing)
     for day in days:
         await day.over()

@@ -48,10 +48,12 @@ class Played:
 async def play(rig: Rig, cell: Cell, chance: Random, bounds: Bounds) -> Played:
     """One cell on a rig that is whole, and is whole again afterwards."""
     played = Played(cell.name)
-    day = BadDay(rig, f"+1555018{next(_callers):04d}")
+    number = next(_callers)
+    day = BadDay(rig, f"+1555018{number:04d}", f"client:target-{number}")
     began = time.monotonic()
     try:
         await day.phones.behave(AGENT, "answer")
+        await day.phones.behave(day.people["target"], "ring")
         await day.open()
         if cell.step.has_flag:
             await day.exit_flag_on("agent")
@@ -64,6 +66,8 @@ async def play(rig: Rig, cell: Cell, chance: Random, bounds: Bounds) -> Played:
         await rig.heal()
         played.problems += await day.curtain(bounds)
         played.problems += await day.findings(bounds)
+        if played.problems:
+            await clear(day)
     except Exception as error:
         played.problems.append(f"afterwards {type(error).__name__}: {error}")
     played.seconds = time.monotonic() - began
@@ -82,8 +86,8 @@ async def _strike_while_playing(rig: Rig, cell: Cell, day: BadDay, chance: Rando
     async def strike_when_caught(trap: Trap) -> None:
         victim = await trap.caught
         struck = asyncio.create_task(cell.fault.strike(rig, victim, chance))
-        # It has begun: what was caught goes on into whatever it finds.
-        await asyncio.sleep(0.05)
+        # It begins before what was caught goes on into whatever it finds.
+        await asyncio.sleep(0)
         trap.let_go()
         await struck
 
@@ -94,8 +98,14 @@ async def _strike_while_playing(rig: Rig, cell: Cell, day: BadDay, chance: Rando
         with rig.trapped(trap):
             strikes.append(asyncio.create_task(strike_when_caught(trap)))
             await cell.step.story.play(day, cue)
-            await asyncio.wait_for(asyncio.shield(trap.caught), CATCH_SECONDS)
+            await asyncio.wait_for(trap.caught, CATCH_SECONDS)
     await asyncio.gather(*strikes)
+
+
+async def clear(day: BadDay) -> None:
+    """After a cell that failed: whoever has a call hangs up: the next starts clean."""
+    for address in await day.phones.live_legs():
+        await day.phones.hang_up(address)
 
 
 async def _ended_well(cell: Cell, day: BadDay) -> list[str]:

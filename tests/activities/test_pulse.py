@@ -1,0 +1,138 @@
+"""A slow activity gives signs of life, and none wipes out what the next attempt must know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio import activity
+from temporalio.testing import ActivityEnvironment
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ActivityOutboundInterceptor,
+    ExecuteActivityInput,
+)
+
+from activities import pulse
+from activities.pulse import Pulse
+
+Body = Callable[[], Awaitable[str]]
+
+
+class Server(ActivityOutboundInterceptor):
+    """Where heartbeats go."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[Any, ...]] = []
+        self.changed = asyncio.Event()
+
+    def heartbeat(self, *details: Any) -> None:
+        self.heard.append(details)
+        self.changed.set()
+
+    async def hears(self, count: int) -> None:
+        while len(self.heard) < count:
+            self.changed.clear()
+            await self.changed.wait()
+
+
+class Core(ActivityInboundInterceptor):
+    """What runs the activity itself."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+
+    def init(self, outbound: ActivityOutboundInterceptor) -> None:
+        self.outbound = outbound
+
+    async def execute_activity(self, given: ExecuteActivityInput) -> str:
+        return await self._body()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulse, "PULSE_SECONDS", 0.01)
+
+
+async def run(
+    server: Server, core: Core, heard: list[Any] | None = None, seconds: float | None = 2.0
+) -> None:
+    """One attempt. `heard` is what the attempt before told."""
+    beating = Pulse().intercept_activity(core)
+    beating.init(server)
+    environment = ActivityEnvironment()
+    timeout = None if seconds is None else timedelta(seconds=seconds)
+    environment.info = replace(
+        environment.info, heartbeat_details=heard or [], heartbeat_timeout=timeout
+    )
+
+    @activity.defn(name="anything")
+    async def anything() -> None:
+        given = ExecuteActivityInput(fn=anything, args=[], executor=None, headers={})
+        assert await beating.execute_activity(given) == "done"
+
+    await environment.run(anything)
+
+
+async def test_a_slow_attempt_gives_signs_of_life_until_it_ends() -> None:
+    server = Server()
+
+    async def slow() -> str:
+        await server.hears(3)
+        return "done"
+
+    await run(server, Core(slow))
+    heard = len(server.heard)
+    await asyncio.wait([asyncio.create_task(server.changed.wait())], timeout=0.05)
+    assert heard == len(server.heard) >= 3
+
+
+async def test_a_quick_attempt_gives_none_because_each_is_billed() -> None:
+    server = Server()
+
+    async def quick() -> str:
+        return "done"
+
+    await run(server, Core(quick))
+    assert server.heard == []
+
+
+async def test_an_attempt_without_a_heartbeat_time_out_gives_none() -> None:
+    server, done = Server(), asyncio.Event()
+
+    async def slow() -> str:
+        await asyncio.wait([asyncio.create_task(done.wait())], timeout=0.05)
+        return "done"
+
+    await run(server, Core(slow), seconds=None)
+    assert server.heard == []
+
+
+async def test_what_the_attempt_before_told_is_told_again() -> None:
+    server, told = Server(), {"known": "absent", "attempt": 1}
+
+    async def slow() -> str:
+        await server.hears(2)
+        return "done"
+
+    await run(server, Core(slow), heard=[told])
+    assert set(map(repr, server.heard)) == {repr((told,))}
+
+
+async def test_what_this_attempt_tells_takes_its_place() -> None:
+    server, old, new = Server(), {"attempt": 1}, {"attempt": 2}
+    core = Core(lambda: telling())
+
+    async def telling() -> str:
+        await server.hears(1)
+        core.outbound.heartbeat(new)
+        await server.hears(3)
+        return "done"
+
+    await run(server, core, heard=[old])
+    assert server.heard[0] == (old,)
+    assert server.heard[-1] == (new,)
