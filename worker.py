@@ -40,6 +40,7 @@ from activities.calls import Calls
 from activities.client import open_client
 from activities.conferences import Conferences
 from activities.guardian.guard import Guard
+from activities.guardian.rescue import Rescue
 from activities.participants import Participants
 from activities.pulse import PULSE_SECONDS, Pulse
 from activities.recordings import Recordings
@@ -181,13 +182,15 @@ def build_worker(client: Client, carried_out: Sequence[Any], settings: WorkerSet
     )
 
 
-def build_guardian(client: Client, guard: Guard, settings: WorkerSettings) -> Worker:
+def build_guardian(
+    client: Client, guard: Guard, rescue: Rescue, settings: WorkerSettings
+) -> Worker:
     """A worker for the guardian's queue alone."""
     return Worker(
         client,
         task_queue=GUARDIAN_TASK_QUEUE,
         workflows=[GuardianWorkflow],
-        activities=[guard.guard],
+        activities=[guard.guard, rescue.rescue],
         workflow_runner=workflow_runner(),
         identity=client.identity,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_SECONDS),
@@ -264,7 +267,8 @@ async def guarding(client: Client, settings: Settings) -> AsyncIterator[None]:
     never be what ends a worker.
     """
     async with open_client(settings.twilio, GUARDIAN_HTTP_SECONDS) as twilio:
-        worker = build_guardian(client, Guard(twilio, client), settings.worker)
+        guard, rescue = Guard(twilio, client), Rescue(twilio, settings.twilio, client)
+        worker = build_guardian(client, guard, rescue, settings.worker)
         working = asyncio.create_task(worker.run())
         keeping = asyncio.create_task(keep_guardian(client, settings.worker))
         working.add_done_callback(_say_why)

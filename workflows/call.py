@@ -29,7 +29,7 @@ class CallWorkflow(Shell[Transfer]):
     async def run(self, given: StartCallInput) -> CallView:
         """Ring the agents in turn, or learn whom TaskRouter brought together; then watch the call.
         Answers who was on it at the end."""
-        if given.task_sid:
+        if given.task_sid and not given.is_watched:
             await self._learn(given.task_sid)
         return call_view_of(await self.carry_through())
 

@@ -11,6 +11,7 @@ from workflows.dispatch_order import Order
 with workflow.unsafe.imports_passed_through():
     from activities.guardian import compare
     from activities.guardian.guard import Finding, Guard, GuardInput, GuardReport
+    from activities.guardian.rescue import Rescue, RescueInput, RescueReport
     from workflows.machine.events import (
         Fact,
         LegAnswered,
@@ -20,7 +21,13 @@ with workflow.unsafe.imports_passed_through():
         RoomEnded,
     )
     from workflows.machine.model import Cause
-    from workflows.messages import MEMO_VIEW, TASK_QUEUE, GuardianInput
+    from workflows.messages import (
+        MEMO_TASK,
+        MEMO_VIEW,
+        TASK_QUEUE,
+        GuardianInput,
+        StartCallInput,
+    )
 
 OWNERS = ("WarmTransferWorkflow", "ColdTransferWorkflow", "CallWorkflow")
 """The workflows that look after a call."""
@@ -51,11 +58,51 @@ def guard_order(given: GuardianInput) -> Order:
             looks=LOOKS,
             page_size=given.page_size,
             looked_at=given.view.looked_at,
-            told=given.told,
+            quiet=given.quiet | given.settled,
         ),
         "what did the callbacks not tell?",
         start_to_close=LOOKS * given.look_seconds + LOOK_SECONDS_MAX,
         schedule_to_close=10 * (LOOKS * given.look_seconds + LOOK_SECONDS_MAX),
+    )
+
+
+def rescue_order(finding: Finding) -> Order | None:
+    """Look after the people of whoever was cut off; None if nobody is to be looked after."""
+    if finding.kind not in (compare.OWNER_CUT_OFF, compare.OWNER_STUCK, compare.ROOM_UNOWNED):
+        return None
+    return Order(
+        Rescue.rescue,
+        RescueInput(
+            conference_sid=finding.conference_sid,
+            types=OWNERS,
+            view=MEMO_VIEW,
+            task=MEMO_TASK,
+            task_queue=TASK_QUEUE,
+            workflow_id=finding.workflow_id,
+            run_id=finding.run_id if finding.workflow_id else "",
+            is_stuck=finding.kind == compare.OWNER_STUCK,
+        ),
+        f"{finding.kind}: who is left, and what do they need?",
+        start_to_close=15.0,
+        schedule_to_close=30.0,
+    )
+
+
+def watch_of(report: RescueReport, at: float) -> StartCallInput | None:
+    """Who is to watch a call that goes on; None if nobody has to."""
+    found = report.watch
+    if found is None:
+        return None
+    is_task = found.room_name.startswith("WT")
+    return StartCallInput(
+        conference_sid=found.conference_sid,
+        room_name=found.room_name,
+        caller_call_sid=found.caller_call_sid,
+        caller_address="",
+        agents=(),
+        accepted_at=at,
+        task_sid=found.room_name if is_task else "",
+        is_watched=True,
     )
 
 
@@ -107,4 +154,7 @@ _FACTS: dict[str, Any] = {
 }
 """A kind of finding -> the fact it amounts to."""
 
-__all__ = ["EXPECTED", "Finding", "GuardReport", "fact_of", "guard_order"]
+PAGE = frozenset({compare.OWNER_STUCK, compare.OWNER_CUT_OFF, compare.ROOM_UNOWNED})
+"""Findings that somebody has to be woken for."""
+
+__all__ = ["EXPECTED", "PAGE", "Finding", "GuardReport", "RescueReport", "fact_of", "guard_order"]

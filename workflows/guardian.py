@@ -7,35 +7,59 @@ that matters: killed at any point, the next look finds what is still to be found
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import Counter
 from dataclasses import asdict, replace
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
+from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
 
-from workflows.dispatch_guardian import EXPECTED, Finding, GuardReport, fact_of, guard_order
-from workflows.dispatch_order import carry_out
+from workflows.call import CallWorkflow
+from workflows.dispatch_guardian import (
+    EXPECTED,
+    PAGE,
+    Finding,
+    GuardReport,
+    RescueReport,
+    fact_of,
+    guard_order,
+    rescue_order,
+    watch_of,
+)
+from workflows.dispatch_order import Order, carry_out
+from workflows.inbound import KIND
 from workflows.shell import now
 
 with workflow.unsafe.imports_passed_through():
+    from workflows.machine.model import Kind
     from workflows.messages import (
         FACT,
         GUARDIAN_TASK_QUEUE,
         GUARDIAN_WORKFLOW_ID,
         MEMO_VIEW,
+        TASK_QUEUE,
         GuardianFinding,
         GuardianInput,
-        GuardianView,
+        StartCallInput,
+        call_workflow_id,
     )
     from workflows.telemetry import GuardianTelemetry
+    from workflows.views import begin_call, call_view_of
 
 ROUNDS_MAX = 200
 """Rounds of one run, of some seven history events each; then it goes on as a new run."""
 LATEST_MAX = 20
 """How many findings are shown."""
+SETTLED_SECONDS = 7200.0
+"""How long a complete rescue is remembered: longer than who was cut off is listed."""
 TASK_SECONDS = 3.0
 
 
@@ -48,10 +72,11 @@ class GuardianWorkflow:
         since = given.view.since or now()
         self._carried = replace(given, view=replace(given.view, since=since))
         self._telemetry = GuardianTelemetry()
+        self._rescues: set[asyncio.Task[None]] = set()
 
     @workflow.run
     async def run(self, given: GuardianInput) -> None:
-        """Round after round: look, show, tell."""
+        """Round after round: look, show, tell. Rescues go on beside the next look."""
         for _ in range(ROUNDS_MAX):
             try:
                 report: GuardReport = await carry_out(guard_order(self._carried))
@@ -61,8 +86,13 @@ class GuardianWorkflow:
             self._note(report)
             for finding in report.findings:
                 await self._tell(finding)
+                if (order := rescue_order(finding)) is not None:
+                    task = asyncio.create_task(self._rescue(finding, order))
+                    self._rescues.add(task)
+                    task.add_done_callback(self._rescues.discard)
             if workflow.info().is_continue_as_new_suggested():
                 break
+        await workflow.wait_condition(lambda: not self._rescues)
         workflow.continue_as_new(self._carried)
 
     def _note(self, report: GuardReport) -> None:
@@ -74,8 +104,8 @@ class GuardianWorkflow:
             GuardianFinding(report.looked_at, each.kind, each.workflow_id, each.conference_sid)
             for each in reversed(report.findings)
         )
-        view = GuardianView(
-            since=view.since,
+        view = replace(
+            view,
             looked_at=report.looked_at,
             seconds=round(report.seconds, 3),
             looks=view.looks + report.looks,
@@ -86,13 +116,14 @@ class GuardianWorkflow:
             findings=dict(counts),
             latest=(*new, *view.latest)[:LATEST_MAX],
         )
-        self._carried = replace(self._carried, view=view, told=report.told)
+        settled = {key: until for key, until in self._carried.settled.items() if until > now()}
+        self._carried = replace(self._carried, view=view, quiet=report.quiet, settled=settled)
         workflow.upsert_memo({MEMO_VIEW: view})
         self._telemetry.looked(report.looks, report.looks_failed)
         for finding in report.findings:
-            self._telemetry.found(
-                finding.kind, finding.workflow_id, is_expected=finding.kind in EXPECTED
-            )
+            level = logging.ERROR if finding.kind in PAGE else logging.WARNING
+            level = logging.INFO if finding.kind in EXPECTED else level
+            self._telemetry.found(finding.kind, finding.workflow_id, level)
 
     async def _tell(self, finding: Finding) -> None:
         """Tell the very run that was looked at; one that has ended since needs no news."""
@@ -104,6 +135,46 @@ class GuardianWorkflow:
             await owner.signal(FACT, asdict(fact))
         except ApplicationError:
             workflow.logger.info("who was to be told has ended since")
+
+    async def _rescue(self, finding: Finding, order: Order) -> None:
+        """One rescue; what it left undone is found again by a look."""
+        try:
+            report: RescueReport = await carry_out(order)
+        except ActivityError:
+            workflow.logger.error("a rescue failed; it is tried again with one of the next looks")
+            return
+        watch = watch_of(report, now())
+        if watch is not None:
+            await self._start_watch(watch)
+        did = (*report.did, "watch") if watch is not None else report.did
+        view = self._carried.view
+        counts = Counter(view.rescues)
+        counts.update(did)
+        settled = dict(self._carried.settled)
+        if report.is_settled:
+            settled[finding.key] = now() + SETTLED_SECONDS
+        view = replace(view, rescues=dict(counts))
+        self._carried = replace(self._carried, view=view, settled=settled)
+        for each in did:
+            self._telemetry.rescued(each, finding.conference_sid)
+
+    async def _start_watch(self, given: StartCallInput) -> None:
+        """Somebody watches the call again, to its end."""
+        kind = SearchAttributePair(KIND, Kind.ROUTED.value)
+        try:
+            await workflow.start_child_workflow(
+                CallWorkflow.run,
+                given,
+                id=call_workflow_id(given.conference_sid),
+                task_queue=TASK_QUEUE,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                task_timeout=timedelta(seconds=TASK_SECONDS),
+                memo={MEMO_VIEW: call_view_of(begin_call(given))},
+                search_attributes=TypedSearchAttributes([kind]),
+                static_summary="a call whose first owner was ended by force",
+            )
+        except WorkflowAlreadyStartedError:
+            workflow.logger.info("the call has an owner again already")
 
 
 async def ensure_guardian(client: Client, given: GuardianInput) -> None:

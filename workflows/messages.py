@@ -28,6 +28,8 @@ MEMO_VIEW = "view"
 """Memo field with the latest `TransferView` or `CallView`."""
 MEMO_ENTRY = "entry-"
 """Memo fields `entry-0001`, …: one journal `Entry` each."""
+MEMO_TASK = "task"
+"""Memo field with the agent's own task: whoever transfers again has the same one still."""
 MEMO_KEYS = "keys"
 """Memo field with the tuple of `KeyRecord`: the starts of this call that are remembered."""
 
@@ -172,6 +174,8 @@ class StartCallInput:
     task_sid: str = ""
     """With TaskRouter: the task whose conference instruction set the call up. Then nobody is rung;
     the call is watched."""
+    is_watched: bool = False
+    """People talk already, and who watched them was ended by force: nobody is rung."""
 
 
 @dataclass(frozen=True)
@@ -296,8 +300,10 @@ class GuardianView:
     """Workflows that look after a call."""
     findings: dict[str, int] = field(default_factory=dict)
     """How many, by kind, since it began."""
+    rescues: dict[str, int] = field(default_factory=dict)
+    """How many steps were taken for people whom nobody looked after, by kind."""
     latest: tuple[GuardianFinding, ...] = ()
-    """The last ones, the newest first."""
+    """The last findings, the newest first."""
 
 
 @dataclass(frozen=True)
@@ -307,5 +313,8 @@ class GuardianInput:
     look_seconds: float = 4.0
     page_size: int = 1000
     view: GuardianView = field(default_factory=GuardianView)
-    told: dict[str, float] = field(default_factory=dict)
-    """What was told when, so that nobody is told the same with every look."""
+    quiet: dict[str, float] = field(default_factory=dict)
+    """Until when a finding is not reported again, so that nobody is told the same with every
+    look."""
+    settled: dict[str, float] = field(default_factory=dict)
+    """The same for rescues that are complete."""

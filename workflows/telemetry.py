@@ -31,6 +31,7 @@ HOLD_SECONDS = "handover_hold_seconds"
 
 LOOKS = "handover_guardian_looks_total"
 FINDINGS = "handover_guardian_findings_total"
+RESCUES = "handover_guardian_rescues_total"
 
 FAST = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds. Temporal's own first bucket is 50 ms, and most of what we do is below it."""
@@ -105,6 +106,7 @@ class GuardianTelemetry:
         meter = workflow.metric_meter()
         self._looks = meter.create_counter(LOOKS, "Looks of the guardian, by what came of them")
         self._findings = meter.create_counter(FINDINGS, "Findings of the guardian, by kind")
+        self._rescues = meter.create_counter(RESCUES, "Steps taken for people nobody looked after")
 
     def looked(self, whole: int, failed: int) -> None:
         """Say how many looks were had, and how many were not."""
@@ -112,11 +114,17 @@ class GuardianTelemetry:
             if count:
                 self._looks.add(count, {"outcome": outcome})
 
-    def found(self, kind: str, workflow_id: str, is_expected: bool) -> None:
-        """Say what was found. What is not expected is a lost callback or a bug, and a warning."""
+    def found(self, kind: str, workflow_id: str, level: int) -> None:
+        """Say what was found: an error wakes somebody, a warning is a lost callback or a bug."""
         self._findings.add(1, {"kind": kind})
-        say = workflow.logger.info if is_expected else workflow.logger.warning
-        say(f"the guardian found {kind}", extra={"owner": workflow_id, "kind": kind})
+        extra = {"owner": workflow_id, "kind": kind}
+        workflow.logger.log(level, f"the guardian found {kind}", extra=extra)
+
+    def rescued(self, what: str, conference_sid: str) -> None:
+        """Say what was done for people whom nobody looked after."""
+        self._rescues.add(1, {"what": what})
+        extra = {"call": conference_sid, "what": what}
+        workflow.logger.warning(f"the guardian did {what}", extra=extra)
 
 
 def runtime(metrics_address: str = "", forward_logs_to: str = "temporalio.core") -> Runtime:

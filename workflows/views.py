@@ -61,7 +61,7 @@ def begin(given: StartTransferInput) -> Transfer:
 def begin_call(given: StartCallInput) -> Transfer:
     """The call as it is taken over: the caller waits, and the agents are the targets."""
     targets = tuple(Target(address, given.ring_seconds) for address in given.agents)
-    kind = Kind.ROUTED if given.task_sid else Kind.INBOUND
+    kind = Kind.ROUTED if given.task_sid or given.is_watched else Kind.INBOUND
     return Transfer(
         kind=kind,
         part=given.conference_sid[2:18],

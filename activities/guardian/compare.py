@@ -29,6 +29,18 @@ LEG_AWAITED = "leg_awaited"
 ROOM_ENDED = "room_ended"
 """Believed live, and over."""
 
+OWNER_CUT_OFF = "owner_cut_off"
+"""A workflow was ended from outside or by a bug, and nobody has taken its place."""
+OWNER_STUCK = "owner_stuck"
+"""A workflow runs, and its code fails at the next step again and again."""
+OWNER_OVERDUE = "owner_overdue"
+"""A state's time was up long ago, and nothing has come of it."""
+ROOM_UNOWNED = "room_unowned"
+"""Legs of ours are in a room in which no workflow was ever known."""
+
+OVERDUE_SECONDS = 20.0
+"""Past its deadline: time enough for a worker to die and for another to take over."""
+
 _RINGS = frozenset({"dialed", "ringing"})
 _COMES_BY_ITSELF = frozenset({"dialed", "ringing", "screened"})
 
@@ -81,6 +93,32 @@ def differences(
     return sorted(found, key=_rank)
 
 
+def abandoned(
+    cut_off: Iterable[Owner], running: Iterable[Owner], silent_while: dict[str, str] | None = None
+) -> list[Suspicion]:
+    """Those who were cut off and in whose place nobody runs: of each, the last run.
+
+    Who has somebody better beside it is left alone until that one has ended as well.
+    """
+    alive = {each.workflow_id for each in running}
+    last: dict[str, Owner] = {}
+    for owner in sorted(cut_off, key=lambda each: each.closed_at):
+        better = (silent_while or {}).get(owner.kind)
+        is_looked_after = f"{better}/{owner.conference_sid}" in alive
+        if owner.conference_sid and owner.workflow_id not in alive and not is_looked_after:
+            last[owner.workflow_id] = owner
+    return [Suspicion(OWNER_CUT_OFF, owner) for owner in last.values()]
+
+
+def overdue(running: Iterable[Owner], now: float) -> list[Suspicion]:
+    """Those whose state should have ended by now."""
+    return [
+        Suspicion(OWNER_OVERDUE, owner)
+        for owner in running
+        if owner.deadline_at is not None and now - owner.deadline_at > OVERDUE_SECONDS
+    ]
+
+
 def _has_people(owner: Owner) -> bool:
     return any(each.is_on_the_line for each in owner.people)
 
@@ -102,9 +140,9 @@ def _of_person(owner: Owner, person: Person, look: Look) -> Suspicion | None:
         return Suspicion(LEG_JOINED, owner, person, seen)
     if person.presence in _RINGS:
         return Suspicion(LEG_ANSWERED, owner, person, seen)
-    if seen.answered_by:
-        return Suspicion(LEG_JUDGED, owner, person, seen)
-    return Suspicion(LEG_AWAITED, owner, person, seen) if joins_itself else None
+    if joins_itself and seen.is_in_room is None:
+        return Suspicion(LEG_AWAITED, owner, person, seen)
+    return Suspicion(LEG_JUDGED, owner, person, seen) if seen.answered_by else None
 
 
 def _explained(difference: Suspicion, better: Owner | None) -> Suspicion:

@@ -9,29 +9,41 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from temporalio import activity
 from temporalio.client import Client as Temporal
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from twilio.rest import Client
 
-from activities.errors import GONE, TwilioError, ask
-from activities.guardian.compare import LEG_AWAITED, ROOM_ENDED, Suspicion, differences
-from activities.guardian.look import CallSeen, Look, call_seen, look_around
-from activities.guardian.owners import Owner, Owners, Person
-from activities.reading import find_participant, read_conference
-from activities.room import ENDED
+from activities.guardian.closer import Closer
+from activities.guardian.compare import (
+    OWNER_CUT_OFF,
+    OWNER_OVERDUE,
+    OWNER_STUCK,
+    ROOM_UNOWNED,
+    Suspicion,
+    abandoned,
+    differences,
+    overdue,
+)
+from activities.guardian.look import Look, look_around
+from activities.guardian.owners import Owner, Owners
 
 GRACE_SECONDS = 1.0
 """Between a suspicion and the second look: a report that is on its way arrives within this time."""
-TOLD_AGAIN_SECONDS = 30.0
-"""Who did not act on what was told is told again, but not with every look: each telling costs."""
+QUIET_SECONDS = {OWNER_CUT_OFF: 6.0, OWNER_STUCK: 6.0, ROOM_UNOWNED: 6.0, OWNER_OVERDUE: 300.0}
+QUIET_SECONDS_ELSE = 30.0
+"""How long a finding is not reported again. Who did not act on what was told is told again, but not
+with every look: each telling costs. A rescue is looked after until nothing is left to be done."""
 AGAIN_MAX = 200
 """Differences looked at again per look; after a long outage the rest waits for the next one."""
-PARALLEL_MAX = 20
+CUT_OFF_SECONDS = 3600.0
+"""For how long an owner that was cut off is listed. Who was cut off before, while no guardian
+looked, is found by the live room that nobody owns."""
+ROOM_AGE_SECONDS_MIN = 30.0
+"""A room's set-up takes up to 20 seconds; before that its owner may be on its way."""
 
 _logger = logging.getLogger(__name__)
 
@@ -41,7 +53,8 @@ class GuardInput:
     """Whose beliefs are held against Twilio, and how often. Times in seconds.
 
     `types`, `view` and `task_queue` as in `Owners`, `silent_while` as in `differences`. `looked_at`
-    and `told` come from the report before: seconds since the epoch.
+    comes from the report before: seconds since the epoch. `quiet` says until when a difference is
+    not reported again.
     """
 
     types: tuple[str, ...]
@@ -52,7 +65,7 @@ class GuardInput:
     looks: int = 5
     page_size: int = 1000
     looked_at: float = 0.0
-    told: dict[str, float] = field(default_factory=dict)
+    quiet: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,7 +98,7 @@ class GuardReport:
     calls: int = 0
     rooms: int = 0
     owners: int = 0
-    told: dict[str, float] = field(default_factory=dict)
+    quiet: dict[str, float] = field(default_factory=dict)
 
 
 class Guard:
@@ -95,12 +108,18 @@ class Guard:
     def __init__(self, client: Client, temporal: Temporal) -> None:
         self._client = client
         self._temporal = temporal
+        self._strange: set[str] = set()
+        """Rooms that are none of ours, so that each is asked about once. Only a cache."""
+        self._knows_problems = True
+        """Whether this Temporal tells whose code fails: servers before 1.30 do not."""
 
     @activity.defn(name="guard")
     async def guard(self, given: GuardInput) -> GuardReport:
         """Look until something is found, or until the looks of this attempt are used up."""
         owners = Owners(self._temporal, given.types, given.view, given.task_queue)
-        report = GuardReport(looked_at=given.looked_at, told=_recent(given.told, time.time()))
+        now = time.time()
+        quiet = {key: until for key, until in given.quiet.items() if until > now}
+        report = GuardReport(looked_at=given.looked_at, quiet=quiet)
         while report.looks + report.looks_failed < given.looks:
             wait = report.looked_at + given.look_seconds - time.time()
             if not await _pause(min(wait, given.look_seconds)):
@@ -119,92 +138,63 @@ class Guard:
     async def _look_once(
         self, given: GuardInput, owners: Owners, report: GuardReport, began: float
     ) -> GuardReport:
-        look, believed = await asyncio.gather(
-            look_around(self._client, given.page_size), owners.running()
+        look, running, cut_off, stuck = await asyncio.gather(
+            look_around(self._client, given.page_size),
+            owners.running(),
+            owners.cut_off(began - CUT_OFF_SECONDS),
+            self._stuck(owners),
         )
         suspected = [
-            each
-            for each in differences(believed, look, given.silent_while)
-            if each.key not in report.told
+            *differences(running, look, given.silent_while),
+            *(Suspicion(OWNER_STUCK, each) for each in stuck),
+            *abandoned(cut_off, running, given.silent_while),
+            *overdue(running, began),
         ]
-        found: list[Finding] = []
-        if suspected and await _pause(GRACE_SECONDS):
-            found = await self._look_again(given, owners, suspected[:AGAIN_MAX], report.told)
-        told = {each.key: began for each in found}
+        suspected = [each for each in suspected if each.key not in report.quiet]
+        rooms = self._unknown_rooms(look, running, cut_off, began)
+        found: list[Suspicion] = []
+        if (suspected or rooms) and await _pause(GRACE_SECONDS):
+            closer = Closer(self._client, owners, given.silent_while)
+            found = await closer.look(suspected[:AGAIN_MAX], began)
+            unowned, strange = await closer.look_into(rooms)
+            found += [each for each in unowned if each.key not in report.quiet]
+            self._strange = (self._strange | strange) & look.rooms.keys()
+        quiet = {
+            each.key: began + QUIET_SECONDS.get(each.kind, QUIET_SECONDS_ELSE) for each in found
+        }
+        fresh = [each for each in found if each.key not in report.quiet]
         return replace(
             report,
-            findings=tuple(found),
+            findings=tuple(_finding(each) for each in fresh),
             looks=report.looks + 1,
             calls=len(look.calls),
             rooms=len(look.rooms),
-            owners=len(believed),
-            told=report.told | told,
+            owners=len(running),
+            quiet=quiet | report.quiet,
         )
 
-    async def _look_again(
-        self,
-        given: GuardInput,
-        owners: Owners,
-        suspected: Sequence[Suspicion],
-        told: dict[str, float],
-    ) -> list[Finding]:
-        """The same comparison over what is suspected alone, everything read afresh."""
-        gate = asyncio.Semaphore(PARALLEL_MAX)
-
-        async def fresh(workflow_id: str) -> Owner | None:
-            async with gate:
-                return await owners.read(workflow_id)
-
-        ids = {each.owner.workflow_id for each in suspected}
-        ids |= {
-            f"{better}/{each.owner.conference_sid}"
-            for each in suspected
-            if (better := given.silent_while.get(each.owner.kind))
-        }
-        believed = [each for each in await asyncio.gather(*map(fresh, sorted(ids))) if each]
-        look = await self._narrow_look(suspected, gate)
-        subjects = {each.subject for each in suspected}
-        return [
-            _finding(each)
-            for each in differences(believed, look, given.silent_while)
-            if each.subject in subjects and each.kind != LEG_AWAITED and each.key not in told
-        ]
-
-    async def _narrow_look(self, suspected: Iterable[Suspicion], gate: asyncio.Semaphore) -> Look:
-        """What Twilio shows of the suspected legs and rooms, each asked for by itself."""
-
-        async def leg(conference_sid: str, person: Person) -> tuple[str, CallSeen | None]:
-            async with gate:
-                return person.key, await self._read_leg(conference_sid, person.call_sid, person.key)
-
-        async def room(conference_sid: str) -> str:
-            async with gate:
-                found = await read_conference(self._client, conference_sid)
-                return conference_sid if found.is_live else ""
-
-        ended = {each.owner.conference_sid for each in suspected if each.kind == ROOM_ENDED}
-        others = {each.owner.conference_sid for each in suspected} - ended
-        legs = [leg(each.owner.conference_sid, each.person) for each in suspected if each.person]
-        read, rooms = await asyncio.gather(
-            asyncio.gather(*legs), asyncio.gather(*map(room, sorted(ended)))
-        )
-        seen = {key: each for key, each in read if each is not None}
-        return Look(seen, frozenset(rooms) | others)
-
-    async def _read_leg(self, conference_sid: str, call_sid: str, key: str) -> CallSeen | None:
-        """One leg: its call, and whether the room shows it. None: Twilio shows neither."""
-        in_room = await find_participant(self._client, conference_sid, key)
-        call_sid = call_sid or (in_room.call_sid if in_room else "")
-        if not call_sid:
-            return None
+    async def _stuck(self, owners: Owners) -> list[Owner]:
+        if not self._knows_problems:
+            return []
         try:
-            seen = call_seen(await ask(self._client.calls(call_sid).fetch_async()))
-        except TwilioError as error:
-            if error.kind != GONE:
+            return await owners.stuck()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.INVALID_ARGUMENT:
                 raise
-            return CallSeen(ENDED)
-        is_there = in_room is not None and in_room.status != ENDED
-        return replace(seen, is_in_room=is_there, held=bool(in_room and in_room.held))
+            self._knows_problems = False
+            _logger.info("this Temporal does not tell whose code fails; deadlines do")
+            return []
+
+    def _unknown_rooms(
+        self, look: Look, running: list[Owner], cut_off: list[Owner], now: float
+    ) -> list[str]:
+        """Rooms in which nobody of ours is known, as far as they are not told to be strange."""
+        known = {each.conference_sid for each in (*running, *cut_off)} | self._strange
+        return [
+            sid
+            for sid, created in look.rooms.items()
+            if sid not in known and now - created > ROOM_AGE_SECONDS_MIN
+        ]
 
 
 async def _pause(seconds: float) -> bool:
@@ -215,10 +205,6 @@ async def _pause(seconds: float) -> bool:
     except TimeoutError:
         return True
     return False
-
-
-def _recent(told: dict[str, float], now: float) -> dict[str, float]:
-    return {key: at for key, at in told.items() if now - at < TOLD_AGAIN_SECONDS}
 
 
 def _finding(suspicion: Suspicion) -> Finding:

@@ -45,7 +45,8 @@ class Look:
     """What Twilio shows: calls by their SID, and live rooms."""
 
     calls: Mapping[str, CallSeen] = field(default_factory=dict)
-    rooms: frozenset[str] = frozenset()
+    rooms: Mapping[str, float] = field(default_factory=dict)
+    """Live rooms by their SID, with the moment in which each came into being."""
 
 
 async def look_around(client: Client, page_size: int) -> Look:
@@ -55,7 +56,7 @@ async def look_around(client: Client, page_size: int) -> Look:
         _calls(client, page_size),
         asyncio.gather(*(_rooms(client, status, page_size) for status in ROOM_STATUSES)),
     )
-    return Look(calls, frozenset[str]().union(*rooms))
+    return Look(calls, {sid: created for part in rooms for sid, created in part.items()})
 
 
 async def _calls(client: Client, page_size: int) -> dict[str, CallSeen]:
@@ -68,11 +69,14 @@ async def _calls(client: Client, page_size: int) -> dict[str, CallSeen]:
     return seen
 
 
-async def _rooms(client: Client, status: str, page_size: int) -> set[str]:
+async def _rooms(client: Client, status: str, page_size: int) -> dict[str, float]:
     listed = await ask(
         client.conferences.list_async(status=status, page_size=page_size, limit=LISTED_MAX)
     )
-    return {str(room.sid) for room in _whole(listed)}
+    return {
+        str(room.sid): room.date_created.timestamp() if room.date_created else 0.0
+        for room in _whole(listed)
+    }
 
 
 def call_seen(call: Any) -> CallSeen:

@@ -7,7 +7,7 @@ fresh as the workflow's last step. So suspicion comes from lists, and certainty 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,6 +50,14 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One dial, or one task that was to find somebody."""
+
+    call_sid: str = ""
+    task_sid: str = ""
+
+
+@dataclass(frozen=True)
 class Owner:
     """One workflow that looks after a call, and what it believes."""
 
@@ -64,13 +72,24 @@ class Owner:
     """Of its state."""
     deadline_at: float | None = None
     people: tuple[Person, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    part: str = ""
+    """Its own half of its public id, and the first half of the labels that it gives."""
+    room_name: str = ""
+    task_sid: str = ""
+    """The task of the agent who asked for it; only told by `Owners.read`."""
+    failures: int = 0
+    """How often its next step has failed in a row; only told by `Owners.read`."""
     closed_at: float = 0.0
-    started_at: float = 0.0
 
     @property
     def kind(self) -> str:
         """The first part of its id: what it is to the call."""
         return self.workflow_id.partition("/")[0]
+
+    def leg(self, party: str) -> Person:
+        """The leg of a party; an empty one if there is none."""
+        return next((each for each in self.people if each.party == party), Person(party))
 
     def person(self, call_sid: str) -> Person | None:
         """Whoever is believed to be on this call."""
@@ -78,11 +97,20 @@ class Owner:
 
 
 class Owners:
-    """Reads owners. `view` names the memo field with the view, `types` the workflows that count."""
+    """Reads owners. `types` are the workflows that count; `view` and `task` name the memo fields
+    with their view and with the task of whoever started them."""
 
-    def __init__(self, client: Client, types: Iterable[str], view: str, task_queue: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        types: Iterable[str],
+        view: str,
+        task_queue: str,
+        task: str = "",
+    ) -> None:
         self._client = client
         self._view = view
+        self._task = task
         names = ", ".join(f"'{each}'" for each in types)
         self._query = f"WorkflowType IN ({names}) AND TaskQueue = '{task_queue}'"
 
@@ -96,15 +124,38 @@ class Owners:
         statuses = "'Terminated', 'Failed', 'TimedOut', 'Canceled'"
         return await self._list(f"ExecutionStatus IN ({statuses}) AND CloseTime > '{moment}'")
 
-    async def read(self, workflow_id: str) -> Owner | None:
-        """The latest run of this id, as fresh as can be had; None if there is none."""
+    async def stuck(self) -> list[Owner]:
+        """Every owner that runs, but whose code has failed at its next step again and again.
+
+        https://docs.temporal.io/search-attribute#default-search-attribute
+        """
+        failing = "'category=WorkflowTaskFailed'"
+        return await self._list(
+            f"ExecutionStatus = 'Running' AND TemporalReportedProblems IN ({failing})"
+        )
+
+    async def read(self, workflow_id: str, run_id: str | None = None) -> Owner | None:
+        """This run, or the latest of this id, as fresh as can be had; None if there is none."""
+        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
         try:
-            description = await self._client.get_workflow_handle(workflow_id).describe()
+            description = await handle.describe()
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise
-        return await self._owner(description)
+        owner = await self._owner(description)
+        task_sid: Any = await description.memo_value(self._task, "") if self._task else ""
+        failures = description.raw_description.pending_workflow_task.attempt - 1
+        return replace(owner, task_sid=str(task_sid or ""), failures=max(0, failures))
+
+    async def end(self, owner: Owner, why: str) -> None:
+        """End a run that cannot go on by itself."""
+        handle = self._client.get_workflow_handle(owner.workflow_id, run_id=owner.run_id)
+        try:
+            await handle.terminate(reason=why)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
 
     async def _list(self, terms: str) -> list[Owner]:
         listed = self._client.list_workflows(f"{self._query} AND {terms}", page_size=1000)
@@ -124,8 +175,10 @@ class Owners:
             since=float(view.get("since") or 0.0),
             deadline_at=view.get("deadline_at"),
             people=tuple(_person(each) for each in view.get("people") or ()),
+            attempts=tuple(_attempt(each) for each in view.get("attempts") or ()),
+            part=str(view.get("id") or "").partition("-")[2],
+            room_name=str(view.get("room_name") or ""),
             closed_at=closed.timestamp() if closed else 0.0,
-            started_at=execution.start_time.timestamp(),
         )
 
 
@@ -137,3 +190,7 @@ def _person(told: Mapping[str, Any]) -> Person:
         presence=str(told.get("presence") or "none"),
         held=told.get("held") is True,
     )
+
+
+def _attempt(told: Mapping[str, Any]) -> Attempt:
+    return Attempt(str(told.get("call_sid") or ""), str(told.get("task_sid") or ""))

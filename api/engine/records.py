@@ -21,6 +21,7 @@ from workflows.machine.model import Entry, Party, Reason, State
 from workflows.messages import (
     MEMO_ENTRY,
     MEMO_KEYS,
+    MEMO_TASK,
     MEMO_VIEW,
     SEARCH_AGENT,
     CallView,
@@ -35,8 +36,6 @@ from workflows.messages import (
 LIVE = frozenset({Status.RUNNING, Status.CONTINUED_AS_NEW})
 ABSENT = frozenset({"none", "gone"})
 """Presences of somebody who is not on the call."""
-MEMO_TASK = "task"
-"""Memo field with the agent's own task: whoever transfers again has the same one still."""
 PARALLEL_READS_MAX = 16
 MARK_BYTES = 8
 TRANSFER_TYPES = "('WarmTransferWorkflow', 'ColdTransferWorkflow')"

@@ -23,13 +23,14 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from api import whisper
-from api.engine.records import MEMO_TASK, CallRecord, Records, TransferRecord
+from api.engine.records import CallRecord, Records, TransferRecord
 from api.engine.temporal import REQUEST_ID, EngineUnreachableError, Temporal, bounded
 from workflows.machine.model import Kind
 from workflows.messages import (
     KEY_LIFE_SECONDS,
     KEYS_MAX,
     MEMO_KEYS,
+    MEMO_TASK,
     MEMO_VIEW,
     SEARCH_AGENT,
     SEARCH_KIND,

@@ -6,10 +6,11 @@ L4, L7 and S2 of the promises: a wait for lost news is later by one look and a s
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
+from temporalio.client import WorkflowExecutionStatus
 
 from tests.e2e.scene import Scene
 from tests.e2e.stack import AGENTS, CALLS_RUNNING, Options, Stack
@@ -20,6 +21,10 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180
 LATE_SECONDS_MAX = 6.0
 """A look every four seconds, a second of grace, and one for everything else."""
 ABANDONED_SECONDS_MAX = 10.0
+RESCUED_SECONDS_MAX = 15.0
+"""A look, a second of grace, the rescue, and one more look that finds nothing left."""
+
+Phase = Callable[[Scene], Awaitable[None]]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -58,6 +63,115 @@ async def test_warm_transfer_goes_through_though_no_callback_arrives(deaf: Stack
     gone_at = time.time()
     await scene.phones.idle(*scene.people.values())
     assert time.time() - gone_at < ABANDONED_SECONDS_MAX
+    await nothing_runs(deaf)
+
+
+async def dialing(scene: Scene) -> None:
+    await scene.transfer("warm", "target")
+    await scene.rings("target")
+    await scene.until("dialing")
+
+
+async def consulting(scene: Scene) -> None:
+    await dialing(scene)
+    await scene.answers("target")
+    await scene.until("consulting")
+
+
+async def conferring(scene: Scene) -> None:
+    await consulting(scene)
+    await scene.press("join")
+    await scene.until("conferring")
+    await scene.phones.hears(scene.people["caller"], scene.people["target"])
+
+
+async def revisiting(scene: Scene) -> None:
+    await consulting(scene)
+    await scene.press("swap")
+    await scene.until("revisiting")
+
+
+async def awaiting(scene: Scene) -> None:
+    await dialing(scene)
+    await scene.press("complete")
+    await scene.until("awaiting")
+    await scene.phones.idle(scene.people["agent"])
+
+
+WITH_AGENT = {("caller", "agent")}
+ALL_THREE = {("caller", "agent"), ("caller", "target"), ("agent", "target")}
+PHASES: dict[Phase, set[tuple[str, str]]] = {
+    dialing: WITH_AGENT,
+    consulting: WITH_AGENT,
+    revisiting: WITH_AGENT,
+    conferring: ALL_THREE,
+    awaiting: set(),
+}
+"""Where a transfer is when its workflow is ended by force -> who talks with whom after."""
+
+
+@pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.__name__)
+async def test_workflow_ended_by_force_strands_nobody(deaf: Stack, phase: Phase) -> None:
+    scene = await opened(deaf, "+15550107002", "client:bob")
+    await phase(scene)
+    client = await deaf.temporal()
+    await client.get_workflow_handle(f"transfer/{scene.conference_sid}").terminate()
+    ended_at = time.time()
+    people = scene.people
+    together = {frozenset(people[part] for part in pair) for pair in PHASES[phase]}
+    up = {people[part] for pair in PHASES[phase] for part in pair}
+
+    async def look() -> bool | None:
+        pairs = await scene.phones.pairs(scene.conference_sid)
+        legs = set(await scene.phones.live_legs())
+        alone = {people["caller"]} if not up else set()
+        return True if (pairs, legs) == (together, up | alone) else None
+
+    await until(look, f"{together} to talk, and nobody else to have a call", 60.0)
+    assert time.time() - ended_at < RESCUED_SECONDS_MAX
+    if not up:
+        phone = await scene.phones.phone(people["caller"])
+        assert "sorry" in phone["hears"], phone
+    await scene.hangs_up("caller")
+    await scene.phones.idle(*people.values())
+    await nothing_runs(deaf)
+
+
+async def test_call_whose_owner_was_ended_by_force_is_watched_again(deaf: Stack) -> None:
+    scene = await opened(deaf, "+15550107003", "client:bob")
+    client = await deaf.temporal()
+    handle = client.get_workflow_handle(f"call/{scene.conference_sid}")
+    await handle.terminate()
+
+    async def look() -> bool | None:
+        call = await handle.describe()
+        return True if call.status is WorkflowExecutionStatus.RUNNING else None
+
+    await until(look, "the call to have an owner again", RESCUED_SECONDS_MAX)
+    await scene.phones.hears(scene.people["caller"], scene.people["agent"])
+    await scene.hangs_up("agent")
+    await scene.phones.idle(*scene.people.values())
+    await nothing_runs(deaf)
+
+
+async def test_caller_whose_set_up_was_ended_by_force_hears_the_apology(deaf: Stack) -> None:
+    """The agents' phones ring, and whoever rings them is ended."""
+    phones = Telephones(deaf)
+    caller, agent = "+15550107004", AGENTS[0]
+    await phones.behave(agent, "ring")
+    await phones.call_us(caller)
+    await phones.ringing(agent)
+    client = await deaf.temporal()
+    async for call in client.list_workflows(CALLS_RUNNING):
+        if call.id.startswith("call/"):
+            await client.get_workflow_handle(call.id).terminate()
+
+    async def look() -> bool | None:
+        return True if "sorry" in str((await phones.phone(caller))["hears"]) else None
+
+    await until(look, "the caller to hear the apology", RESCUED_SECONDS_MAX)
+    await phones.idle(agent)
+    await phones.hang_up(caller)
     await nothing_runs(deaf)
 
 

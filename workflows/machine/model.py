@@ -25,7 +25,7 @@ class Kind(StrEnum):
     COLD = "cold"
     INBOUND = "inbound"
     ROUTED = "routed"
-    """A call that TaskRouter set up: it is only watched."""
+    """A call that TaskRouter set up, or that has lost its first owner: it is only watched."""
 
 
 class State(StrEnum):

@@ -202,7 +202,7 @@ def _has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
     if command is EndTask:
         return bool(_left_task(transfer, event))
     if command is CloseRoomTasks:
-        return transfer.kind is Kind.ROUTED
+        return transfer.kind is Kind.ROUTED and bool(transfer.task_sid)
     if command is RestoreWorker:
         return isinstance(event, WorkerTimedOut) and bool(event.activity_sid)
     current = transfer.current_target
@@ -230,7 +230,8 @@ def _left_task(transfer: Transfer, event: Event | None) -> EndTask | None:
     """The task of whoever has just hung up after having taken the call; None if there is none."""
     if transfer.kind is Kind.ROUTED:
         # Between transfers: a leg that a task was made for tells so by its label alone.
-        if isinstance(event, LegEnded) and event.label.endswith(JOINS_ITSELF):
+        has_task = isinstance(event, LegEnded) and event.label.endswith(JOINS_ITSELF)
+        if isinstance(event, LegEnded) and has_task and transfer.task_sid:
             return EndTask(task_sid=event.task_sid, label=event.label)
         return None
     attempt, current = transfer.attempt, transfer.current_target

@@ -1,0 +1,146 @@
+"""The second, closer look: what is suspected is read by itself, and beliefs are read afresh.
+
+Lists are made while the world goes on, and may be a moment old. What is read here is as fresh as
+can be had, and only what differs still is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from twilio.rest import Client
+
+from activities.errors import GONE, TwilioError, ask
+from activities.guardian.compare import (
+    LEG_AWAITED,
+    OWNER_CUT_OFF,
+    OWNER_OVERDUE,
+    OWNER_STUCK,
+    ROOM_ENDED,
+    ROOM_UNOWNED,
+    Suspicion,
+    differences,
+    overdue,
+)
+from activities.guardian.look import CallSeen, Look, call_seen
+from activities.guardian.owners import Owner, Owners, Person
+from activities.guardian.remedy import is_ours
+from activities.guardian.rescue import FAILURES_MIN
+from activities.reading import find_participant, read_conference, read_legs
+from activities.room import ENDED
+
+PARALLEL_MAX = 20
+ROOMS_MAX = 10
+"""Unknown rooms read per look: an account shared with other applications may have many."""
+
+T = TypeVar("T")
+
+
+class Closer:
+    """Looks again at what is suspected."""
+
+    def __init__(self, client: Client, owners: Owners, silent_while: Mapping[str, str]) -> None:
+        self._client = client
+        self._owners = owners
+        self._silent_while = dict(silent_while)
+        self._gate = asyncio.Semaphore(PARALLEL_MAX)
+
+    async def look(self, suspected: Sequence[Suspicion], now: float) -> list[Suspicion]:
+        """What of it holds."""
+        about_owners = (OWNER_CUT_OFF, OWNER_STUCK, OWNER_OVERDUE)
+        of_owners = [each for each in suspected if each.kind in about_owners]
+        of_legs = [each for each in suspected if each.kind not in about_owners]
+        ids = {each.owner.workflow_id for each in suspected}
+        ids |= {
+            f"{better}/{each.owner.conference_sid}"
+            for each in of_legs
+            if (better := self._silent_while.get(each.owner.kind))
+        }
+        read = await asyncio.gather(*(self._one(self._owners.read(each)) for each in sorted(ids)))
+        fresh = {each.workflow_id: each for each in read if each is not None}
+        look = await self._narrow(of_legs)
+        subjects = {each.subject for each in of_legs}
+        of_legs = [
+            each
+            for each in differences(fresh.values(), look, self._silent_while)
+            if each.subject in subjects and each.kind != LEG_AWAITED
+        ]
+        return of_legs + [each for each in of_owners if _holds(each, fresh, now)]
+
+    async def look_into(self, rooms: Sequence[str]) -> tuple[list[Suspicion], set[str]]:
+        """Whether rooms in which nobody is known are ours to look after; and those that are not."""
+        found: list[Suspicion] = []
+        strange: set[str] = set()
+        for sid in rooms[:ROOMS_MAX]:
+            kinds = sorted({*self._silent_while, *self._silent_while.values()})
+            known = await asyncio.gather(*(self._owners.read(f"{kind}/{sid}") for kind in kinds))
+            owners = [owner for owner in known if owner is not None]
+            dead = [owner for owner in owners if owner.is_cut_off]
+            if any(owner.is_running for owner in owners):
+                continue
+            if dead:
+                found += [Suspicion(OWNER_CUT_OFF, owner) for owner in dead]
+            elif not owners and await self._has_ours(sid):
+                found.append(Suspicion(ROOM_UNOWNED, Owner("", sid, conference_sid=sid)))
+            else:
+                strange.add(sid)
+        return found, strange
+
+    async def _has_ours(self, conference_sid: str) -> bool:
+        room = await read_legs(self._client, conference_sid)
+        return any(is_ours(leg.label) for leg in room.legs)
+
+    async def _narrow(self, suspected: Iterable[Suspicion]) -> Look:
+        """What Twilio shows of the suspected legs and rooms, each asked for by itself."""
+
+        async def leg(conference_sid: str, person: Person) -> tuple[str, CallSeen | None]:
+            return person.key, await self._read_leg(conference_sid, person)
+
+        async def room(sid: str) -> tuple[str, bool]:
+            return sid, (await read_conference(self._client, sid)).is_live
+
+        suspected = list(suspected)
+        ended = {each.owner.conference_sid for each in suspected if each.kind == ROOM_ENDED}
+        others = {each.owner.conference_sid for each in suspected} - ended
+        legs = [leg(each.owner.conference_sid, each.person) for each in suspected if each.person]
+        read, rooms = await asyncio.gather(
+            asyncio.gather(*(self._one(each) for each in legs)),
+            asyncio.gather(*(self._one(room(each)) for each in sorted(ended))),
+        )
+        seen = {key: each for key, each in read if each is not None}
+        live = {sid for sid, is_live in rooms if is_live} | others
+        return Look(seen, dict.fromkeys(live, 0.0))
+
+    async def _read_leg(self, conference_sid: str, person: Person) -> CallSeen | None:
+        """One leg: its call, and whether the room shows it. None: Twilio shows neither."""
+        in_room = await find_participant(self._client, conference_sid, person.key)
+        call_sid = person.call_sid or (in_room.call_sid if in_room else "")
+        if not call_sid:
+            return None
+        try:
+            seen = call_seen(await ask(self._client.calls(call_sid).fetch_async()))
+        except TwilioError as error:
+            if error.kind != GONE:
+                raise
+            return CallSeen(ENDED)
+        is_there = in_room is not None and in_room.status != ENDED
+        return replace(seen, is_in_room=is_there, held=bool(in_room and in_room.held))
+
+    async def _one(self, reading: Coroutine[Any, Any, T]) -> T:
+        async with self._gate:
+            return await reading
+
+
+def _holds(suspicion: Suspicion, fresh: Mapping[str, Owner], now: float) -> bool:
+    """Whether what was suspected of an owner is so, as it is described now."""
+    owner = fresh.get(suspicion.owner.workflow_id)
+    if owner is None or owner.run_id != suspicion.owner.run_id:
+        return False
+    if suspicion.kind == OWNER_CUT_OFF:
+        return owner.is_cut_off
+    if suspicion.kind == OWNER_STUCK:
+        return owner.is_running and owner.failures >= FAILURES_MIN
+    return owner.is_running and bool(overdue([owner], now))

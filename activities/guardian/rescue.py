@@ -1,0 +1,210 @@
+"""The guardian's one activity that acts: it looks after the people of an owner that was cut off.
+
+It reads everything afresh, does what is left to be done, and may be repeated at any point: what has
+been done already is not found any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from temporalio import activity
+from temporalio.client import Client as Temporal
+from twilio.rest import Client
+
+from activities.calls import Calls, DivertInput, EndLegInput
+from activities.conferences import Conferences, EndRoomInput
+from activities.errors import GONE, REFUSED, TwilioError
+from activities.guardian.owners import Owner, Owners
+from activities.guardian.remedy import (
+    CALLER,
+    DIVERT,
+    END_LEG,
+    END_ROOM,
+    END_TASK,
+    RESUME,
+    Left,
+    Step,
+    is_ours,
+    remedy,
+)
+from activities.participants import Participants, ResumeInput
+from activities.reading import read_call, read_whole
+from activities.room import CONNECTED, ENDED, Room
+from activities.settings import TwilioSettings
+from activities.task_state import OVER
+from activities.tasks import EndTaskInput, ReadTaskInput, Tasks
+
+FAILURES_MIN = 3
+"""So often its step must have failed before a run counts as stuck: a worker that dies fails one or
+two steps as well."""
+PART_LENGTH = 16
+REASON = "engine_fault"
+"""Why a task is ended that nobody looks after."""
+
+
+@dataclass(frozen=True)
+class RescueInput:
+    """Whose people are looked after. `types`, `view`, `task` and `task_queue` as in `Owners`.
+
+    `transfer`, `call` and `hold` are the kinds of owners that know best about a call, between
+    transfers, and about a hold. Without `run_id`: a room in which nobody was ever known.
+    """
+
+    conference_sid: str
+    types: tuple[str, ...]
+    view: str
+    task: str
+    task_queue: str
+    workflow_id: str = ""
+    run_id: str = ""
+    is_stuck: bool = False
+    transfer: str = "transfer"
+    call: str = "call"
+    hold: str = "hold"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A call that goes on without anybody who watches it."""
+
+    conference_sid: str
+    room_name: str
+    caller_call_sid: str
+
+
+@dataclass(frozen=True)
+class RescueReport:
+    """`did` names each step that was carried out. `is_settled`: nothing is left to be done."""
+
+    did: tuple[str, ...] = ()
+    is_settled: bool = True
+    watch: Watch | None = None
+
+
+class Rescue:
+    """Activities of the guardian that act."""
+
+    def __init__(self, client: Client, settings: TwilioSettings, temporal: Temporal) -> None:
+        self._client = client
+        self._temporal = temporal
+        self._has_tasks = bool(settings.twilio_workspace_sid)
+        self._participants = Participants(client, settings)
+        self._calls = Calls(client, settings)
+        self._conferences = Conferences(client, settings)
+        self._tasks = Tasks(client, settings)
+
+    @activity.defn(name="rescue")
+    async def rescue(self, given: RescueInput) -> RescueReport:
+        """Look after the people of one call whose owner was cut off.
+
+        Nobody acts while another owner runs: it was asked in this very moment, so an agent who
+        presses "transfer" again within some milliseconds is the only one who can still be crossed;
+        that transfer then finds the difference as it finds any other.
+        """
+        owners = Owners(self._temporal, given.types, given.view, given.task_queue, given.task)
+        dead, transfer, call, hold = await asyncio.gather(
+            self._dead(owners, given),
+            *(
+                owners.read(f"{kind}/{given.conference_sid}")
+                for kind in (given.transfer, given.call, given.hold)
+            ),
+        )
+        if transfer is not None and transfer.is_running and not given.is_stuck:
+            return RescueReport(is_settled=False)
+        if given.is_stuck:
+            if dead is None or not dead.is_running or dead.failures < FAILURES_MIN:
+                return RescueReport(is_settled=False)
+            await owners.end(dead, "stuck in its own code; its people are looked after")
+        room = await read_whole(self._client, given.conference_sid)
+        left = _left(given, dead, room, is_held=hold is not None and hold.is_running)
+        live = await self._live(room, (left.caller_call_sid, *left.call_sids))
+        steps = remedy(left, room, live)
+        did = [step.what for step in steps if await self._carry_out(given.conference_sid, step)]
+        is_watched = call is not None and call.is_running and call.workflow_id != given.workflow_id
+        watch = None if is_watched or did else _watch(left, room)
+        return RescueReport(tuple(did), is_settled=not did, watch=watch)
+
+    async def _dead(self, owners: Owners, given: RescueInput) -> Owner | None:
+        if not given.workflow_id:
+            return None
+        return await owners.read(given.workflow_id, given.run_id)
+
+    async def _live(self, room: Room, call_sids: Iterable[str]) -> list[str]:
+        """Which of these calls are not over."""
+        wanted = [sid for sid in dict.fromkeys(call_sids) if sid]
+        read = await asyncio.gather(*(read_call(self._client, sid) for sid in wanted))
+        alive = [leg.call_sid for leg in read if leg is not None and leg.status != ENDED]
+        return alive + [leg.call_sid for leg in room.legs if leg.status == CONNECTED]
+
+    async def _carry_out(self, conference_sid: str, step: Step) -> bool:
+        """Whether the step was there to be done. A leg or room that has gone needs nothing."""
+        try:
+            if step.what == END_LEG:
+                await self._calls.end_leg(EndLegInput(conference_sid, call_sid=step.key))
+            elif step.what == RESUME:
+                given = ResumeInput(conference_sid, step.key)
+                await self._participants.resume_participant(given)
+            elif step.what == DIVERT:
+                await self._calls.divert_call(DivertInput(step.key))
+            elif step.what == END_ROOM:
+                await self._conferences.end_room(EndRoomInput(conference_sid))
+            elif step.what == END_TASK and self._has_tasks:
+                task = await self._tasks.read_task(ReadTaskInput(step.key, with_position=False))
+                if task.status in OVER:
+                    return False
+                await self._tasks.end_task(EndTaskInput(step.key, reason=REASON))
+            else:
+                return False
+        except TwilioError as error:
+            if error.kind not in (GONE, REFUSED):
+                raise
+            return False
+        return True
+
+
+def _left(given: RescueInput, dead: Owner | None, room: Room, is_held: bool) -> Left:
+    """What the owner knew, or what a room tells in which nobody was ever known."""
+    sid = given.conference_sid
+    if dead is None:
+        return Left(sid, is_transfer=False, part=sid[2 : 2 + PART_LENGTH], is_hold_foreign=True)
+    is_transfer = dead.kind == given.transfer
+    caller, agent, target = (dead.leg(party) for party in (CALLER, "agent", "target"))
+    dialled = (target, agent) if not is_transfer or agent.label else (target,)
+    task_sid = dead.task_sid or (dead.room_name if dead.room_name.startswith("WT") else "")
+    return Left(
+        conference_sid=sid,
+        is_transfer=is_transfer,
+        part=dead.part or sid[2 : 2 + PART_LENGTH],
+        caller_call_sid=caller.call_sid,
+        agent_call_sid=agent.call_sid,
+        call_sids=tuple(
+            dict.fromkeys(
+                call_sid
+                for call_sid in (
+                    *(each.call_sid for each in dialled if each.is_on_the_line),
+                    *(each.call_sid for each in dead.attempts),
+                )
+                if call_sid
+            )
+        ),
+        task_sid=task_sid,
+        dialled_tasks=tuple(
+            (each.task_sid, each.call_sid) for each in dead.attempts if each.task_sid
+        ),
+        is_hold_foreign=is_held,
+    )
+
+
+def _watch(left: Left, room: Room) -> Watch | None:
+    """Whether people talk whom nobody watches, in a room that is ours to watch."""
+    here = [leg for leg in room.legs if leg.status == CONNECTED and not leg.is_supervisor]
+    caller = next(
+        (leg for leg in here if leg.call_sid == left.caller_call_sid or leg.label == CALLER), None
+    )
+    is_of_us = bool(left.caller_call_sid) or any(is_ours(leg.label) for leg in here)
+    if caller is None or len(here) < 2 or left.is_transfer or not is_of_us:
+        return None
+    return Watch(room.conference_sid, room.room_name, caller.call_sid)
