@@ -123,7 +123,7 @@ class Rescue:
         live = await self._live(room, (left.caller_call_sid, *left.call_sids))
         steps = remedy(left, room, live)
         did = [step.what for step in steps if await self._carry_out(given.conference_sid, step)]
-        is_watched = call is not None and call.is_running and call.workflow_id != given.workflow_id
+        is_watched = call is not None and call.is_running and call.run_id != given.run_id
         watch = None if is_watched or did else _watch(left, room)
         return RescueReport(tuple(did), is_settled=not did, watch=watch)
 

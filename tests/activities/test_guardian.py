@@ -1,0 +1,405 @@
+"""The guardian's looks and rescues at a simulated network."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from temporalio.client import Client as Temporal
+from temporalio.client import WorkflowExecutionStatus as Status
+from temporalio.testing import ActivityEnvironment
+from twilio.rest import Client
+
+from activities.guardian import closer, guard
+from activities.guardian.guard import Guard, GuardInput, GuardReport
+from activities.guardian.rescue import Rescue, RescueInput, RescueReport
+from activities.settings import TwilioSettings
+from tests.activities.believers import Believer, Believers, person
+from tests.activities.telephony import AGENT, CALLER, TARGET, Telephony
+
+PART = "0123456789abcdef"
+LABEL = f"{PART}-t1"
+TYPES = ("WarmTransferWorkflow", "CallWorkflow")
+LOOKS = GuardInput(
+    TYPES, "view", "handover", {"call": "transfer"}, look_seconds=0.05, looks=1, page_size=50
+)
+
+Look = Callable[..., Awaitable[GuardReport]]
+Act = Callable[..., Awaitable[RescueReport]]
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No second between two looks, and rooms are old enough at once."""
+    monkeypatch.setattr(guard, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(guard, "ROOM_AGE_SECONDS_MIN", -5.0)
+
+
+@pytest.fixture
+def believers() -> Believers:
+    return Believers()
+
+
+@pytest.fixture
+def look(sdk: Client, believers: Believers) -> Look:
+    made = Guard(sdk, cast(Temporal, believers))
+
+    async def once(given: GuardInput = LOOKS) -> GuardReport:
+        return await ActivityEnvironment().run(made.guard, given)
+
+    return once
+
+
+@pytest.fixture
+def act(sdk: Client, settings: TwilioSettings, believers: Believers) -> Act:
+    made = Rescue(sdk, settings, cast(Temporal, believers))
+
+    async def once(dead: Believer | None, conference_sid: str, **more: Any) -> RescueReport:
+        given = RescueInput(
+            conference_sid,
+            TYPES,
+            "view",
+            "task",
+            "handover",
+            workflow_id=dead.id if dead else "",
+            run_id=dead.run_id if dead else "",
+            **more,
+        )
+        return await ActivityEnvironment().run(made.rescue, given)
+
+    return once
+
+
+def kinds(report: GuardReport) -> list[str]:
+    return [each.kind for each in report.findings]
+
+
+def dial(phones: Telephony) -> str:
+    """A target is rung into the room."""
+    phones.behaves(TARGET, "no_answer")
+    return phones.enter(TARGET, Label=LABEL)
+
+
+async def test_where_all_is_as_believed_a_look_finds_nothing_and_reads_no_leg(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    believers.add(f"call/{phones.room}", person("caller", caller), person("agent", agent))
+    report = await look(replace(LOOKS, looks=3))
+    assert (report.findings, report.looks, report.looks_failed) == ((), 3, 0)
+    assert (report.calls, report.rooms, report.owners) == (2, 1, 1)
+    assert set(phones.asked) == {"calls.list", "conferences.list"}
+    assert len(phones.asked) == 3 * 5, "a look makes five requests, whatever is going on"
+
+
+async def test_leg_that_ended_unheard_is_found_with_its_cause(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    target = dial(phones)
+    believers.add(
+        f"transfer/{phones.room}",
+        person("caller", caller),
+        person("agent", agent),
+        person("target", target, "ringing", label=LABEL),
+    )
+    phones.hangs_up(TARGET)
+    (finding,) = (await look()).findings
+    assert (finding.kind, finding.call_sid, finding.label) == ("leg_ended", target, LABEL)
+    assert finding.cause == "busy"
+
+
+async def test_phone_that_was_picked_up_unheard_is_found(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    phones.people_talk()
+    target = dial(phones)
+    believers.add(f"transfer/{phones.room}", person("target", target, "dialed", label=LABEL))
+    assert not (await look()).findings
+    phones.answers(TARGET)
+    (finding,) = (await look()).findings
+    assert (finding.kind, finding.call_sid) == ("leg_joined", target)
+
+
+async def test_leg_known_by_its_label_only_is_found_in_the_room(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    phones.people_talk()
+    target = dial(phones)
+    phones.answers(TARGET)
+    believers.add(f"transfer/{phones.room}", person("target", "", "dialed", label=LABEL))
+    (finding,) = (await look()).findings
+    assert (finding.kind, finding.call_sid) == ("leg_joined", target)
+
+
+async def test_room_that_ended_unheard_is_found_after_the_callers_end(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    believers.add(f"call/{phones.room}", person("agent", agent), person("caller", caller))
+    phones.hangs_up(CALLER)
+    phones.hangs_up(AGENT)
+    assert kinds(await look()) == ["leg_ended", "room_ended", "leg_ended"]
+
+
+async def test_old_list_tells_nothing_that_is_not_so(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    """The workflow has heard of it since the list was made."""
+    phones.people_talk()
+    target = dial(phones)
+    phones.answers(TARGET)
+    believers.add(f"transfer/{phones.room}", person("target", target, "present", label=LABEL))
+    old = Believers()
+    old.add(f"transfer/{phones.room}", person("target", target, "ringing", label=LABEL))
+    believers.listed = old.all
+    assert not (await look()).findings
+
+
+async def test_nobody_is_told_twice_in_a_row(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    phones.people_talk()
+    target = dial(phones)
+    phones.answers(TARGET)
+    believers.add(f"transfer/{phones.room}", person("target", target, "ringing", label=LABEL))
+    first = await look()
+    assert kinds(first) == ["leg_joined"]
+    assert not (await look(replace(LOOKS, quiet=first.quiet))).findings
+    past = dict.fromkeys(first.quiet, time.time() - 1)
+    assert kinds(await look(replace(LOOKS, quiet=past))) == ["leg_joined"]
+
+
+async def test_look_that_is_not_whole_is_none(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    """With the list of calls in progress missing, everybody would look gone."""
+    caller, agent = phones.people_talk()
+    believers.add(f"call/{phones.room}", person("caller", caller), person("agent", agent))
+    with phones.fault("calls.list", "status", status=503, skip=2):
+        report = await look()
+    assert (report.findings, report.looks, report.looks_failed) == ((), 0, 1)
+
+
+async def test_calls_beyond_the_first_page_are_seen(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    for number in range(60):
+        phones.enter(f"client:crowd{number}")
+    believers.add(f"call/{phones.room}", person("caller", caller), person("agent", agent))
+    report = await look()
+    assert (report.findings, report.calls) == ((), 62)
+
+
+async def test_worker_that_stops_is_not_kept_waiting(
+    sdk: Client, phones: Telephony, believers: Believers
+) -> None:
+    environment = ActivityEnvironment()
+    made = Guard(sdk, cast(Temporal, believers))
+    given = replace(LOOKS, look_seconds=60.0, looks=9, looked_at=time.time())
+    running = asyncio.create_task(environment.run(made.guard, given))
+    await asyncio.sleep(0)
+    environment.worker_shutdown()
+    report = await asyncio.wait_for(running, 5.0)
+    assert report.looks == 0
+
+
+async def test_overdue_state_is_found(look: Look, phones: Telephony, believers: Believers) -> None:
+    caller, agent = phones.people_talk()
+    people = person("caller", caller), person("agent", agent)
+    believers.add(f"call/{phones.room}", *people, deadline_at=time.time() - 19)
+    assert not (await look()).findings
+    believers.all[0].view["deadline_at"] = time.time() - 21
+    assert kinds(await look()) == ["owner_overdue"]
+
+
+async def test_older_temporal_is_not_asked_again_whose_code_fails(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    believers.knows_problems = False
+    report = await look(replace(LOOKS, looks=3))
+    assert (report.looks, believers.lists) == (3, 3 * 2 + 1)
+
+
+async def test_workflow_that_was_cut_off_is_found_until_somebody_is_in_its_place(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    people = person("caller", caller), person("agent", agent)
+    dead = believers.add(f"transfer/{phones.room}", *people)
+    dead.cut_off()
+    assert kinds(await look()) == ["owner_cut_off"]
+    believers.add(f"transfer/{phones.room}", *people).run_id = "run-2"
+    assert not (await look()).findings
+
+
+async def test_call_is_left_alone_while_its_transfer_lives(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    people = person("caller", caller), person("agent", agent)
+    believers.add(f"call/{phones.room}", *people).cut_off()
+    transfer = believers.add(f"transfer/{phones.room}", *people)
+    assert not (await look()).findings
+    transfer.cut_off(Status.COMPLETED)
+    assert kinds(await look()) == ["owner_cut_off"]
+
+
+async def test_workflow_whose_code_fails_again_and_again_is_found(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    people = person("caller", caller), person("agent", agent)
+    believers.add(f"transfer/{phones.room}", *people).failures = 5
+    assert kinds(await look()) == ["owner_stuck"]
+
+
+async def test_room_in_which_nobody_was_ever_known_is_found_by_its_labels(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    phones.enter(CALLER, Label="caller")
+    assert kinds(await look()) == ["room_unowned"]
+
+
+async def test_strangers_room_is_read_once_and_left_alone(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    phones.people_talk()
+    for _ in range(3):
+        assert not (await look()).findings
+    assert phones.asked.count("participants.list") == 1
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.RUNNING])
+async def test_room_whose_transfer_ended_as_it_should_is_nobodys_business(
+    look: Look, phones: Telephony, believers: Believers, status: Status
+) -> None:
+    phones.people_talk()
+    phones.enter(TARGET, Label=LABEL)
+    known = believers.add(f"transfer/{phones.room}")
+    known.status = status
+    believers.listed = []
+    assert not (await look()).findings
+
+
+# --- rescues ------------------------------------------------------------------------------------
+
+
+async def test_caller_left_in_a_consult_is_back_with_the_agent(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    target = phones.enter(TARGET, Label=LABEL)
+    phones.change(caller, Hold="true")
+    dead = believers.add(
+        f"transfer/{phones.room}",
+        person("caller", caller, held=True),
+        person("agent", agent),
+        person("target", target, label=LABEL),
+        id=f"{phones.room}-{PART}",
+    )
+    dead.cut_off()
+    report = await act(dead, phones.room)
+    assert report.did == ("end_leg", "resume")
+    assert (phones.status(target), phones.leg(caller).hold) == ("completed", False)
+    again = await act(dead, phones.room)
+    assert (again.did, again.is_settled) == ((), True)
+
+
+async def test_two_rescues_at_once_do_no_harm(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    target = dial(phones)
+    phones.change(caller, Hold="true")
+    dead = believers.add(
+        f"transfer/{phones.room}",
+        person("caller", caller, held=True),
+        person("agent", agent),
+        person("target", target, "ringing", label=LABEL),
+        id=f"{phones.room}-{PART}",
+    )
+    dead.cut_off()
+    await asyncio.gather(*(act(dead, phones.room) for _ in range(2)))
+    assert phones.status(target) in ("completed", "canceled")
+    assert not phones.leg(caller).hold
+    assert phones.status(agent) == "in-progress"
+
+
+async def test_lonely_caller_hears_the_apology(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller = phones.enter(CALLER, Label="caller")
+    dead = believers.add(f"call/{phones.room}", person("caller", caller))
+    dead.cut_off()
+    assert (await act(dead, phones.room)).did == ("divert",)
+    assert phones.status(caller) == "in-progress"
+
+
+async def test_nothing_is_done_while_another_transfer_runs(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    phones.change(caller, Hold="true")
+    people = person("caller", caller, held=True), person("agent", agent)
+    dead = believers.add(f"transfer/{phones.room}", *people)
+    dead.cut_off()
+    believers.add(f"transfer/{phones.room}", *people).run_id = "run-2"
+    report = await act(dead, phones.room)
+    assert (report.did, report.is_settled) == ((), False)
+    assert phones.leg(caller).hold
+
+
+async def test_hold_of_an_agent_outlives_a_dead_transfer(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    phones.change(caller, Hold="true")
+    dead = believers.add(
+        f"transfer/{phones.room}", person("caller", caller), person("agent", agent)
+    )
+    dead.cut_off()
+    believers.add(f"hold/{phones.room}")
+    assert (await act(dead, phones.room)).did == ()
+    assert phones.leg(caller).hold
+
+
+async def test_stuck_workflow_is_ended_and_its_caller_given_back(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    phones.change(caller, Hold="true")
+    stuck = believers.add(
+        f"transfer/{phones.room}", person("caller", caller, held=True), person("agent", agent)
+    )
+    report = await act(stuck, phones.room, is_stuck=True)
+    assert (report.did, stuck.status) == ((), Status.RUNNING), "one failure is a worker's death"
+    stuck.failures = 3
+    assert (await act(stuck, phones.room, is_stuck=True)).did == ("resume",)
+    assert stuck.status is Status.TERMINATED
+
+
+@pytest.mark.parametrize("is_watched", [False, True])
+async def test_people_who_talk_are_watched_again(
+    act: Act, phones: Telephony, believers: Believers, is_watched: bool
+) -> None:
+    caller, agent = phones.people_talk()
+    people = person("caller", caller), person("agent", agent)
+    dead = believers.add(f"call/{phones.room}", *people)
+    dead.cut_off()
+    if is_watched:
+        believers.add(f"call/{phones.room}", *people).run_id = "run-2"
+    report = await act(dead, phones.room)
+    assert report.did == ()
+    assert (report.watch is None) == is_watched
+    if report.watch is not None:
+        assert report.watch.caller_call_sid == caller
+
+
+def test_unknown_rooms_are_few_per_look() -> None:
+    assert closer.ROOMS_MAX <= 20
