@@ -17,6 +17,13 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows.dispatch_order import LOOK_FIRST, Order
+from workflows.dispatch_recordings import (
+    must_pause,
+    pause_recordings,
+    read_recordings,
+    recordings_reading,
+    resume_recordings,
+)
 from workflows.dispatch_tasks import (
     TASK_REASON,
     accept_task,
@@ -85,6 +92,7 @@ def outcome_of(command: Command, result: Any, at: float) -> CommandSucceeded:
         call_sid=result.call_sid if isinstance(result, AddedLeg) else "",
         reading=_reading(result) if isinstance(result, Room) else None,
         task=task_reading(result),
+        recordings=recordings_reading(result),
     )
 
 
@@ -179,9 +187,10 @@ def _secure_caller(_command: Command, begun: Transfer, now: Transfer) -> Order:
             exit_flags_off=True,
             agent_address=begun.agent.address,
             agent_call_sid=begun.agent.call_sid,
+            pause_recordings=must_pause(now),
         ),
         "exit flags off, caller on hold",
-        start_to_close=4.0,
+        start_to_close=5.0 if must_pause(now) else 4.0,
         schedule_to_close=25.0,
     )
 
@@ -189,11 +198,12 @@ def _secure_caller(_command: Command, begun: Transfer, now: Transfer) -> Order:
 def _hold(party: Party) -> Callable[[Command, Transfer, Transfer], Order]:
     def order(_command: Command, begun: Transfer, now: Transfer) -> Order:
         call_sid = _sid(now, begun.leg(party))
+        is_paused = party is Party.CALLER and must_pause(now)
         return Order(
             Participants.hold_participant,
-            HoldInput(conference_sid=now.conference_sid, call_sid=call_sid),
+            HoldInput(now.conference_sid, call_sid, pause_recordings=is_paused),
             f"{party} on hold",
-            start_to_close=3.5,
+            start_to_close=4.5 if is_paused else 3.5,
             schedule_to_close=20.0,
         )
 
@@ -439,6 +449,9 @@ _ORDERS: dict[str, Callable[[Command, Transfer, Transfer], Order]] = {
     "RestoreWorker": restore_worker,
     "EndTask": end_told_task,
     "CloseRoomTasks": close_room_tasks,
+    "ReadRecordings": read_recordings,
+    "PauseRecordings": pause_recordings,
+    "ResumeRecordings": resume_recordings,
 }
 """Every command of the machine -> how it is carried out. A test holds the two together."""
 
@@ -454,6 +467,8 @@ def rescue_orders(transfer: Transfer) -> tuple[Order, ...]:
         return tuple(orders)
     if transfer.agent.is_here or transfer.target.is_here:
         orders.append(_give_caller_back(command, transfer, transfer))
+        if transfer.recordings.owed:
+            orders.append(resume_recordings(command, transfer, transfer))
     else:
         orders.append(_divert_caller(command, transfer, transfer))
     return tuple(orders)

@@ -1,7 +1,8 @@
 """What must be true of the lines: claims that share no code with the machine's own invariants.
 
 The ids are those of the catalogue of invariants: S1 nobody stranded, S2 nobody left over, S3 and S4
-one leg per attempt, S5 order of leaving, S6 privacy, S8 restored, S9 exit flags, S27 honest.
+one leg per attempt, S5 order of leaving, S6 privacy, S8 restored, S9 exit flags, S21 recording,
+S27 honest.
 """
 
 from __future__ import annotations
@@ -57,10 +58,26 @@ def at_step(before: Transfer, after: Transfer, lines: Lines) -> None:
         others = (line.is_heard for line in lines.lines[AGENT:])
         is_repaired = under_way(lines, "HoldCaller")
         claim(not any(others) or is_repaired, "S6: the caller hears the consult")
+    _tape_at_step(lines)
     for job in lines.jobs:
         was_removed = job.command == "RemoveAgent" and job.result == "ok" and job.reading
         if was_removed and before is not after:
             claim(bool(lines.talked), "S5: the agent was removed before caller and target talked")
+
+
+def _tape_at_step(lines: Lines) -> None:
+    """S21: what is recorded, at every moment and whatever has failed."""
+    tape, agent = lines.tape, agent_line(lines)
+    is_consult = lines.caller.held and agent.is_heard and any(t.is_heard for t in targets(lines))
+    is_running = tape.status == "running"
+    claim(not (is_running and tape.pauses and is_consult), "S21: the consult is recorded")
+    claim(not (is_running and tape.is_kept), "S21: resumed, though a person had it paused")
+
+
+def _tape_goes_on(lines: Lines) -> None:
+    """S21: with somebody again, the caller is recorded again unless a person had it paused."""
+    is_owed = lines.tape.status == "paused" and not lines.tape.is_kept
+    claim(not (lines.room and talking(lines) and is_owed), "S21: the recording was not resumed")
 
 
 MAY_LAST = {
@@ -90,6 +107,7 @@ def informed(transfer: Transfer, lines: Lines) -> None:
         )
         return
     claim(caller.status == "in", f"nothing follows the caller's {caller.status}")
+    _tape_goes_on(lines)
     claim(is_attended, "S1: the caller is alone")
     if transfer.state in MAY_LAST:
         rung = targets(lines)[-1:] if transfer.state is not State.RECALLING else ()
@@ -118,6 +136,8 @@ def at_rest(transfer: Transfer, lines: Lines) -> None:
     state, reason, caller = transfer.state, transfer.reason, lines.caller
     is_troubled = bool(lines.troubles) or reason is Reason.PROVIDER_DOWN
     claim(reason is not None, "S27: an end without a reason")
+    if not is_troubled:
+        _tape_goes_on(lines)
     live = [line for line in targets(lines) if line.status in LOOSE_ENDS]
     if state is State.COMPLETED:
         target = next(line for line in targets(lines) if line.label == transfer.target.label)

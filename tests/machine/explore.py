@@ -43,7 +43,7 @@ from tests.machine.worlds import (
     moves,
     told,
 )
-from workflows.machine import classify, model
+from workflows.machine import classify, model, recordings
 from workflows.machine import step as stepping
 from workflows.machine.events import REQUESTS
 from workflows.machine.invariants import check
@@ -110,7 +110,7 @@ class Search:
         self.seen[identity(root)] = None
         self._note(-1, -1)
         level = [(0, root)]
-        for depth in range(self.bounds.depth + 1):
+        for depth in range(self.bounds.depth - self.world.shallower + 1):
             if not level:
                 self.figures.is_whole = True
                 break
@@ -244,7 +244,7 @@ def _quickly(value: Any, **changes: Any) -> Any:
 
 def explore(name: str, bounds: Bounds) -> Figures:
     """Explore the world called `name`. For a process of its own: it exchanges `replace`."""
-    for module in (classify, model, stepping):
+    for module in (classify, model, recordings, stepping):
         vars(module)["replace"] = _quickly
     world = next(each for each in WORLDS if each.name == name)
     return Search(world, bounds).run()

@@ -10,8 +10,10 @@ time, any number of times, in any order, or never.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
+from tests.machine.tape import ABOUT_TAPE, HOLDS, RECORDING, Tape
 from workflows.machine.commands import Command
 from workflows.machine.events import (
     CommandFailed,
@@ -25,10 +27,11 @@ from workflows.machine.events import (
     LegReading,
     LegScreened,
     Outcome,
+    RecordingsReading,
     RoomEnded,
     RoomReading,
 )
-from workflows.machine.model import Transfer
+from workflows.machine.model import EVERY_RECORDING, Transfer
 
 ROOM = "CFroom"
 CALLER, AGENT = 0, 1
@@ -76,6 +79,7 @@ class Job(NamedTuple):
     result: str = ""
     """Empty until it took effect: ok, unmet, gone, refused or unavailable."""
     reading: RoomReading | None = None
+    recordings: RecordingsReading | None = None
 
 
 class Lines(NamedTuple):
@@ -88,6 +92,7 @@ class Lines(NamedTuple):
     """Labels of the targets who have talked with the caller."""
     troubles: tuple[str, ...] = ()
     """The commands that failed although nothing was wrong with what they asked."""
+    tape: Tape = Tape()
 
     @property
     def caller(self) -> Line:
@@ -235,6 +240,17 @@ def reading_of(world: Lines, is_thorough: bool = False) -> RoomReading:
 # --- commands ------------------------------------------------------------------------------------
 
 
+def _owing(world: Lines, after: Transfer) -> Lines:
+    """A resume begins with what is owed when its turn comes."""
+    if not world.tape.status:
+        return world
+    owed = ",".join(after.recordings.owed)
+    jobs = (
+        job._replace(label=owed) if job.command == "ResumeRecordings" else job for job in world.jobs
+    )
+    return world._replace(jobs=tuple(jobs))
+
+
 def begin(world: Lines, commands: tuple[Command, ...], after: Transfer) -> Lines:
     """Take `commands` in; what they are about is settled now, not when they run."""
     jobs = list(world.jobs)
@@ -253,7 +269,7 @@ def begin(world: Lines, commands: tuple[Command, ...], after: Transfer) -> Lines
                 label=getattr(command, "label", "") or label,
             )
         )
-    return world._replace(jobs=tuple(jobs))
+    return _owing(world._replace(jobs=tuple(jobs)), after)
 
 
 def may_run(world: Lines, job: Job) -> bool:
@@ -264,7 +280,19 @@ def may_run(world: Lines, job: Job) -> bool:
 def take_effect(world: Lines, job: Job) -> Lines:
     """`job` reaches the network, which does what it can of it; the outcome is told later."""
     changed, result, reading = _EFFECTS[job.command](world, job)
-    return _with_job(changed, job._replace(result=result, reading=reading))
+    told = changed.tape.reading
+    if world.tape.status != changed.tape.status:
+        told = replace(told, changed=(RECORDING,))
+    is_about = job.command in ABOUT_TAPE or (job.command in HOLDS and world.tape.pauses)
+    return _with_job(
+        changed,
+        job._replace(result=result, reading=reading, recordings=told if is_about else None),
+    )
+
+
+def take_half_effect(world: Lines, job: Job) -> Lines:
+    """A hold pauses the recording and comes no further."""
+    return _with_job(_paused(world), job._replace(result="unavailable"))
 
 
 def trouble(world: Lines, job: Job, result: str) -> Lines:
@@ -280,7 +308,12 @@ def tell(world: Lines, job: Job, at: float) -> tuple[Lines, Outcome]:
         index = world.by_label(job.label) if job.command in ("DialTarget", "RecallAgent") else -1
         sid = world.lines[index].sid if index >= 0 else ""
         return world, CommandSucceeded(
-            at=at, command=job.command, key=job.key, call_sid=sid, reading=job.reading
+            at=at,
+            command=job.command,
+            key=job.key,
+            call_sid=sid,
+            reading=job.reading,
+            recordings=job.recordings,
         )
     failure = {
         "unmet": Failure.UNMET,
@@ -311,11 +344,25 @@ def _caller_missing(world: Lines) -> Effect:
     return world, "gone", reading_of(world)
 
 
+def _paused(world: Lines) -> Lines:
+    """Nothing records the room any more."""
+    is_running = world.tape.status == "running"
+    return world._replace(tape=world.tape._replace(status="paused")) if is_running else world
+
+
+def _private(world: Lines) -> Lines:
+    """What a hold does first, where the policy says so and an agent is there to talk."""
+    agents = (line for line in world.lines[AGENT:] if line.name[0] in "ar")
+    is_wanted = world.tape.pauses and any(line.is_live for line in agents)
+    return _paused(world) if is_wanted else world
+
+
 def _secure(world: Lines, job: Job) -> Effect:
     if not world.room:
         return world, "gone", reading_of(world)
     if world.caller.status != "in" or world.agent.status != "in":
         return world, "unmet", reading_of(world)
+    world = _private(world)
     before = reading_of(world)
     if world.caller.held and world.agent.exit_flag:
         world = with_line(world, CALLER, held=False)
@@ -326,7 +373,7 @@ def _secure(world: Lines, job: Job) -> Effect:
 def _hold_caller(world: Lines, job: Job) -> Effect:
     if world.caller.status != "in":
         return _caller_missing(world)
-    return _and_look(with_line(world, CALLER, held=True))
+    return _and_look(with_line(_private(world), CALLER, held=True))
 
 
 def _resume_caller(world: Lines, job: Job) -> Effect:
@@ -397,6 +444,21 @@ def _nothing(world: Lines, job: Job) -> Effect:
     return world, "ok", None
 
 
+def _pause_tape(world: Lines, job: Job) -> Effect:
+    """A person's pause: kept until a person asks for the recording again."""
+    world = _paused(world)
+    is_kept = not world.tape.is_wanted
+    return world._replace(tape=world.tape._replace(is_kept=is_kept)), "ok", None
+
+
+def _resume_tape(world: Lines, job: Job) -> Effect:
+    """Only what is named, and only what is paused."""
+    named = job.label.split(",")
+    if world.tape.status == "paused" and (RECORDING in named or EVERY_RECORDING in named):
+        world = world._replace(tape=world.tape._replace(status="running"))
+    return world, "ok", None
+
+
 def _end_room(world: Lines, job: Job) -> Effect:
     for index, line in enumerate(world.lines):
         if line.status in LOOSE_ENDS:
@@ -430,4 +492,7 @@ _EFFECTS = {
     "RestoreWorker": _nothing,
     "EndTask": _nothing,
     "CloseRoomTasks": _nothing,
+    "ReadRecordings": _nothing,
+    "PauseRecordings": _pause_tape,
+    "ResumeRecordings": _resume_tape,
 }

@@ -9,7 +9,7 @@ import pytest
 
 from tests.machine.harness import just_begun, warm
 from workflows.machine.invariants import INVARIANTS, BrokenInvariantError, check
-from workflows.machine.model import Leg, Presence, Reason, State, Transfer
+from workflows.machine.model import Leg, Policy, Presence, Reason, Recordings, State, Transfer
 
 GONE = Leg(presence=Presence.GONE)
 HERE = Leg(presence=Presence.PRESENT)
@@ -33,6 +33,14 @@ BROKEN: dict[str, Callable[[], Transfer]] = {
     "live_state_has_deadline": lambda: ringing(deadline_at=None),
     "caller_is_never_alone": lambda: ringing(caller=HERE, agent=GONE),
     "consult_is_private": lambda: ringing(state=State.CONSULTING, caller=HERE, target=HERE),
+    "consult_is_not_recorded": lambda: ringing(
+        state=State.CONSULTING,
+        policy=Policy(pause_recordings=True),
+        recordings=Recordings(running=("RE1",)),
+    ),
+    "pause_of_a_person_is_kept": lambda: ringing(
+        recordings=Recordings(paused=("RE1",), owed=("RE1",), by_person=True)
+    ),
     "one_attempt_at_a_time": two_attempts,
     "earlier_attempts_are_over": two_attempts,
     "completed_means_talking": lambda: ended(State.COMPLETED),

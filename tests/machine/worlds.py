@@ -26,12 +26,22 @@ from tests.machine.switchboard import (
     offer,
     refuse,
     take_effect,
+    take_half_effect,
     tell,
     trouble,
 )
+from tests.machine.tape import HOLDS, KEPT, NO_TAPE, RECORDED, Tape
 from workflows.machine.classify import news_in
 from workflows.machine.cold import COLD
-from workflows.machine.events import REQUESTS, DeadlinePassed, Event, LegRang, TaskEnded
+from workflows.machine.events import (
+    REQUESTS,
+    DeadlinePassed,
+    Event,
+    LegRang,
+    RecordingPauseRequested,
+    RecordingResumeRequested,
+    TaskEnded,
+)
 from workflows.machine.inbound import INBOUND
 from workflows.machine.model import (
     Accept,
@@ -44,7 +54,7 @@ from workflows.machine.model import (
     Target,
     Transfer,
 )
-from workflows.machine.step import allowed, is_over, start, step
+from workflows.machine.step import allowed, is_over, refusal_of, start, step
 from workflows.machine.table import Table
 from workflows.machine.warm import WARM
 
@@ -68,6 +78,10 @@ class World:
     knows_agent: bool = True
     rings_told: bool = False
     """Whether ringing is reported; where no row asks for it, it only doubles the states."""
+    shallower: int = 0
+    """How many moves less deep than the others, for worlds in which much may happen at once."""
+    tape: Tape = NO_TAPE
+    """What records the room at the beginning. If anything does, people pause and resume it."""
     played: tuple[str, ...] = ()
     """Moves by name that are played before the exploration begins, to begin it deep inside."""
 
@@ -96,7 +110,11 @@ class World:
             caller=Leg(call_sid="CAcaller", presence=Presence.PRESENT),
             agent=Leg() if is_call else replace(agent, presence=Presence.PRESENT, exit_flag=True),
             targets=targets,
-            policy=Policy(release_agent=self.release, recall=self.recall),
+            policy=Policy(
+                release_agent=self.release,
+                recall=self.recall,
+                pause_recordings=self.tape.pauses,
+            ),
             started_at=AT,
             since=AT,
             state=self.table.initial,
@@ -105,7 +123,7 @@ class World:
         agent_line = Line("agent", exit_flag=True)
         if is_call:
             agent_line = Line("agent", status="gone")
-        lines = Lines(lines=(Line("caller"), agent_line))
+        lines = Lines(lines=(Line("caller"), agent_line), tape=self.tape)
         begun = start(self.table, transfer)
         return Node(begun.transfer, begin(lines, begun.commands, begun.transfer))
 
@@ -212,6 +230,9 @@ def _network(bounds: Bounds, node: Node) -> Iterator[Move]:
             if job_of(done, job.key).result == "ok":
                 lost = trouble(done, job_of(done, job.key), "unavailable")
                 yield f"{job.command} takes effect unknown", Node(transfer, lost)
+            if job.command in HOLDS and lines.tape.pauses:
+                half = trouble(take_half_effect(lines, job), job, "unavailable")
+                yield f"{job.command} takes half effect", Node(transfer, half)
             if job.command in ("DialTarget", "RecallAgent"):
                 no = trouble(lines, job, "refused")
                 yield f"{job.command} is refused", told(transfer, no, job_of(no, job.key))
@@ -271,6 +292,22 @@ def _reports(world: World, node: Node) -> Iterator[Move]:
 def _requests(world: World, node: Node) -> Iterator[Move]:
     for verb in allowed(world.table, node.transfer):
         yield f"the agent asks: {verb}", hear(world.table, node, REQUESTS[verb](at=AT))
+    if world.tape.status:
+        yield from _words(world, node)
+
+
+def _words(world: World, node: Node) -> Iterator[Move]:
+    """A person has the recording paused, or wants it back. The wish for it counts at once, the
+    pause when it is in effect."""
+    pause, resume = RecordingPauseRequested(at=AT), RecordingResumeRequested(at=AT)
+    if not refusal_of(world.table, node.transfer, pause):
+        tape = node.lines.tape
+        unwanted = node.lines._replace(tape=tape._replace(is_wanted=False))
+        after = hear(world.table, Node(node.transfer, unwanted), pause)
+        yield "the agent pauses the recording", after
+        wanted = node.lines._replace(tape=tape._replace(is_kept=False, is_wanted=True))
+        after = hear(world.table, Node(node.transfer, wanted), resume)
+        yield "the agent resumes the recording", after
 
 
 def deadline(world: World, node: Node) -> Node:
@@ -291,6 +328,7 @@ def belief(transfer: Transfer) -> tuple[Any, ...]:
         (last.cause, last.answered_at is None, last.ended_at is None) if last else None,
         transfer.recalls,
         transfer.reason,
+        replace(transfer.recordings, read_at=0.0),
     )
 
 
@@ -326,15 +364,17 @@ def identity(node: Node) -> int:
         jobs,
         lines.talked,
         lines.troubles,
+        lines.tape,
     )
     return hash(whole)
 
 
 def _told_by(job: Job) -> Any:
     if job.reading is None:
-        return None
+        return job.recordings
     legs = job.reading.legs
-    return job.reading.is_live, tuple((leg.call_sid, leg.status, leg.held) for leg in legs)
+    told = tuple((leg.call_sid, leg.status, leg.held) for leg in legs)
+    return job.reading.is_live, told, job.recordings
 
 
 # --- what is explored ----------------------------------------------------------------------------
@@ -356,6 +396,14 @@ _SWAPPED = (*_CONSULT, "the agent asks: swap", *_done("HoldTarget", "ResumeCalle
 _LEFT_RINGING = (*_RINGING, "the agent asks: complete", *_done("LetAgentGo"))
 _ALONE = (*_LEFT_RINGING, "t1 is busy", "reported: t1 ended")
 _SETTLING = (*_THREE, "the agent asks: complete", *_done("RemoveAgent"))
+
+_RECORDED_RINGING = _done("ReadRecordings", "SecureCaller", "DialTarget")
+_RECORDED_CONSULT = (*_RECORDED_RINGING, "t1 answers", "reported: t1 answered")
+_RECORDED_SWAPPED = (
+    *_RECORDED_CONSULT,
+    "the agent asks: swap",
+    *_done("HoldTarget", "ResumeCaller", "ResumeRecordings"),
+)
 
 ON_DIAL, ON_RINGING = ReleaseAgent.ON_DIAL, ReleaseAgent.ON_RINGING
 
@@ -384,5 +432,10 @@ WORLDS: tuple[World, ...] = (
     World("warm, a queue", WARM, screen="task", played=_RINGING),
     World("cold, a queue", COLD, screen="task", room_ends=True, played=_RINGING),
     World("cold on_dial, two queues", COLD, targets=2, release=ON_DIAL, screen="task"),
+    World("warm, recorded", WARM, tape=RECORDED),
+    World("warm, recorded, ringing", WARM, shallower=1, tape=RECORDED, played=_RECORDED_RINGING),
+    World("warm, recorded, consulting", WARM, shallower=1, tape=RECORDED, played=_RECORDED_CONSULT),
+    World("warm, recorded, swapped", WARM, shallower=1, tape=RECORDED, played=_RECORDED_SWAPPED),
+    World("warm, paused by a person", WARM, shallower=1, tape=KEPT, played=_RECORDED_CONSULT),
     World("inbound, two agents", INBOUND, targets=2, room_ends=True),
 )

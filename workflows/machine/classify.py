@@ -33,6 +33,10 @@ from workflows.machine.events import (
     LegJoined,
     LegRang,
     LegScreened,
+    RecordingPausedByPerson,
+    RecordingPauseRequested,
+    RecordingResumeRequested,
+    Request,
     RoomEnded,
     TaskEnded,
     WorkerTimedOut,
@@ -41,6 +45,7 @@ from workflows.machine.labels import is_supervisor
 from workflows.machine.model import Accept, Cause, Party, Presence, ReleaseAgent, State, Transfer
 from workflows.machine.outcomes import hear_outcome, still_silent
 from workflows.machine.readings import news_in as news_in
+from workflows.machine.recordings import paused_by_person, resumed_by_person
 from workflows.machine.stimuli import Stimulus
 
 _DONE_WITH_TARGET = frozenset({State.DROPPING, State.FORGOING, State.DIALING_ASIDE})
@@ -57,6 +62,8 @@ _REQUESTED: dict[str, Stimulus] = {
     "swap_requested": Stimulus.SWAP,
     "join_requested": Stimulus.JOIN,
     "target_drop_requested": Stimulus.DROP_TARGET,
+    "recording_pause_requested": Stimulus.PAUSE_RECORDING,
+    "recording_resume_requested": Stimulus.RESUME_RECORDING,
 }
 
 
@@ -81,7 +88,18 @@ def hear(transfer: Transfer, event: Event) -> Heard:
         return _hear_leg(transfer, event)
     if isinstance(event, TaskEnded | WorkerTimedOut):
         return _hear_task(transfer, event)
-    return transfer, _REQUESTED[event.kind]
+    if isinstance(event, RecordingPausedByPerson):
+        return paused_by_person(transfer), Stimulus.RECORDING_PAUSED_BY_PERSON
+    if isinstance(event, RecordingPauseRequested):
+        transfer = paused_by_person(transfer)
+    elif isinstance(event, RecordingResumeRequested):
+        transfer = resumed_by_person(transfer)
+    return transfer, stimulus_of(event)
+
+
+def stimulus_of(request: Request) -> Stimulus:
+    """The column of a request."""
+    return _REQUESTED[request.kind]
 
 
 def _hear_deadline(transfer: Transfer, passed: DeadlinePassed) -> Heard:

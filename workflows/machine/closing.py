@@ -22,6 +22,7 @@ from workflows.machine.commands import (
     RemoveAgent,
     RestoreWorker,
     ResumeCaller,
+    ResumeRecordings,
     ResumeTarget,
 )
 from workflows.machine.commands import (
@@ -36,6 +37,7 @@ from workflows.machine.fragments import (
     NO_DIVERSION,
     NO_READING,
     NO_RECALL,
+    NO_RECORDING,
     NO_REMOVAL,
     NO_TARGET_HOLD,
     NO_TARGET_YET,
@@ -70,8 +72,8 @@ HANDING_OVER = row(
     _OFF_HOLD,
     NO_REMOVAL,
     own={
-        On.CALLER_MET_TARGET: go(State.LEAVING, RemoveAgent),
-        On.CALLER_RESUMED: stay(why="the target is still being taken off hold"),
+        On.CALLER_MET_TARGET: go(State.LEAVING, RemoveAgent, ResumeRecordings),
+        On.CALLER_RESUMED: stay(ResumeRecordings, why="the target is being taken off hold"),
         On.TARGET_RESUMED: stay(why="the caller is still being taken off hold"),
         On.CALLER_NOT_RESUMED: stay(ResumeCaller),
         On.TARGET_NOT_RESUMED: stay(ResumeTarget),
@@ -93,12 +95,12 @@ LEAVING = row(
         On.AGENT_NOT_REMOVED: stay(ResumeCaller, ResumeTarget, then(RemoveAgent)),
         On.AGENT_MAY_GO: ignore("the agent is being removed already"),
         On.TARGET_LEFT: go(State.DOUBTING, EndTask),
-        On.CALLER_RESUMED: stay(why="the look before the removal comes next"),
-        On.CALLER_MET_TARGET: stay(why="the look before the removal comes next"),
+        On.CALLER_RESUMED: stay(ResumeRecordings, why="the look before the removal comes next"),
+        On.CALLER_MET_TARGET: stay(ResumeRecordings, why="the look before the removal comes next"),
         On.CALLER_NOT_RESUMED: stay(why="the look before the removal decides"),
         On.TARGET_RESUMED: stay(why="the look before the removal comes next"),
         On.TARGET_NOT_RESUMED: stay(why="the look before the removal decides"),
-        On.DEADLINE: go(State.COMPLETED),
+        On.DEADLINE: go(State.COMPLETED, ResumeRecordings),
         On.CANCEL: _TOO_LATE,
         On.COMPLETE: reject("the agent is being removed already"),
     },
@@ -179,8 +181,8 @@ CONNECTING = row(
     TARGET_HAS_TAKEN,
     _OFF_HOLD,
     own={
-        On.CALLER_MET_TARGET: go(State.SETTLING),
-        On.CALLER_RESUMED: stay(why="the target is still being taken off hold"),
+        On.CALLER_MET_TARGET: go(State.SETTLING, ResumeRecordings),
+        On.CALLER_RESUMED: stay(ResumeRecordings, why="the target is being taken off hold"),
         On.TARGET_RESUMED: stay(why="the caller is still being taken off hold"),
         On.CALLER_NOT_RESUMED: stay(ResumeCaller),
         On.TARGET_NOT_RESUMED: stay(ResumeTarget),
@@ -199,14 +201,14 @@ SETTLING = row(
     TARGET_HAS_TAKEN,
     _OFF_HOLD,
     own={
-        On.DEADLINE: go(State.COMPLETED),
+        On.DEADLINE: go(State.COMPLETED, ResumeRecordings),
         On.TARGET_LEFT: go(State.DOUBTING, EndTask),
         On.AGENT_REMOVED: stay(why="the agent left as told"),
         On.AGENT_LEFT: stay(why="the agent left as told"),
         On.AGENT_NOT_REMOVED: go(State.LEAVING, RemoveAgent),
         On.AGENT_MAY_GO: ignore("the agent was let go already"),
-        On.CALLER_RESUMED: stay(),
-        On.CALLER_MET_TARGET: stay(),
+        On.CALLER_RESUMED: stay(ResumeRecordings),
+        On.CALLER_MET_TARGET: stay(ResumeRecordings),
         On.CALLER_NOT_RESUMED: stay(ResumeCaller),
         On.TARGET_RESUMED: stay(),
         On.TARGET_NOT_RESUMED: stay(ResumeTarget),
@@ -291,7 +293,7 @@ _GIVING_BACK: Row = {
     On.TARGET_LEFT: stay(),
     On.TARGET_LOST_NEXT: stay(),
     On.TARGET_LOST_LAST: stay(),
-    On.CALLER_RESUMED: stay(),
+    On.CALLER_RESUMED: stay(ResumeRecordings),
     On.CALLER_NOT_RESUMED: stay(GiveCallerBack),
     On.CALLER_MET_TARGET: stay(GiveCallerBack, why="an older un-hold took effect before"),
     On.CALLER_HELD: stay(GiveCallerBack, why="an older hold took effect in between"),
@@ -309,7 +311,7 @@ _BACK_TO_AGENT = (*QUIET, CALL_CAN_END, LADDER, NO_RECALL, NO_TARGET_HOLD, _GIVI
 CANCELLING = row(
     *_BACK_TO_AGENT,
     own={
-        On.SETTLED: go(State.CANCELLED),
+        On.SETTLED: go(State.CANCELLED, ResumeRecordings),
         On.CANCEL: reject("the caller is being given back already"),
     },
 )
@@ -317,7 +319,7 @@ CANCELLING = row(
 RETURNING = row(
     *_BACK_TO_AGENT,
     own={
-        On.SETTLED: go(State.FAILED),
+        On.SETTLED: go(State.FAILED, ResumeRecordings),
         On.CANCEL: reject("the caller is being given back already"),
     },
 )
@@ -351,6 +353,7 @@ RECALLING = row(
 
 DIVERTING = row(
     OTHERS_COME_AND_GO,
+    NO_RECORDING,
     NO_READING,
     NO_CLAIM,
     NO_WINDING_UP,
@@ -395,6 +398,7 @@ RELEASING = row(
                 CALL_CAN_END,
                 {On.AGENT_LEFT: ignore("-")},
                 NO_READING,
+                NO_RECORDING,
             )
             for stimulus in fragment
         },

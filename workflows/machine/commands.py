@@ -41,6 +41,8 @@ class Command:
 class SecureCaller(Command):
     """The call taken over: exit flags off and read back; then the caller on hold and read back. In
     this order: Twilio answers success and changes nothing when the flag of a held leg is written.
+
+    Where the policy pauses recordings for the consult, that comes before anything else.
     """
 
     leg = Party.CALLER
@@ -48,7 +50,8 @@ class SecureCaller(Command):
 
 @dataclass(frozen=True)
 class HoldCaller(Command):
-    """The caller on hold again, in the middle of a transfer."""
+    """The caller on hold again, in the middle of a transfer; by policy the recordings paused
+    first."""
 
     leg = Party.CALLER
 
@@ -212,6 +215,27 @@ class CloseRoomTasks(Command):
     is_optional = True
 
 
+@dataclass(frozen=True)
+class ReadRecordings(Command):
+    """Ask Twilio what records the room, so that what is paused next is known to be ours."""
+
+    is_optional = True
+
+
+@dataclass(frozen=True)
+class PauseRecordings(Command):
+    """Whatever records the room paused, and read back, because a person wants it."""
+
+    is_optional = True
+
+
+@dataclass(frozen=True)
+class ResumeRecordings(Command):
+    """What was paused for the consult recording again, and read back."""
+
+    is_optional = True
+
+
 COMMANDS: dict[str, type[Command]] = {
     cls.__name__: cls
     for cls in (
@@ -239,5 +263,8 @@ COMMANDS: dict[str, type[Command]] = {
         RestoreWorker,
         EndTask,
         CloseRoomTasks,
+        ReadRecordings,
+        PauseRecordings,
+        ResumeRecordings,
     )
 }

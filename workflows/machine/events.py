@@ -107,6 +107,16 @@ class RoomEnded:
 
 
 @dataclass(frozen=True)
+class RecordingPausedByPerson:
+    """A person has had the recordings paused in the moment in which the transfer began or ended,
+    past the transfer itself."""
+
+    at: float = 0.0
+    by: str = "agent"
+    kind: Literal["recording_paused_by_person"] = "recording_paused_by_person"
+
+
+@dataclass(frozen=True)
 class LegReading:
     """One leg as Twilio tells it when asked.
 
@@ -137,6 +147,16 @@ class RoomReading:
 
 
 @dataclass(frozen=True)
+class RecordingsReading:
+    """What records the room, by SID, as Twilio tells it when asked."""
+
+    running: tuple[str, ...] = ()
+    paused: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    """Which of them were the other way until the command that answers this changed them."""
+
+
+@dataclass(frozen=True)
 class TaskReading:
     """A task as TaskRouter tells it when asked."""
 
@@ -159,6 +179,7 @@ class CommandSucceeded:
     """The leg that came of it, for a dial."""
     reading: RoomReading | None = None
     task: TaskReading | None = None
+    recordings: RecordingsReading | None = None
     kind: Literal["command_succeeded"] = "command_succeeded"
 
 
@@ -175,6 +196,10 @@ class Failure:
     """What had to be true before the change was not, so nothing was changed."""
 
 
+RECORDED = "recorded"
+"""The cause of what was not done because it would have been recorded."""
+
+
 @dataclass(frozen=True)
 class CommandFailed:
     """A command has no effect, and will have none."""
@@ -184,7 +209,8 @@ class CommandFailed:
     key: str = ""
     failure: str = Failure.UNAVAILABLE
     cause: str = ""
-    """A `Cause` for a refused dial, else empty."""
+    """A `Cause` for a refused dial; `RECORDED` for a hold that was not begun because the room is
+    recorded; else empty."""
     code: int = 0
     """Twilio's error code, 0 if there is none."""
     reading: RoomReading | None = None
@@ -245,6 +271,24 @@ class TargetDropRequested:
     kind: Literal["target_drop_requested"] = "target_drop_requested"
 
 
+@dataclass(frozen=True)
+class RecordingPauseRequested:
+    """A person wants nothing recorded, until a person wants it again."""
+
+    at: float = 0.0
+    by: str = "agent"
+    kind: Literal["recording_pause_requested"] = "recording_pause_requested"
+
+
+@dataclass(frozen=True)
+class RecordingResumeRequested:
+    """A person wants the recording back."""
+
+    at: float = 0.0
+    by: str = "agent"
+    kind: Literal["recording_resume_requested"] = "recording_resume_requested"
+
+
 Fact = (
     LegRang
     | LegAnswered
@@ -254,6 +298,7 @@ Fact = (
     | TaskEnded
     | WorkerTimedOut
     | RoomEnded
+    | RecordingPausedByPerson
 )
 Outcome = CommandSucceeded | CommandFailed
 Request = (
@@ -262,6 +307,8 @@ Request = (
     | SwapRequested
     | JoinRequested
     | TargetDropRequested
+    | RecordingPauseRequested
+    | RecordingResumeRequested
 )
 Event = Fact | Outcome | Request | DeadlinePassed
 

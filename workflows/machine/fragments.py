@@ -16,9 +16,11 @@ from workflows.machine.commands import (
     EndTask,
     GiveCallerBack,
     HoldCaller,
+    PauseRecordings,
     RecallAgent,
     RestoreWorker,
     ResumeCaller,
+    ResumeRecordings,
     ResumeTarget,
 )
 from workflows.machine.model import Reason, State
@@ -42,6 +44,18 @@ OTHERS_COME_AND_GO: Row = {
     On.AGENT_TASK_OPEN: stay(CloseTask),
 }
 
+RECORDING: Row = {
+    On.RECORDING_PAUSED: stay(),
+    On.RECORDING_NOT_PAUSED: stay(PauseRecordings),
+    On.RECORDING_RESUMED: stay(),
+    On.RECORDING_NOT_RESUMED: stay(ResumeRecordings),
+    On.RECORDING_PAUSED_BY_PERSON: stay(PauseRecordings),
+    On.PAUSE_RECORDING: stay(PauseRecordings),
+    On.RESUME_RECORDING: stay(ResumeRecordings),
+}
+"""A person may have the recording paused at any moment. It is resumed once nobody talks in private:
+then the command has something to do."""
+
 # --- what is not under way ----------------------------------------------------------------------
 
 
@@ -61,6 +75,14 @@ NO_DIVERSION: Row = not_under_way(
     "diversion of the caller", On.CALLER_DIVERTED, On.CALLER_NOT_DIVERTED, On.CALLER_UNREACHABLE
 )
 NO_RECALL: Row = not_under_way("recall of the agent", On.AGENT_BACK, On.AGENT_UNREACHED)
+NO_RECORDING: Row = not_under_way(
+    "change of the recording",
+    On.RECORDING_PAUSED,
+    On.RECORDING_NOT_PAUSED,
+    On.RECORDING_RESUMED,
+    On.RECORDING_NOT_RESUMED,
+    On.RECORDING_PAUSED_BY_PERSON,
+)
 NO_WINDING_UP: Row = not_under_way("winding up", On.SETTLED)
 NO_CLAIM: Row = not_under_way("claim of the call", On.CALL_UNMET)
 NO_CALLER_HOLD: Row = not_under_way("hold of the caller", On.CALLER_HELD, On.CALLER_NOT_HELD)
@@ -120,7 +142,7 @@ LADDER: Row = {
 }
 """Next target, then the agent who sent the call, then the apology and the mailbox."""
 
-QUIET: tuple[Row, ...] = (OTHERS_COME_AND_GO, NO_READING, NO_DIVERSION)
+QUIET: tuple[Row, ...] = (OTHERS_COME_AND_GO, RECORDING, NO_READING, NO_DIVERSION)
 """What no transfer state but the last ones is concerned with."""
 
 TOGETHER: tuple[Row, ...] = (*QUIET, CALL_CAN_END, NO_RECALL, NO_WINDING_UP, NO_CLAIM, LADDER)

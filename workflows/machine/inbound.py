@@ -27,6 +27,7 @@ from workflows.machine.fragments import (
     NO_DIVERSION,
     NO_READING,
     NO_RECALL,
+    NO_RECORDING,
     NO_REMOVAL,
     NO_TARGET_HOLD,
     NO_TARGET_YET,
@@ -51,6 +52,7 @@ _NOTHING_CHANGES: tuple[Row, ...] = (
     NO_TARGET_HOLD,
     NO_CALLER_HOLD,
     NO_CALLER_RESUME,
+    NO_RECORDING,
     _NO_AGENT,
 )
 

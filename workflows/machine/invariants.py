@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from workflows.machine.model import TERMINAL, Kind, Presence, State, Transfer
+from workflows.machine.recordings import is_private
 
 _TALKS_IN_PRIVATE = frozenset({State.CONSULTING})
 _RESCUED_BY_COMMAND = frozenset(
@@ -41,6 +42,18 @@ def consult_is_private(transfer: Transfer) -> bool:
     if transfer.state not in _TALKS_IN_PRIVATE:
         return True
     return transfer.caller.held or _is_pending(transfer, "HoldCaller")
+
+
+def consult_is_not_recorded(transfer: Transfer) -> bool:
+    """Where the policy pauses recordings, none is believed to run in the consult (S21)."""
+    if transfer.state not in _TALKS_IN_PRIVATE or not is_private(transfer):
+        return True
+    return not transfer.recordings.running or _is_pending(transfer, "Recordings")
+
+
+def pause_of_a_person_is_kept(transfer: Transfer) -> bool:
+    """What a person had paused is not resumed by the transfer (S21)."""
+    return not (transfer.recordings.by_person and transfer.recordings.owed)
 
 
 def one_attempt_at_a_time(transfer: Transfer) -> bool:
@@ -100,6 +113,8 @@ INVARIANTS: tuple[Callable[[Transfer], bool], ...] = (
     live_state_has_deadline,
     caller_is_never_alone,
     consult_is_private,
+    consult_is_not_recorded,
+    pause_of_a_person_is_kept,
     one_attempt_at_a_time,
     earlier_attempts_are_over,
     completed_means_talking,

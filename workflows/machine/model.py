@@ -202,6 +202,7 @@ class Reason(StrEnum):
     CONSULT_TIMEOUT = "consult_timeout"
     CALLER_HUNG_UP = "caller_hung_up"
     CALLER_NOT_HELD = "caller_not_held"
+    RECORDING_NOT_PAUSED = "recording_not_paused"
     AGENT_NOT_ON_CALL = "agent_not_on_call"
     CALL_NOT_ACTIVE = "call_not_active"
     PROVIDER_DOWN = "provider_down"
@@ -250,6 +251,8 @@ class Policy:
     recall_ring_seconds: float = 25.0
     guard_seconds: float = 3.0
     """A target that is gone again within this time has not taken the call."""
+    pause_recordings: bool = False
+    """Whether what records the room pauses while agent and target consult."""
 
 
 @dataclass(frozen=True)
@@ -279,6 +282,27 @@ class Leg:
     def is_live(self) -> bool:
         """Whether a phone may be ringing or connected because of this leg."""
         return self.presence not in (Presence.NONE, Presence.GONE)
+
+
+EVERY_RECORDING = "*"
+"""In place of a recording's SID: whichever are paused. Only a person asks for that."""
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """What records the room, by SID, as we believe it. None is ever begun by a transfer."""
+
+    running: tuple[str, ...] = ()
+    paused: tuple[str, ...] = ()
+    owed: tuple[str, ...] = ()
+    """Paused for the consult, to be resumed after it. What a person paused is never in it."""
+    by_person: bool = False
+    """A person has had them paused while this transfer lived: only a person resumes them."""
+    is_known: bool = False
+    """They have been read."""
+    is_doubtful: bool = False
+    """The last change came back without an answer: what is not known counts as recording."""
+    read_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -356,6 +380,7 @@ class Transfer:
     """How many wait before this caller, when TaskRouter was last asked."""
     queue_seconds: int | None = None
     """How long the first of them has waited."""
+    recordings: Recordings = field(default_factory=Recordings)
     room_name: str = ""
     """The room's friendly name: only for TwiML, which knows no SIDs. Never used as an address."""
     step: int = 0

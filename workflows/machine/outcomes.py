@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from workflows.machine import recordings
 from workflows.machine.beliefs import (
     NOT_YET_TAKEN,
     WINDING_UP,
@@ -29,6 +30,7 @@ from workflows.machine.events import (
 )
 from workflows.machine.labels import is_supervisor
 from workflows.machine.model import Cause, Leg, Party, Presence, ReleaseAgent, Transfer
+from workflows.machine.recordings import ABOUT_RECORDINGS, names_under_way
 from workflows.machine.stimuli import Stimulus
 
 
@@ -41,6 +43,8 @@ def hear_outcome(transfer: Transfer, outcome: CommandSucceeded | CommandFailed) 
         heard = _hear_success(transfer, outcome)
     else:
         heard = _hear_failure(transfer, outcome)
+    if outcome.command in ABOUT_RECORDINGS:
+        return heard  # people do not wait for it
     return _settled(*_last_word(*heard, outcome.command))
 
 
@@ -89,14 +93,17 @@ _UNSETTLING = frozenset(
 
 def _settled(transfer: Transfer, stimulus: Stimulus) -> Heard:
     """Refine an outcome after which nothing is under way into the end of the winding up."""
-    is_last = transfer.state in WINDING_UP and not transfer.pending
+    waited_for = set(names_under_way(transfer)) - ABOUT_RECORDINGS
+    is_last = transfer.state in WINDING_UP and not waited_for
     return transfer, Stimulus.SETTLED if is_last and stimulus not in _UNSETTLING else stimulus
 
 
 def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
     command = done.command
+    if command in ABOUT_RECORDINGS:
+        return recordings.hear_done(transfer, done)
     if command in ("SecureCaller", "HoldCaller", "ResumeCaller", "GiveCallerBack"):
-        return _caller_changed(transfer, done)
+        return _caller_changed(recordings.learn_from_hold(transfer, done), done)
     if command in ("HoldTarget", "ResumeTarget"):
         return _target_changed(transfer, command)
     if command == "DialTarget":
@@ -242,6 +249,9 @@ def _with_company(transfer: Transfer, caller: LegReading, here: list[LegReading]
 
 def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
     command, failure = failed.command, failed.failure
+    if command in ABOUT_RECORDINGS:
+        return recordings.hear_failed(transfer, failed)
+    transfer = recordings.doubting(transfer, failed)
     transfer = _doubting_hold(transfer, failed)
     if failure == Failure.GONE and failed.reading is not None and not failed.reading.is_live:
         # Not this leg is gone, but the room it was in; the caller's own call may go on.

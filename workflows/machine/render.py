@@ -37,6 +37,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("The agent", ("agent_",)),
     ("The caller", ("caller_", "call_")),
     ("Nobody for the caller", ("alone_",)),
+    ("Recordings", ("recording_",)),
     ("Room, strangers, time", ("room_", "str", "settled", "deadline")),
 )
 """The grids of a table: a title and how its stimuli begin. Each stimulus falls into the first group

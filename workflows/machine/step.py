@@ -6,10 +6,10 @@ attempts, deadlines, hold time, reason, journal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from workflows.machine.classify import hear
+from workflows.machine.classify import hear, stimulus_of
 from workflows.machine.commands import (
     CloseRoomTasks,
     CloseTask,
@@ -22,15 +22,18 @@ from workflows.machine.commands import (
     GiveCallerBack,
     HoldCaller,
     HoldTarget,
+    PauseRecordings,
+    ReadRecordings,
     RecallAgent,
     RejectTask,
     RestoreWorker,
     ResumeCaller,
+    ResumeRecordings,
     ResumeTarget,
     SecureCaller,
 )
 from workflows.machine.events import (
-    REQUESTS,
+    RECORDED,
     CommandFailed,
     Event,
     LegEnded,
@@ -54,6 +57,7 @@ from workflows.machine.model import (
 )
 from workflows.machine.outcomes import REMOVALS
 from workflows.machine.people import where_everybody_is
+from workflows.machine.recordings import is_private, may_resume, owing, to_wait_for
 from workflows.machine.stimuli import REASON_OF, VERBS, Stimulus
 from workflows.machine.stimuli import REQUESTS as REQUESTED
 from workflows.machine.table import Cell, Deadline, Step, Table, Then, Verdict, stay
@@ -131,8 +135,7 @@ def allowed(table: Table, transfer: Transfer) -> tuple[str, ...]:
 
 def refusal_of(table: Table, transfer: Transfer, request: Request) -> str:
     """Why `request` would be refused now; empty if it would not."""
-    stimulus = next(VERBS[verb] for verb, cls in REQUESTS.items() if isinstance(request, cls))
-    cell = table.cell(transfer.state, stimulus)
+    cell = table.cell(transfer.state, stimulus_of(request))
     return cell.why if cell.verdict is Verdict.REJECT else ""
 
 
@@ -169,7 +172,7 @@ def _carry_on(
         state_to=to,
         began=names,
         people=where_everybody_is(after),
-        note=cell.why or _note(after, stimulus),
+        note=cell.why or _note(after, stimulus, event),
     )
     journal = (*after.journal, entry)[-JOURNAL_ENTRIES_MAX:]
     return Stepped(replace(after, journal=journal), tuple(begun), entry)
@@ -203,6 +206,8 @@ def _has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
         return bool(_left_task(transfer, event))
     if command is CloseRoomTasks:
         return transfer.kind is Kind.ROUTED and bool(transfer.task_sid)
+    if command in _ABOUT_RECORDINGS:
+        return _ABOUT_RECORDINGS[command](transfer)
     if command is RestoreWorker:
         return isinstance(event, WorkerTimedOut) and bool(event.activity_sid)
     current = transfer.current_target
@@ -216,6 +221,13 @@ def _has_open_task(transfer: Transfer) -> bool:
         key.rsplit("-", 1)[-1] in REMOVALS for key in transfer.pending
     )
     return transfer.has_open_task and not is_left_to_removal
+
+
+_ABOUT_RECORDINGS: dict[Step, Callable[[Transfer], bool]] = {
+    ReadRecordings: is_private,
+    PauseRecordings: lambda transfer: transfer.recordings.by_person,
+    ResumeRecordings: may_resume,
+}
 
 
 def _declined_offer(event: Event | None) -> str:
@@ -287,6 +299,7 @@ def _begin(
     cls = _bare(each)
     key = f"{transfer.part}-{transfer.step}-{cls.__name__}"
     after = tuple(command.key for command in begun) if isinstance(each, Then) else ()
+    after = tuple(dict.fromkeys((*after, *to_wait_for(transfer, cls.__name__))))
     if cls is EndStray:
         command: Command = EndStray(
             key=key,
@@ -304,7 +317,9 @@ def _begin(
     else:
         command = cls(key=key, after=after)
     transfer = replace(transfer, pending=(*transfer.pending, key))
-    if cls is DialTarget:
+    if cls in (SecureCaller, HoldCaller) and is_private(transfer):
+        transfer = owing(transfer, transfer.recordings.running)
+    elif cls is DialTarget:
         transfer = _dial(transfer, at, key)
     elif cls is CloseTask:
         transfer = replace(transfer, is_task_closed=True)
@@ -389,6 +404,8 @@ def _reasoned(transfer: Transfer, cell: Cell, stimulus: str, event: Event | None
     if because is None:
         return transfer
     by = getattr(event, "by", "") or _decider(stimulus)
+    if because is Reason.CALLER_NOT_HELD and _was_recorded(event):
+        because = Reason.RECORDING_NOT_PAUSED
     if because is Reason.CANCELLED_BY_AGENT and by == "operator":
         because = Reason.CANCELLED_BY_OPERATOR
     return replace(transfer, reason=because, decided_by=by)
@@ -403,8 +420,15 @@ def _decider(stimulus: str) -> str:
     return "target" if stimulus.startswith("alone") else "engine"
 
 
-def _note(transfer: Transfer, stimulus: str) -> str:
+def _was_recorded(event: Event | None) -> bool:
+    """Whether a hold was not begun because the room would have been recorded in it."""
+    return isinstance(event, CommandFailed) and event.cause == RECORDED
+
+
+def _note(transfer: Transfer, stimulus: str, event: Event | None) -> str:
     """What a reader of the journal wants to know besides: the attempt's number and cause."""
+    if _was_recorded(event):
+        return "the recording could not be paused"
     attempt = transfer.attempt
     is_about_attempt = stimulus.startswith(("target", "alone"))
     if attempt is None or not is_about_attempt:

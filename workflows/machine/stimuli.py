@@ -90,6 +90,13 @@ class Stimulus(StrEnum):
     """A leg that is none of ours has left."""
     STRAY_LEG = "stray_leg"
     """A leg of ours that had been given up turned up alive."""
+    RECORDING_PAUSED = "recording_paused"
+    RECORDING_NOT_PAUSED = "recording_not_paused"
+    """What a person wanted paused may still run."""
+    RECORDING_RESUMED = "recording_resumed"
+    RECORDING_NOT_RESUMED = "recording_not_resumed"
+    RECORDING_PAUSED_BY_PERSON = "recording_paused_by_person"
+    """It happened past the transfer, in the moment in which the transfer began or ended."""
     SETTLED = "settled"
     """Everything that was under way has come to an end."""
     DEADLINE = "deadline"
@@ -99,6 +106,8 @@ class Stimulus(StrEnum):
     SWAP = "swap"
     JOIN = "join"
     DROP_TARGET = "drop_target"
+    PAUSE_RECORDING = "pause_recording"
+    RESUME_RECORDING = "resume_recording"
 
     NOTED = "noted"
     """Nothing to decide: said before, too late, about a leg that is gone, or only a name learnt. No
@@ -112,6 +121,8 @@ REQUESTS: frozenset[Stimulus] = frozenset(
         Stimulus.SWAP,
         Stimulus.JOIN,
         Stimulus.DROP_TARGET,
+        Stimulus.PAUSE_RECORDING,
+        Stimulus.RESUME_RECORDING,
     }
 )
 """What people ask for: rejected unless a row says otherwise."""
@@ -126,7 +137,8 @@ VERBS: dict[str, Stimulus] = {
     "join": Stimulus.JOIN,
     "drop-target": Stimulus.DROP_TARGET,
 }
-"""The API's word for each request."""
+"""The API's word for each request about a transfer. Those about the recording are asked of the
+call, whether it is being transferred or not."""
 
 REASON_OF: dict[Cause, Reason] = {
     Cause.BUSY: Reason.TARGET_BUSY,

@@ -1,0 +1,64 @@
+"""Commands about recordings -> activities, and what these answer in the machine's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temporalio import workflow
+
+from workflows.dispatch_order import Order
+
+with workflow.unsafe.imports_passed_through():
+    from activities.recordings import Recordings, RecordingsInput
+    from activities.room import Room, RoomRecordings
+    from workflows.machine.commands import Command
+    from workflows.machine.events import RecordingsReading
+    from workflows.machine.model import Transfer
+    from workflows.machine.recordings import is_private
+
+
+def must_pause(now: Transfer) -> bool:
+    """Whether a hold of the caller pauses the recordings first: an agent stays behind who may talk
+    to the target in private."""
+    return is_private(now) and now.agent.is_live
+
+
+def recordings_reading(result: Any) -> RecordingsReading | None:
+    """What an activity's answer says of the recordings; None if it did not look."""
+    found = result.recordings if isinstance(result, Room) else result
+    if not isinstance(found, RoomRecordings):
+        return None
+    return RecordingsReading(found.running, found.paused, found.changed)
+
+
+def read_recordings(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+    """Short: the hold that waits for it looks again if need be."""
+    return Order(
+        Recordings.read_recordings,
+        RecordingsInput(now.conference_sid),
+        "what records the room?",
+        start_to_close=3.0,
+        schedule_to_close=5.0,
+    )
+
+
+def pause_recordings(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+    """The agent who pressed the button waits for it with a card in hand."""
+    return Order(
+        Recordings.pause_recordings,
+        RecordingsInput(now.conference_sid),
+        "pause the recording",
+        start_to_close=4.0,
+        schedule_to_close=15.0,
+    )
+
+
+def resume_recordings(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+    """What is owed when its turn has come: a person may have had it paused since."""
+    return Order(
+        Recordings.resume_recordings,
+        RecordingsInput(now.conference_sid, now.recordings.owed),
+        "resume the recording",
+        start_to_close=4.0,
+        schedule_to_close=15.0,
+    )
