@@ -54,6 +54,7 @@ from workflows.connection import ConnectionSettings, UnreachableError
 from workflows.guardian import GuardianWorkflow, ensure_guardian
 from workflows.inbound import InboundWorkflow
 from workflows.messages import GUARDIAN_TASK_QUEUE, TASK_QUEUE, GuardianInput
+from workflows.recording import RecordingWorkflow
 from workflows.task import TaskWorkflow
 from workflows.warm_transfer import WarmTransferWorkflow
 
@@ -63,6 +64,7 @@ WORKFLOWS: tuple[type, ...] = (
     InboundWorkflow,
     CallWorkflow,
     TaskWorkflow,
+    RecordingWorkflow,
 )
 
 OK, FAULT, SETTINGS, UNREACHABLE = 0, 1, 2, 3

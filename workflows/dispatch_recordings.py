@@ -31,34 +31,47 @@ def recordings_reading(result: Any) -> RecordingsReading | None:
     return RecordingsReading(found.running, found.paused, found.changed)
 
 
-def read_recordings(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+def read_order(conference_sid: str) -> Order:
     """Short: the hold that waits for it looks again if need be."""
     return Order(
         Recordings.read_recordings,
-        RecordingsInput(now.conference_sid),
+        RecordingsInput(conference_sid),
         "what records the room?",
         start_to_close=3.0,
         schedule_to_close=5.0,
     )
 
 
-def pause_recordings(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+def pause_order(conference_sid: str) -> Order:
     """The agent who pressed the button waits for it with a card in hand."""
     return Order(
         Recordings.pause_recordings,
-        RecordingsInput(now.conference_sid),
+        RecordingsInput(conference_sid),
         "pause the recording",
         start_to_close=4.0,
-        schedule_to_close=15.0,
+        schedule_to_close=8.0,
     )
+
+
+def resume_order(conference_sid: str, sids: tuple[str, ...]) -> Order:
+    """Those of `sids` that are paused."""
+    return Order(
+        Recordings.resume_recordings,
+        RecordingsInput(conference_sid, sids),
+        "resume the recording",
+        start_to_close=4.0,
+        schedule_to_close=8.0,
+    )
+
+
+def read_recordings(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+    return read_order(now.conference_sid)
+
+
+def pause_recordings(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+    return pause_order(now.conference_sid)
 
 
 def resume_recordings(_command: Command, _begun: Transfer, now: Transfer) -> Order:
     """What is owed when its turn has come: a person may have had it paused since."""
-    return Order(
-        Recordings.resume_recordings,
-        RecordingsInput(now.conference_sid, now.recordings.owed),
-        "resume the recording",
-        start_to_close=4.0,
-        schedule_to_close=15.0,
-    )
+    return resume_order(now.conference_sid, now.recordings.owed)

@@ -49,6 +49,7 @@ class InboundWorkflow:
             agents=given.agents,
             accepted_at=given.accepted_at,
             ring_seconds=given.ring_seconds,
+            is_recorded=given.is_recorded,
         )
         kind = SearchAttributePair(KIND, Kind.INBOUND.value)
         try:

@@ -75,6 +75,11 @@ def companion_workflow_ids(conference_sid: str) -> tuple[str, ...]:
     return hold_workflow_id(conference_sid), supervision_workflow_id(conference_sid)
 
 
+def recording_workflow_id(conference_sid: str) -> str:
+    """A person's word about the recording of a call that is not being transferred."""
+    return f"recording/{conference_sid}"
+
+
 def inbound_workflow_id(call_sid: str) -> str:
     """The set-up of one inbound call, before its conference is known."""
     return f"inbound/{call_sid}"
@@ -148,6 +153,13 @@ class RequestInput:
 
 
 @dataclass(frozen=True)
+class RecordingInput:
+    """Which call's recording is asked about."""
+
+    conference_sid: str
+
+
+@dataclass(frozen=True)
 class StartInboundInput:
     """What an inbound call's set-up is started with."""
 
@@ -158,6 +170,8 @@ class StartInboundInput:
     """Addresses dialled in turn until one answers."""
     accepted_at: float
     ring_seconds: float = 25.0
+    is_recorded: bool = False
+    """Whether the room records from its start."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +188,8 @@ class StartCallInput:
     task_sid: str = ""
     """With TaskRouter: the task whose conference instruction set the call up. Then nobody is rung;
     the call is watched."""
+    is_recorded: bool = False
+    """Whether the room records from its start."""
     is_watched: bool = False
     """People talk already, and who watched them was ended by force: nobody is rung."""
 
@@ -188,6 +204,28 @@ class KeyRecord:
     at: float
     run_id: str = ""
     """The run that carried it out; empty while it is the run that holds this memo."""
+
+
+RECORDING, PAUSED, NOT_RECORDED, NOT_KNOWN = "recording", "paused", "none", "unknown"
+"""Whether a call is recorded."""
+PERSON, CONSULT = "person", "consult"
+"""Why a recording is paused: somebody had it paused, or agent and target consult."""
+
+
+@dataclass(frozen=True)
+class RecordingView:
+    """Whether a call is recorded, as Twilio said when it was last asked."""
+
+    state: str = NOT_KNOWN
+    """recording, paused, none or unknown. What is not certain counts as recording."""
+    by: str = ""
+    """Why it is paused: person, or consult. What a person had paused only a person resumes."""
+    read_at: float = 0.0
+    """When Twilio was asked, in seconds since the epoch; 0: the call was set up to be so."""
+    is_doubtful: bool = False
+    """The last change came back without an answer."""
+    resumes_after_consult: bool = False
+    """Paused while agent and target consult; goes on by itself."""
 
 
 @dataclass(frozen=True)
@@ -251,6 +289,8 @@ class TransferView:
     """With a queue: how many wait before this caller, when TaskRouter was last asked."""
     queue_seconds: int | None = None
     """How long the first of them has waited."""
+    recording: RecordingView | None = None
+    """Whether the call is recorded; None while the transfer has not had to ask."""
     journal: tuple[Entry, ...] = ()
     """Empty in the memo, where each entry has a field of its own."""
 
@@ -267,6 +307,8 @@ class CallView:
     reason: str = ""
     people: tuple[PersonView, ...] = ()
     room_name: str = ""
+    recording: RecordingView | None = None
+    """Whether the call was set up to be recorded; None: it was not."""
     journal: tuple[Entry, ...] = ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from temporalio import workflow
@@ -10,13 +11,22 @@ from temporalio.exceptions import ApplicationError
 from workflows.shell import Shell, now
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.machine.events import REQUESTS
+    from workflows.machine.events import (
+        REQUESTS,
+        RecordingPauseRequested,
+        RecordingResumeRequested,
+        Request,
+    )
     from workflows.machine.model import Transfer
+    from workflows.machine.recordings import is_changing
     from workflows.machine.step import refusal_of
     from workflows.messages import RequestInput, StartTransferInput, TransferView
     from workflows.shell_transfers import rules_of
     from workflows.views import TABLES, begin, view_of
 
+RECORDING_SECONDS = 8.0
+"""How long somebody who had the recording paused waits for it to be read back. It takes two round
+trips; past this the answer says that it still records."""
 REJECTED = "rejected"
 """Type of the error that refuses a request. Its details hold the `TransferView`."""
 
@@ -78,9 +88,39 @@ class TransferWorkflow(Shell[Transfer]):
     def _may_drop_target(self, given: RequestInput) -> None:
         self._judge("drop-target", given)
 
+    @workflow.update(name="pause_recording", description="Nothing recorded until a person wants it")
+    async def pause_recording(self, given: RequestInput) -> TransferView:
+        """Have the recording paused. Answers once it has been read back, or could not be had."""
+        return await self._about_recording(RecordingPauseRequested(at=now(), by=given.by))
+
+    @workflow.update(name="resume_recording", description="Record again, after the consult")
+    async def resume_recording(self, given: RequestInput) -> TransferView:
+        """Have the recording back: at once, or once nobody talks in private."""
+        return await self._about_recording(RecordingResumeRequested(at=now(), by=given.by))
+
+    @pause_recording.validator
+    def _may_pause_recording(self, given: RequestInput) -> None:
+        self._judge_request(RecordingPauseRequested(at=now(), by=given.by))
+
+    @resume_recording.validator
+    def _may_resume_recording(self, given: RequestInput) -> None:
+        self._judge_request(RecordingResumeRequested(at=now(), by=given.by))
+
+    async def _about_recording(self, request: Request) -> TransferView:
+        self._refuse(await self.ask(request))
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: not is_changing(self._value),
+                timeout=RECORDING_SECONDS,
+                timeout_summary="how long a person waits for the recording",
+            )
+        return view_of(self._value, now())
+
     def _judge(self, verb: str, given: RequestInput) -> None:
         """Refuse a request that the table refuses now. A refusal leaves nothing in the history."""
-        request = REQUESTS[verb](at=now(), by=given.by)
+        self._judge_request(REQUESTS[verb](at=now(), by=given.by))
+
+    def _judge_request(self, request: Request) -> None:
         self._refuse(refusal_of(TABLES[self._value.kind], self._value, request))
 
     async def _ask(self, verb: str, given: RequestInput) -> TransferView:

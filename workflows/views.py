@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from workflows.machine.cold import COLD
+from workflows.machine.events import RecordingsReading
 from workflows.machine.inbound import INBOUND, ROUTED
 from workflows.machine.journal import waits_for
-from workflows.machine.model import Kind, Leg, Party, Policy, Presence, Target, Transfer
+from workflows.machine.model import (
+    Kind,
+    Leg,
+    Party,
+    Policy,
+    Presence,
+    Recordings,
+    Target,
+    Transfer,
+)
 from workflows.machine.people import hears
 from workflows.machine.step import allowed, is_over
 from workflows.machine.table import Table
 from workflows.machine.warm import WARM
 from workflows.messages import (
+    CONSULT,
+    NOT_RECORDED,
+    PAUSED,
+    PERSON,
+    RECORDING,
     AttemptView,
     CallView,
     PersonView,
+    RecordingView,
     StartCallInput,
     StartTransferInput,
     TransferView,
@@ -77,6 +93,7 @@ def begin_call(given: StartCallInput) -> Transfer:
         agent=Leg(),
         targets=targets,
         policy=Policy(recall=False),
+        recordings=Recordings(is_expected=given.is_recorded),
         started_at=given.accepted_at,
         since=given.accepted_at,
         state=TABLES[kind].initial,
@@ -111,6 +128,7 @@ def view_of(transfer: Transfer, now: float | None = None) -> TransferView:
         agent_address=transfer.agent.address,
         queue_position=transfer.queue_position,
         queue_seconds=transfer.queue_seconds,
+        recording=_recording(transfer.recordings),
     )
 
 
@@ -141,6 +159,33 @@ def call_view_of(transfer: Transfer) -> CallView:
         reason=transfer.reason.value if transfer.reason else "",
         people=people,
         room_name=transfer.room_name,
+        recording=_recording(transfer.recordings),
+    )
+
+
+def recording_view(reading: RecordingsReading, at: float) -> RecordingView:
+    """What a reading says, outside any transfer: what is paused then, a person had paused."""
+    if reading.running:
+        return RecordingView(RECORDING, read_at=at)
+    if reading.paused:
+        return RecordingView(PAUSED, by=PERSON, read_at=at)
+    return RecordingView(NOT_RECORDED, read_at=at)
+
+
+def _recording(known: Recordings) -> RecordingView | None:
+    if known.is_doubtful:
+        return RecordingView(RECORDING, read_at=known.read_at, is_doubtful=True)
+    if not known.is_known:
+        return RecordingView(RECORDING) if known.is_expected else None
+    if known.running or not known.paused:
+        state = RECORDING if known.running else NOT_RECORDED
+        return RecordingView(state, read_at=known.read_at)
+    is_ours = bool(known.owed)
+    return RecordingView(
+        PAUSED,
+        by=CONSULT if is_ours else PERSON,
+        read_at=known.read_at,
+        resumes_after_consult=is_ours,
     )
 
 

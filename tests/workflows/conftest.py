@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
-from temporalio.client import Client, WorkflowHandle
-from temporalio.common import SearchAttributeKey
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.common import SearchAttributeKey, WorkflowIDConflictPolicy
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -29,12 +29,15 @@ from workflows.messages import (
     SEARCH_KIND,
     SEARCH_OUTCOME,
     CallView,
+    RecordingInput,
+    RecordingView,
     RequestInput,
     StartInboundInput,
     StartTransferInput,
     TransferView,
     call_workflow_id,
     inbound_workflow_id,
+    recording_workflow_id,
     transfer_workflow_id,
 )
 from workflows.warm_transfer import WarmTransferWorkflow
@@ -83,6 +86,7 @@ class Stage:
         self.room = FakeRoom()
         self.room.conference_sid = "CF" + uuid.uuid4().hex
         self.handle: WorkflowHandle[Any, Any]
+        self.recording: WorkflowHandle[Any, Any]
 
     async def start(
         self, kind: Kind, *targets: str | Target, policy: Policy | None = None
@@ -167,6 +171,23 @@ class Stage:
             if view.state == state:
                 return view
         raise AssertionError(f"never {state}, but {view.state}; asked {self.room.asked}")
+
+    async def record(self, word: str) -> RecordingView:
+        """A person's word about the recording of a call that is not being transferred, as the API
+        gives it."""
+        conference_sid = self.room.conference_sid
+        self.recording = self.client.get_workflow_handle(recording_workflow_id(conference_sid))
+        start = WithStartWorkflowOperation(
+            "RecordingWorkflow",
+            RecordingInput(conference_sid),
+            id=recording_workflow_id(conference_sid),
+            task_queue=self.queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+        view: RecordingView = await self.client.execute_update_with_start_workflow(
+            word, RequestInput("agent"), start_workflow_operation=start, result_type=RecordingView
+        )
+        return view
 
     async def ask(self, verb: str) -> TransferView:
         """Make a request as the API does."""

@@ -13,7 +13,7 @@ from activities.room import RoomLeg
 from tests.workflows.room import AGENT, CALLER
 from workflows.machine.events import LegAnswered, LegJoined, LegRang, LegScreened
 from workflows.machine.model import Accept, Kind, Policy, ReleaseAgent, Target
-from workflows.messages import CallView, TransferView
+from workflows.messages import CallView, RecordingView, TransferView
 
 if TYPE_CHECKING:
     from tests.workflows.conftest import Stage
@@ -201,6 +201,61 @@ async def cold_machine_answers(stage: Stage) -> TransferView:
     return await handle.result()
 
 
+PRIVATE = Policy(guard_seconds=0.2, pause_recordings=True)
+
+
+async def warm_recorded_but_for_the_consult(stage: Stage) -> TransferView:
+    """The conversation is recorded, the consult is not, however often the agent swaps."""
+    stage.room.tape = "running"
+    handle = await stage.start(Kind.WARM, "client:bob", policy=PRIVATE)
+    await stage.answer()
+    await stage.until("consulting")
+    await stage.ask("swap")
+    await stage.until("revisiting")
+    await stage.ask("swap")
+    await stage.until("consulting")
+    await stage.ask("complete")
+    return await handle.result()
+
+
+async def warm_recording_paused_by_a_person(stage: Stage) -> TransferView:
+    """The agent has the recording paused in the consult, and it stays paused."""
+    stage.room.tape = "running"
+    handle = await stage.start(Kind.WARM, "client:bob", policy=PRIVATE)
+    await stage.answer()
+    await stage.until("consulting")
+    await stage.ask("pause_recording")
+    await stage.ask("complete")
+    return await handle.result()
+
+
+async def warm_recording_wanted_back_in_the_consult(stage: Stage) -> TransferView:
+    """Paused before the transfer, wanted back in the consult, recording after it."""
+    stage.room.tape = "paused"
+    handle = await stage.start(Kind.WARM, "client:bob", policy=PRIVATE)
+    await stage.answer()
+    await stage.until("consulting")
+    await stage.ask("resume_recording")
+    await stage.ask("complete")
+    return await handle.result()
+
+
+async def warm_recording_cannot_be_paused(stage: Stage) -> TransferView:
+    """Nobody is rung while the consult would be recorded."""
+    stage.room.tape = "running"
+    stage.room.fail("hold_participant", "refused", cause="recorded")
+    handle = await stage.start(Kind.WARM, "client:bob", policy=PRIVATE)
+    return await handle.result()
+
+
+async def recording_paused_between_transfers(stage: Stage) -> RecordingView:
+    """A person has it paused while no transfer lives."""
+    stage.room.tape = "running"
+    await stage.record("pause")
+    stage.handle = stage.recording
+    return RecordingView(**await stage.recording.result())
+
+
 async def call_taken_by_second_agent(stage: Stage) -> CallView:
     """The first agent does not answer, the second does; later the caller hangs up."""
     await stage.start_call("client:alice", "client:bob")
@@ -270,5 +325,12 @@ PATHS: dict[Path, tuple[str, str]] = {
     cold_ends_in_apology: ("diverted", "nobody_answered"),
     cold_target_presses_1: ("completed", "completed"),
     cold_machine_answers: ("failed", "target_machine"),
+    warm_recorded_but_for_the_consult: ("completed", "completed"),
+    warm_recording_paused_by_a_person: ("completed", "completed"),
+    warm_recording_wanted_back_in_the_consult: ("completed", "completed"),
+    warm_recording_cannot_be_paused: ("failed", "recording_not_paused"),
 }
 """Each path -> the state and the reason in which it ends."""
+
+RECORDING_PATHS: tuple[Path, ...] = (recording_paused_between_transfers,)
+"""Each ends with the recording paused."""

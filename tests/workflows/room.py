@@ -20,9 +20,11 @@ from activities.conferences import EndRoomInput, FindRoomInput, ReadRoomInput
 from activities.creating import AddedLeg
 from activities.errors import FailureDetails
 from activities.participants import AddInput, HoldInput, RemoveInput, ResumeInput
-from activities.room import ENDED, Room, RoomLeg
+from activities.recordings import EVERY, RecordingsInput
+from activities.room import ENDED, Room, RoomLeg, RoomRecordings
 
 CONFERENCE = "CF" + "1" * 32
+RECORDING = "RE" + "1" * 32
 CALLER = "CA" + "c" * 32
 AGENT = "CA" + "a" * 32
 
@@ -48,12 +50,16 @@ class FakeRoom:
         self.entered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         """Set when the activity of this name has been asked for."""
         self._dialed = 0
+        self.tape = ""
+        """What records the room: nothing, `running` or `paused`."""
+        self.tapes: list[str] = []
+        """How the tape stood at each hold, un-hold and dial, and what changed it."""
 
-    def fail(self, name: str, kind: str, times: int = 1, code: int = 0) -> None:
+    def fail(self, name: str, kind: str, times: int = 1, code: int = 0, cause: str = "") -> None:
         """Let the next `times` of this activity fail with this type."""
         is_final = kind != "unavailable"
         error = ApplicationError(
-            "as told", FailureDetails(code=code), type=kind, non_retryable=is_final
+            "as told", FailureDetails(code=code, cause=cause), type=kind, non_retryable=is_final
         )
         self.failures.setdefault(name, []).extend([error] * times)
 
@@ -89,6 +95,9 @@ class FakeRoom:
             self.find_room,
             self.read_room,
             self.end_room,
+            self.read_recordings,
+            self.pause_recordings,
+            self.resume_recordings,
         ]
 
     async def _enter(self, name: str, given: Any) -> None:
@@ -107,14 +116,43 @@ class FakeRoom:
     @activity.defn
     async def hold_participant(self, given: HoldInput) -> Room:
         await self._enter("hold_participant", given)
+        recordings = self._set_tape("paused") if given.pause_recordings else None
         self._change(given.call_sid or CALLER, held=True)
-        return self.room()
+        return replace(self.room(), recordings=recordings)
 
     @activity.defn
     async def resume_participant(self, given: ResumeInput) -> Room:
         await self._enter("resume_participant", given)
         self._change(given.call_sid, held=False)
         return self.room()
+
+    def _set_tape(self, status: str) -> RoomRecordings:
+        changed = (RECORDING,) if self.tape and self.tape != status else ()
+        if self.tape:
+            self.tape = status
+        self.tapes.append(self.tape)
+        return replace(self._tapes(), changed=changed)
+
+    def _tapes(self) -> RoomRecordings:
+        running = (RECORDING,) if self.tape == "running" else ()
+        return RoomRecordings(running, (RECORDING,) if self.tape == "paused" else ())
+
+    @activity.defn
+    async def read_recordings(self, given: RecordingsInput) -> RoomRecordings:
+        await self._enter("read_recordings", given)
+        return self._tapes()
+
+    @activity.defn
+    async def pause_recordings(self, given: RecordingsInput) -> RoomRecordings:
+        await self._enter("pause_recordings", given)
+        return self._set_tape("paused")
+
+    @activity.defn
+    async def resume_recordings(self, given: RecordingsInput) -> RoomRecordings:
+        await self._enter("resume_recordings", given)
+        if RECORDING in given.sids or EVERY in given.sids:
+            return self._set_tape("running")
+        return self._tapes()
 
     @activity.defn
     async def add_participant(self, given: AddInput) -> AddedLeg:

@@ -16,6 +16,8 @@ from workflows.messages import (
     CallView,
     KeyRecord,
     PersonView,
+    RecordingInput,
+    RecordingView,
     RequestInput,
     StartCallInput,
     StartInboundInput,
@@ -42,6 +44,8 @@ CROSSING: tuple[Any, ...] = (
     StartInboundInput("CA1", "CA1", "+15550100", ("client:alice",), 1.5),
     StartCallInput(CONFERENCE, "CA1", "CA1", "+15550100", ("client:alice",), 1.5),
     RequestInput("supervisor"),
+    RecordingInput(CONFERENCE),
+    RecordingView("paused", "consult", 2.5, False, True),
     KeyRecord("ab" * 8, "f" * 64, 2.5, "run"),
     TransferView(
         "id",

@@ -302,6 +302,8 @@ class Recordings:
     """They have been read."""
     is_doubtful: bool = False
     """The last change came back without an answer: what is not known counts as recording."""
+    is_expected: bool = False
+    """The room was set up to be recorded. True of calls, whose own workflow does not read it."""
     read_at: float = 0.0
 
 

@@ -37,6 +37,11 @@ def names_under_way(transfer: Transfer) -> list[str]:
     return [key.rsplit("-", 1)[-1] for key in transfer.pending]
 
 
+def is_changing(transfer: Transfer) -> bool:
+    """Whether a change of the recordings is under way."""
+    return any(name in CHANGES for name in names_under_way(transfer))
+
+
 def to_wait_for(transfer: Transfer, name: str) -> tuple[str, ...]:
     """Keys of the commands under way that must be told before `name` may change a recording."""
     if name in HOLDS and is_private(transfer):
