@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.guardian.rescue import Rescue, RescueInput, RescueReport
     from workflows.machine.events import (
         Fact,
+        HoldFound,
         LegAnswered,
         LegEnded,
         LegJoined,
@@ -35,6 +36,9 @@ OWNERS = ("WarmTransferWorkflow", "ColdTransferWorkflow", "CallWorkflow")
 SILENT_WHILE = {"call": "transfer"}
 """While a transfer lives, the call's own workflow hears of nothing but the end of the room."""
 
+KNOWS_HOLDS = ("transfer",)
+"""Owners whose views say who is on hold. A call between transfers does not know."""
+
 EXPECTED = frozenset({compare.LEG_MOVED_ON})
 """Findings that are no fault: a call learns by them whom a transfer has left it with."""
 
@@ -54,6 +58,7 @@ def guard_order(given: GuardianInput) -> Order:
             view=MEMO_VIEW,
             task_queue=TASK_QUEUE,
             silent_while=SILENT_WHILE,
+            knows_holds=KNOWS_HOLDS,
             look_seconds=given.look_seconds,
             looks=LOOKS,
             page_size=given.page_size,
@@ -140,6 +145,10 @@ def _judged(found: Finding, at: float) -> Fact:
     )
 
 
+def _hold_differs(found: Finding, at: float) -> Fact:
+    return HoldFound(at=at, call_sid=found.call_sid, label=found.label, held=found.held)
+
+
 def _room_ended(found: Finding, at: float) -> Fact:
     return RoomEnded(at=at, conference_sid=found.conference_sid)
 
@@ -147,6 +156,8 @@ def _room_ended(found: Finding, at: float) -> Fact:
 _FACTS: dict[str, Any] = {
     compare.LEG_ENDED: _ended,
     compare.LEG_MOVED_ON: _ended,
+    compare.LEG_LEFT: _ended,
+    compare.HOLD_DIFFERS: _hold_differs,
     compare.LEG_ANSWERED: _answered,
     compare.LEG_JOINED: _joined,
     compare.LEG_JUDGED: _judged,

@@ -7,7 +7,7 @@ can be had, and only what differs still is told.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Container, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -42,10 +42,17 @@ T = TypeVar("T")
 class Closer:
     """Looks again at what is suspected."""
 
-    def __init__(self, client: Client, owners: Owners, silent_while: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        owners: Owners,
+        silent_while: Mapping[str, str],
+        knows_holds: Container[str],
+    ) -> None:
         self._client = client
         self._owners = owners
-        self._silent_while = dict(silent_while)
+        self._silent_while = silent_while
+        self._knows_holds = knows_holds
         self._gate = asyncio.Semaphore(PARALLEL_MAX)
 
     async def look(self, suspected: Sequence[Suspicion], now: float) -> list[Suspicion]:
@@ -65,7 +72,7 @@ class Closer:
         subjects = {each.subject for each in of_legs}
         of_legs = [
             each
-            for each in differences(fresh.values(), look, self._silent_while)
+            for each in differences(fresh.values(), look, self._silent_while, self._knows_holds)
             if each.subject in subjects and each.kind != LEG_AWAITED
         ]
         return of_legs + [each for each in of_owners if _holds(each, fresh, now)]

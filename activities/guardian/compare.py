@@ -6,7 +6,7 @@ be on its way. The same comparison over fresh readings of what is suspected make
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from activities.guardian.look import CallSeen, Look
@@ -24,6 +24,10 @@ LEG_JOINED = "leg_joined"
 """Believed on its way, and in the room."""
 LEG_JUDGED = "leg_judged"
 """Picked up and being screened, and Twilio says whether by a person or by a machine."""
+LEG_LEFT = "leg_left"
+"""Believed in the room, and not there, though its call goes on."""
+HOLD_DIFFERS = "hold_differs"
+"""Believed on hold and not, or the other way round."""
 LEG_AWAITED = "leg_awaited"
 """Nothing differs that a list shows; whether the leg is in the room by now must be asked."""
 ROOM_ENDED = "room_ended"
@@ -40,6 +44,8 @@ ROOM_UNOWNED = "room_unowned"
 
 OVERDUE_SECONDS = 20.0
 """Past its deadline: time enough for a worker to die and for another to take over."""
+
+NO_KINDS: Mapping[str, str] = {}
 
 _RINGS = frozenset({"dialed", "ringing"})
 _COMES_BY_ITSELF = frozenset({"dialed", "ringing", "screened"})
@@ -67,13 +73,16 @@ class Suspicion:
 
 
 def differences(
-    owners: Iterable[Owner], look: Look, silent_while: dict[str, str] | None = None
+    owners: Iterable[Owner],
+    look: Look,
+    silent_while: Mapping[str, str] = NO_KINDS,
+    knows_holds: Container[str] = (),
 ) -> list[Suspicion]:
     """Every difference, the caller's end first, then the room's, then the others: whoever hears
     them in this order hears causes before consequences.
 
     `silent_while` maps a kind of owner to the kind that knows better while it runs: of such an
-    owner only the end of its room counts.
+    owner only the end of its room counts. `knows_holds` are the kinds that say who is on hold.
     """
     owners = list(owners)
     known = {(each.kind, each.conference_sid): each for each in owners}
@@ -83,18 +92,18 @@ def differences(
             continue
         if owner.conference_sid not in look.rooms:
             found.append(Suspicion(ROOM_ENDED, owner))
-        better = known.get(((silent_while or {}).get(owner.kind, ""), owner.conference_sid))
+        better = known.get((silent_while.get(owner.kind, ""), owner.conference_sid))
         if better is not None and better.is_running:
             continue
         for person in owner.people:
-            difference = _of_person(owner, person, look)
+            difference = _of_person(owner, person, look, owner.kind in knows_holds)
             if difference is not None:
                 found.append(_explained(difference, better))
     return sorted(found, key=_rank)
 
 
 def abandoned(
-    cut_off: Iterable[Owner], running: Iterable[Owner], silent_while: dict[str, str] | None = None
+    cut_off: Iterable[Owner], running: Iterable[Owner], silent_while: Mapping[str, str] = NO_KINDS
 ) -> list[Suspicion]:
     """Those who were cut off and in whose place nobody runs: of each, the last run.
 
@@ -103,7 +112,7 @@ def abandoned(
     alive = {each.workflow_id for each in running}
     last: dict[str, Owner] = {}
     for owner in sorted(cut_off, key=lambda each: each.closed_at):
-        better = (silent_while or {}).get(owner.kind)
+        better = silent_while.get(owner.kind)
         is_looked_after = f"{better}/{owner.conference_sid}" in alive
         if owner.conference_sid and owner.workflow_id not in alive and not is_looked_after:
             last[owner.workflow_id] = owner
@@ -123,7 +132,7 @@ def _has_people(owner: Owner) -> bool:
     return any(each.is_on_the_line for each in owner.people)
 
 
-def _of_person(owner: Owner, person: Person, look: Look) -> Suspicion | None:
+def _of_person(owner: Owner, person: Person, look: Look, knows_holds: bool) -> Suspicion | None:
     if not person.is_on_the_line:
         return None
     seen = look.calls.get(person.key)
@@ -134,7 +143,7 @@ def _of_person(owner: Owner, person: Person, look: Look) -> Suspicion | None:
     if seen is None or seen.status == ENDED:
         return Suspicion(LEG_ENDED, owner, person, seen)
     if seen.status != CONNECTED or person.presence not in _COMES_BY_ITSELF:
-        return None
+        return _in_room(owner, person, seen, knows_holds)
     joins_itself = is_of_task(person.label)
     if seen.is_in_room and (joins_itself or person.presence in _RINGS):
         return Suspicion(LEG_JOINED, owner, person, seen)
@@ -143,6 +152,17 @@ def _of_person(owner: Owner, person: Person, look: Look) -> Suspicion | None:
     if joins_itself and seen.is_in_room is None:
         return Suspicion(LEG_AWAITED, owner, person, seen)
     return Suspicion(LEG_JUDGED, owner, person, seen) if seen.answered_by else None
+
+
+def _in_room(owner: Owner, person: Person, seen: CallSeen, knows_holds: bool) -> Suspicion | None:
+    """What the room says of somebody who should be in it; nothing if the room was not read."""
+    if person.presence != "present" or seen.status != CONNECTED or seen.is_in_room is None:
+        return None
+    if not seen.is_in_room:
+        return Suspicion(LEG_LEFT, owner, person, seen)
+    if knows_holds and seen.held is not person.held:
+        return Suspicion(HOLD_DIFFERS, owner, person, seen)
+    return None
 
 
 def _explained(difference: Suspicion, better: Owner | None) -> Suspicion:

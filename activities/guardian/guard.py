@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from temporalio import activity
@@ -28,8 +29,9 @@ from activities.guardian.compare import (
     differences,
     overdue,
 )
-from activities.guardian.look import Look, look_around
+from activities.guardian.look import Look, look_around, with_room
 from activities.guardian.owners import Owner, Owners
+from activities.reading import read_legs
 
 GRACE_SECONDS = 1.0
 """Between a suspicion and the second look: a report that is on its way arrives within this time."""
@@ -42,6 +44,9 @@ AGAIN_MAX = 200
 CUT_OFF_SECONDS = 3600.0
 """For how long an owner that was cut off is listed. Who was cut off before, while no guardian
 looked, is found by the live room that nobody owns."""
+ROOMS_READ_MAX = 5
+"""Rooms whose people are read per look, in turn: with five transfers or fewer each is read every
+time, with a hundred every twentieth time, and a look costs the same."""
 ROOM_AGE_SECONDS_MIN = 30.0
 """A room's set-up takes up to 20 seconds; before that its owner may be on its way."""
 
@@ -52,15 +57,16 @@ _logger = logging.getLogger(__name__)
 class GuardInput:
     """Whose beliefs are held against Twilio, and how often. Times in seconds.
 
-    `types`, `view` and `task_queue` as in `Owners`, `silent_while` as in `differences`. `looked_at`
-    comes from the report before: seconds since the epoch. `quiet` says until when a difference is
-    not reported again.
+    `types`, `view` and `task_queue` as in `Owners`, `silent_while` and `knows_holds` as in
+    `differences`. `looked_at` comes from the report before: seconds since the epoch. `quiet` says
+    until when a difference is not reported again.
     """
 
     types: tuple[str, ...]
     view: str
     task_queue: str
     silent_while: dict[str, str] = field(default_factory=dict)
+    knows_holds: tuple[str, ...] = ()
     look_seconds: float = 4.0
     looks: int = 5
     page_size: int = 1000
@@ -82,6 +88,7 @@ class Finding:
     label: str = ""
     cause: str = ""
     answered_by: str = ""
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,8 @@ class Guard:
         self._temporal = temporal
         self._strange: set[str] = set()
         """Rooms that are none of ours, so that each is asked about once. Only a cache."""
+        self._last_room = ""
+        """Where the next look goes on reading rooms."""
         self._knows_problems = True
         """Whether this Temporal tells whose code fails: servers before 1.30 do not."""
 
@@ -144,8 +153,9 @@ class Guard:
             owners.cut_off(began - CUT_OFF_SECONDS),
             self._stuck(owners),
         )
+        look = await self._with_rooms(look, running, given.knows_holds)
         suspected = [
-            *differences(running, look, given.silent_while),
+            *differences(running, look, given.silent_while, given.knows_holds),
             *(Suspicion(OWNER_STUCK, each) for each in stuck),
             *abandoned(cut_off, running, given.silent_while),
             *overdue(running, began),
@@ -154,7 +164,7 @@ class Guard:
         rooms = self._unknown_rooms(look, running, cut_off, began)
         found: list[Suspicion] = []
         if (suspected or rooms) and await _pause(GRACE_SECONDS):
-            closer = Closer(self._client, owners, given.silent_while)
+            closer = Closer(self._client, owners, given.silent_while, given.knows_holds)
             found = await closer.look(suspected[:AGAIN_MAX], began)
             unowned, strange = await closer.look_into(rooms)
             found += [each for each in unowned if each.key not in report.quiet]
@@ -172,6 +182,29 @@ class Guard:
             owners=len(running),
             quiet=quiet | report.quiet,
         )
+
+    async def _with_rooms(
+        self, look: Look, running: list[Owner], knows_holds: Collection[str]
+    ) -> Look:
+        """This look, with a few rooms read: lists of calls tell neither who is on hold nor who has
+        left a room without hanging up. Owners that know of holds come first, in turn."""
+        owners = [each for each in running if each.conference_sid in look.rooms]
+        first = [each for each in owners if each.kind in knows_holds] or owners
+        first.sort(key=lambda each: each.conference_sid)
+        later = [each for each in first if each.conference_sid > self._last_room]
+        chosen = [*later, *first][:ROOMS_READ_MAX]
+        sids = {each.conference_sid for each in chosen}
+        read = await asyncio.gather(*(read_legs(self._client, sid) for sid in sids))
+        for room in read:
+            people = [
+                person.call_sid
+                for owner in owners
+                if owner.conference_sid == room.conference_sid
+                for person in owner.people
+            ]
+            look = with_room(look, room, people)
+        self._last_room = chosen[-1].conference_sid if chosen else ""
+        return look
 
     async def _stuck(self, owners: Owners) -> list[Owner]:
         if not self._knows_problems:
@@ -219,4 +252,5 @@ def _finding(suspicion: Suspicion) -> Finding:
         label=person.label if person else "",
         cause=seen.cause if seen else "",
         answered_by=seen.answered_by if seen else "",
+        held=bool(seen and seen.held),
     )

@@ -6,14 +6,14 @@ What it costs does not depend on how many transfers run, only on how many pages 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from twilio.rest import Client
 
 from activities.errors import ask, unavailable
-from activities.room import read_call_status
+from activities.room import ENDED, Room, read_call_status
 
 CALL_STATUSES = ("queued", "ringing", "in-progress")
 """The live ones, in the order of a call's life and asked for one after the other: a call moves
@@ -47,6 +47,17 @@ class Look:
     calls: Mapping[str, CallSeen] = field(default_factory=dict)
     rooms: Mapping[str, float] = field(default_factory=dict)
     """Live rooms by their SID, with the moment in which each came into being."""
+
+
+def with_room(look: Look, room: Room, call_sids: Iterable[str]) -> Look:
+    """This look, with what the room itself says of these legs."""
+    calls = dict(look.calls)
+    for sid in call_sids:
+        leg = room.find(sid)
+        if sid in calls:
+            is_there = leg is not None and leg.status != ENDED
+            calls[sid] = replace(calls[sid], is_in_room=is_there, held=bool(leg and leg.held))
+    return replace(look, calls=calls)
 
 
 async def look_around(client: Client, page_size: int) -> Look:

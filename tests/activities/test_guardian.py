@@ -25,7 +25,14 @@ PART = "0123456789abcdef"
 LABEL = f"{PART}-t1"
 TYPES = ("WarmTransferWorkflow", "CallWorkflow")
 LOOKS = GuardInput(
-    TYPES, "view", "handover", {"call": "transfer"}, look_seconds=0.05, looks=1, page_size=50
+    TYPES,
+    "view",
+    "handover",
+    silent_while={"call": "transfer"},
+    knows_holds=("transfer",),
+    look_seconds=0.05,
+    looks=1,
+    page_size=50,
 )
 
 Look = Callable[..., Awaitable[GuardReport]]
@@ -84,7 +91,7 @@ def dial(phones: Telephony) -> str:
     return phones.enter(TARGET, Label=LABEL)
 
 
-async def test_where_all_is_as_believed_a_look_finds_nothing_and_reads_no_leg(
+async def test_where_all_is_as_believed_a_look_finds_nothing(
     look: Look, phones: Telephony, believers: Believers
 ) -> None:
     caller, agent = phones.people_talk()
@@ -92,8 +99,65 @@ async def test_where_all_is_as_believed_a_look_finds_nothing_and_reads_no_leg(
     report = await look(replace(LOOKS, looks=3))
     assert (report.findings, report.looks, report.looks_failed) == ((), 3, 0)
     assert (report.calls, report.rooms, report.owners) == (2, 1, 1)
-    assert set(phones.asked) == {"calls.list", "conferences.list"}
-    assert len(phones.asked) == 3 * 5, "a look makes five requests, whatever is going on"
+    assert set(phones.asked) == {"calls.list", "conferences.list", "participants.list"}
+    assert len(phones.asked) == 3 * (5 + 1), "five lists, and the one room"
+
+
+async def test_look_at_many_calls_costs_what_a_look_at_a_few_does(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    for number in range(12):
+        phones.room = f"room-{number}"
+        sid = phones.enter(f"client:caller{number}")
+        believers.add(f"transfer/{phones.room}", person("caller", sid))
+    phones.forget_requests()
+    assert not (await look()).findings
+    assert len(phones.asked) == 5 + guard.ROOMS_READ_MAX
+    read = {path for each in range(3) for path in await _rooms_read(look, phones)}
+    assert len(read) == 12, "after three looks every room was read"
+
+
+async def _rooms_read(look: Look, phones: Telephony) -> set[str]:
+    phones.forget_requests()
+    await look()
+    return {
+        str(each["path"])
+        for each in phones.runtime.requests
+        if each["route"] == "participants.list"
+    }
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_hold_that_is_not_as_believed_is_found(
+    look: Look, phones: Telephony, believers: Believers, is_held: bool
+) -> None:
+    """In a consult a caller who is not on hold hears what was not meant for them."""
+    caller, agent = phones.people_talk()
+    people = person("caller", caller, held=not is_held), person("agent", agent)
+    believers.add(f"transfer/{phones.room}", *people)
+    phones.change(caller, Hold="true" if is_held else "false")
+    (finding,) = (await look()).findings
+    assert (finding.kind, finding.call_sid, finding.held) == ("hold_differs", caller, is_held)
+
+
+async def test_hold_on_a_call_between_transfers_is_nobodys_business(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    believers.add(f"call/{phones.room}", person("caller", caller), person("agent", agent))
+    phones.change(caller, Hold="true")
+    assert not (await look()).findings
+
+
+async def test_who_left_the_room_without_hanging_up_is_found(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    believers.add(f"transfer/{phones.room}", person("caller", caller), person("agent", agent))
+    with phones.runtime.act() as network:
+        network.update_call(caller, {"Twiml": "<Response><Pause length='60'/></Response>"})
+    (finding,) = (await look()).findings
+    assert (finding.kind, finding.call_sid) == ("leg_left", caller)
 
 
 async def test_leg_that_ended_unheard_is_found_with_its_cause(

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from activities.guardian.compare import (
+    HOLD_DIFFERS,
     LEG_ANSWERED,
     LEG_AWAITED,
     LEG_ENDED,
     LEG_JOINED,
     LEG_JUDGED,
+    LEG_LEFT,
     LEG_MOVED_ON,
     ROOM_ENDED,
     differences,
@@ -66,6 +68,8 @@ def test_one_leg_in_every_combination(
     shown = look(t=seen) if status else look()
     rings, comes_by_twiml = presence in ("dialed", "ringing"), label.endswith("s")
     expected: list[tuple[str, str]] = []
+    if presence == "present" and status == CONNECTED and is_in_room is False:
+        expected = [(LEG_LEFT, "target")]
     if presence in ON_THE_LINE and status in (ENDED, ""):
         expected = [(LEG_ENDED, "target")]
     elif status == CONNECTED and (rings or presence == "screened"):
@@ -109,6 +113,21 @@ def test_causes_are_told_before_consequences() -> None:
 
 def test_ended_room_is_no_news_to_who_has_nobody_on_the_line() -> None:
     assert found(owner(leg(presence="gone")), seen=look(rooms=())) == []
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("believed", [False, True])
+@pytest.mark.parametrize("is_in_room", [None, True])
+@pytest.mark.parametrize("kind", ["transfer", "call"])
+@pytest.mark.parametrize("presence", ["present", "leaving"])
+def test_hold_counts_only_where_it_is_known_and_the_room_was_read(
+    held: bool, believed: bool, is_in_room: bool | None, kind: str, presence: str
+) -> None:
+    believing = owner(replace(leg(presence=presence), held=believed), kind=kind)
+    seen = look(t=CallSeen(CONNECTED, is_in_room=is_in_room, held=held))
+    kinds = [each.kind for each in differences([believing], seen, knows_holds=("transfer",))]
+    counts = kind == "transfer" and is_in_room and presence == "present"
+    assert kinds == ([HOLD_DIFFERS] if counts and held is not believed else [])
 
 
 def test_closed_owner_is_told_nothing() -> None:

@@ -30,7 +30,7 @@ def test_a_known_kind_is_read_with_right_types(kind: str, value: dict[str, Any])
     assert fact.kind == kind
     for each in fields(fact):
         given = getattr(fact, each.name)
-        expected = {"at": float, "willing": bool}.get(each.name, str)
+        expected = {"at": float, "willing": bool, "held": bool}.get(each.name, str)
         assert type(given) is expected
         assert not isinstance(given, str) or len(given) <= 200
 

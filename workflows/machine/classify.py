@@ -28,6 +28,7 @@ from workflows.machine.events import (
     CommandSucceeded,
     DeadlinePassed,
     Event,
+    HoldFound,
     LegAnswered,
     LegEnded,
     LegJoined,
@@ -43,7 +44,7 @@ from workflows.machine.events import (
 )
 from workflows.machine.labels import is_supervisor
 from workflows.machine.model import Accept, Cause, Party, Presence, ReleaseAgent, State, Transfer
-from workflows.machine.outcomes import hear_outcome, still_silent
+from workflows.machine.outcomes import hear_hold, hear_outcome, still_silent
 from workflows.machine.readings import news_in as news_in
 from workflows.machine.recordings import paused_by_person, resumed_by_person
 from workflows.machine.stimuli import Stimulus
@@ -88,6 +89,11 @@ def hear(transfer: Transfer, event: Event) -> Heard:
         return _hear_leg(transfer, event)
     if isinstance(event, TaskEnded | WorkerTimedOut):
         return _hear_task(transfer, event)
+    if isinstance(event, HoldFound):
+        party = whose(transfer, event.call_sid, event.label)
+        if not isinstance(party, Party):
+            return transfer, Stimulus.NOTED
+        return hear_hold(transfer, party, event.held)
     if isinstance(event, RecordingPausedByPerson):
         return paused_by_person(transfer), Stimulus.RECORDING_PAUSED_BY_PERSON
     if isinstance(event, RecordingPauseRequested):

@@ -75,6 +75,17 @@ class LegEnded:
 
 
 @dataclass(frozen=True)
+class HoldFound:
+    """Asked, Twilio shows a leg on hold, or off hold."""
+
+    at: float = 0.0
+    call_sid: str = ""
+    label: str = ""
+    held: bool = False
+    kind: Literal["hold_found"] = "hold_found"
+
+
+@dataclass(frozen=True)
 class TaskEnded:
     """The task that was to find somebody is over without anybody having taken the call."""
 
@@ -295,6 +306,7 @@ Fact = (
     | LegJoined
     | LegScreened
     | LegEnded
+    | HoldFound
     | TaskEnded
     | WorkerTimedOut
     | RoomEnded
@@ -342,8 +354,8 @@ def fact_from(value: Any) -> Fact | None:
         if each.name == "at":
             is_number = isinstance(given, int | float) and not isinstance(given, bool)
             known["at"] = float(given) if is_number else 0.0
-        elif each.name == "willing":
-            known["willing"] = given is True
+        elif each.name in ("willing", "held"):
+            known[each.name] = given is True
         elif isinstance(given, str):
             known[each.name] = given[:200]
     return cls(**known)

@@ -173,6 +173,27 @@ def _target_changed(transfer: Transfer, command: str) -> Heard:
     return transfer, Stimulus.CALLER_MET_TARGET if has_met else Stimulus.TARGET_RESUMED
 
 
+_HOLD_FOUND: dict[tuple[Party, bool], Stimulus] = {
+    (Party.CALLER, True): Stimulus.CALLER_HELD,
+    (Party.CALLER, False): Stimulus.CALLER_RESUMED,
+    (Party.TARGET, True): Stimulus.TARGET_HELD,
+    (Party.TARGET, False): Stimulus.TARGET_RESUMED,
+}
+
+
+def hear_hold(transfer: Transfer, party: Party, is_held: bool) -> Heard:
+    """Somebody else has put a leg on hold or taken it off, or a change of ours that was given up
+    took effect: as if a command had done it that nobody gave, so that the same squares mend it."""
+    leg = transfer.leg(party)
+    changes = _HOLD_CHANGES[party is Party.TARGET]
+    is_changing = any(key.rsplit("-", 1)[-1] in changes for key in transfer.pending)
+    is_news = leg.held is not is_held or leg.is_hold_doubtful
+    if party is Party.AGENT or not leg.is_here or not is_news or is_changing:
+        return transfer, Stimulus.NOTED
+    leg = replace(leg, held=is_held, is_hold_doubtful=False)
+    return transfer.with_leg(party, leg), _HOLD_FOUND[party, is_held]
+
+
 def _learn(transfer: Transfer, reading: RoomReading) -> Transfer:
     """Who is who, and the exit flags to be restored, from the reading that came with the claim."""
     transfer = replace(transfer, room_name=reading.room_name or transfer.room_name)

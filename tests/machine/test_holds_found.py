@@ -1,0 +1,90 @@
+"""Somebody else changes who is on hold, a look finds it, and the same squares mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.machine.harness import Story, cold, inbound, just_begun, warm
+from workflows.machine.classify import hear
+from workflows.machine.events import HoldFound
+from workflows.machine.model import State
+from workflows.machine.stimuli import Stimulus
+
+AT = 1050.0
+
+PHASES: dict[State, Callable[[], Story]] = {
+    State.DIALING: warm,
+    State.CONSULTING: lambda: warm().answers(),
+    State.REVISITING: lambda: warm().answers().asks("swap"),
+    State.CONFERRING: lambda: warm().answers().asks("join"),
+    State.AWAITING: lambda: warm().asks("complete"),
+    State.SETTLING: lambda: cold().answers(),
+}
+
+
+def found(story: Story, name: str, held: bool) -> Story:
+    """Somebody else changes a hold, and a look finds it."""
+    line = story.line(name)
+    lines = tuple(
+        each._replace(held=held) if each.name == name else each for each in story.lines.lines
+    )
+    story.lines = story.lines._replace(lines=lines)
+    story.hear(HoldFound(at=story.at, call_sid=line.sid, held=held))
+    return story.settle()
+
+
+@pytest.mark.parametrize("state", PHASES, ids=str)
+def test_caller_is_as_the_state_says_again(state: State) -> None:
+    story = PHASES[state]().is_in(state)
+    was = story.line("caller").held
+    found(story, "caller", held=not was).is_in(state)
+    assert story.line("caller").held is was
+    assert story.transfer.caller.held is was
+
+
+@pytest.mark.parametrize("state", [State.CONSULTING, State.REVISITING, State.SETTLING], ids=str)
+def test_target_is_as_the_state_says_again(state: State) -> None:
+    story = PHASES[state]().is_in(state)
+    was = story.line("t1").held
+    found(story, "t1", held=not was).is_in(state)
+    assert story.line("t1").held is was
+
+
+def test_caller_held_while_the_target_rings_aside_is_as_after_a_swap() -> None:
+    story = found(warm().asks("swap").is_in(State.DIALING_ASIDE), "caller", held=True)
+    assert story.is_in(State.DIALING).transfer.caller.held
+
+
+def test_target_held_while_all_three_talk_is_with_nobody_as_after_a_swap() -> None:
+    story = found(PHASES[State.CONFERRING](), "t1", held=True)
+    assert story.is_in(State.REVISITING).transfer.target.held
+
+
+@pytest.mark.parametrize("state", PHASES, ids=str)
+@pytest.mark.parametrize("name", ["caller", "agent", "t1"])
+def test_what_is_believed_already_is_no_news(state: State, name: str) -> None:
+    story = PHASES[state]()
+    line = story.line(name)
+    event = HoldFound(at=AT, call_sid=line.sid, held=line.held)
+    assert hear(story.transfer, event) == (story.transfer, Stimulus.NOTED)
+
+
+def test_while_a_change_is_under_way_its_outcome_decides() -> None:
+    story = just_begun().stall("SecureCaller")
+    event = HoldFound(at=AT, call_sid=story.line("caller").sid, held=True)
+    assert hear(story.transfer, event)[1] is Stimulus.NOTED
+
+
+def test_call_between_transfers_leaves_holds_alone() -> None:
+    story = inbound().answers("t1")
+    before = story.transfer.state
+    held = found(story, "caller", held=True)
+    assert (held.transfer.state, held.line("caller").held) == (before, True)
+
+
+def test_strangers_hold_is_no_news() -> None:
+    story = warm()
+    event = HoldFound(at=AT, call_sid="CA" + "9" * 32, held=True)
+    assert hear(story.transfer, event) == (story.transfer, Stimulus.NOTED)
