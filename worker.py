@@ -53,7 +53,7 @@ from workflows.cold_transfer import ColdTransferWorkflow
 from workflows.connection import ConnectionSettings, UnreachableError
 from workflows.guardian import GuardianWorkflow, ensure_guardian
 from workflows.inbound import InboundWorkflow
-from workflows.messages import GUARDIAN_TASK_QUEUE, TASK_QUEUE, GuardianInput
+from workflows.messages import GUARDIAN_TASK_QUEUE, TASK_QUEUE
 from workflows.recording import RecordingWorkflow
 from workflows.task import TaskWorkflow
 from workflows.warm_transfer import WarmTransferWorkflow
@@ -112,7 +112,7 @@ class WorkerSettings(BaseSettings):
     step. A waiting transfer takes some 50 kB."""
     handover_log_format: str = Field(default="", pattern=r"^(|json|console)$")
     handover_guardian: bool = True
-    handover_guardian_seconds: float = Field(default=4.0, ge=1.0, le=60.0)
+    handover_guardian_seconds: float = Field(default=4.0, ge=1.0, le=15.0)
     """From one look to the next. A lost callback is made up for a second after the next look."""
     handover_guardian_page: int = Field(default=1000, ge=50, le=1000)
 
@@ -202,15 +202,11 @@ def build_guardian(
     )
 
 
-async def keep_guardian(client: Client, settings: WorkerSettings) -> None:
+async def keep_guardian(client: Client) -> None:
     """See to it that the guardian runs, again and again."""
-    given = GuardianInput(
-        look_seconds=settings.handover_guardian_seconds,
-        page_size=settings.handover_guardian_page,
-    )
     while True:
         try:
-            await ensure_guardian(client, given)
+            await ensure_guardian(client)
         except RPCError as error:
             _logger.warning("whether the guardian runs is not known: %s", error)
         await asyncio.sleep(GUARDIAN_SEEN_SECONDS)
@@ -269,10 +265,12 @@ async def guarding(client: Client, settings: Settings) -> AsyncIterator[None]:
     never be what ends a worker.
     """
     async with open_client(settings.twilio, GUARDIAN_HTTP_SECONDS) as twilio:
-        guard, rescue = Guard(twilio, client), Rescue(twilio, settings.twilio, client)
-        worker = build_guardian(client, guard, rescue, settings.worker)
+        own = settings.worker
+        guard = Guard(twilio, client, own.handover_guardian_seconds, own.handover_guardian_page)
+        rescue = Rescue(twilio, settings.twilio, client)
+        worker = build_guardian(client, guard, rescue, own)
         working = asyncio.create_task(worker.run())
-        keeping = asyncio.create_task(keep_guardian(client, settings.worker))
+        keeping = asyncio.create_task(keep_guardian(client))
         working.add_done_callback(_say_why)
         try:
             yield

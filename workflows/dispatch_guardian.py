@@ -42,11 +42,11 @@ KNOWS_HOLDS = ("transfer",)
 EXPECTED = frozenset({compare.LEG_MOVED_ON})
 """Findings that are no fault: a call learns by them whom a transfer has left it with."""
 
-LOOKS = 5
-"""Looks of one attempt. More would cost fewer actions, and a worker's death would be missed for
-longer: nobody looks until the attempt's time is up."""
-LOOK_SECONDS_MAX = 15.0
-"""A look over many pages, and a second one at what differs."""
+ROUND_SECONDS = 20.0
+"""How long one attempt looks. Longer would cost fewer actions, and a worker's death would be missed
+for longer: nobody looks until the attempt's time is up."""
+ROUND_SECONDS_MAX = 40.0
+"""With a look that begins late, over many pages, and a second one at what differs."""
 
 
 def guard_order(given: GuardianInput) -> Order:
@@ -59,15 +59,13 @@ def guard_order(given: GuardianInput) -> Order:
             task_queue=TASK_QUEUE,
             silent_while=SILENT_WHILE,
             knows_holds=KNOWS_HOLDS,
-            look_seconds=given.look_seconds,
-            looks=LOOKS,
-            page_size=given.page_size,
+            seconds=ROUND_SECONDS,
             looked_at=given.view.looked_at,
             quiet=given.quiet | given.settled,
         ),
         "what did the callbacks not tell?",
-        start_to_close=LOOKS * given.look_seconds + LOOK_SECONDS_MAX,
-        schedule_to_close=10 * (LOOKS * given.look_seconds + LOOK_SECONDS_MAX),
+        start_to_close=ROUND_SECONDS_MAX,
+        schedule_to_close=10 * ROUND_SECONDS_MAX,
     )
 
 

@@ -21,6 +21,7 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
 )
 from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.call import CallWorkflow
 from workflows.dispatch_guardian import (
@@ -48,6 +49,7 @@ with workflow.unsafe.imports_passed_through():
         TASK_QUEUE,
         GuardianFinding,
         GuardianInput,
+        GuardianView,
         StartCallInput,
         call_workflow_id,
     )
@@ -61,6 +63,8 @@ LATEST_MAX = 20
 SETTLED_SECONDS = 7200.0
 """How long a complete rescue is remembered: longer than who was cut off is listed."""
 TASK_SECONDS = 3.0
+FAILURES_MAX = 3
+"""A worker that dies fails one step or two."""
 
 
 @workflow.defn(name="GuardianWorkflow")
@@ -177,14 +181,26 @@ class GuardianWorkflow:
             workflow.logger.info("the call has an owner again already")
 
 
-async def ensure_guardian(client: Client, given: GuardianInput) -> None:
-    """See that the guardian runs. One that runs already is left alone."""
+async def ensure_guardian(client: Client) -> None:
+    """See that the guardian runs. One that runs already is left alone, unless its own code fails
+    again and again, as it may after a change of it: then another takes its place."""
+    given, conflict = GuardianInput(), WorkflowIDConflictPolicy.USE_EXISTING
+    handle = client.get_workflow_handle(GUARDIAN_WORKFLOW_ID)
+    try:
+        found = await handle.describe()
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    else:
+        given = GuardianInput(await found.memo_value(MEMO_VIEW, type_hint=GuardianView))
+        if found.raw_description.pending_workflow_task.attempt > FAILURES_MAX:
+            conflict = WorkflowIDConflictPolicy.TERMINATE_EXISTING
     await client.start_workflow(
         GuardianWorkflow.run,
         given,
         id=GUARDIAN_WORKFLOW_ID,
         task_queue=GUARDIAN_TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_conflict_policy=conflict,
         task_timeout=timedelta(seconds=TASK_SECONDS),
         memo={MEMO_VIEW: given.view},
         static_summary="looks after what callbacks did not tell",

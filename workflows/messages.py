@@ -350,10 +350,8 @@ class GuardianView:
 
 @dataclass(frozen=True)
 class GuardianInput:
-    """What the guardian is started with, and what it carries on into its next run."""
+    """What the guardian carries on into its next run."""
 
-    look_seconds: float = 4.0
-    page_size: int = 1000
     view: GuardianView = field(default_factory=GuardianView)
     quiet: dict[str, float] = field(default_factory=dict)
     """Until when a finding is not reported again, so that nobody is told the same with every

@@ -55,7 +55,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class GuardInput:
-    """Whose beliefs are held against Twilio, and how often. Times in seconds.
+    """Whose beliefs are held against Twilio. `seconds`: about how long, but for one look at least.
 
     `types`, `view` and `task_queue` as in `Owners`, `silent_while` and `knows_holds` as in
     `differences`. `looked_at` comes from the report before: seconds since the epoch. `quiet` says
@@ -67,9 +67,7 @@ class GuardInput:
     task_queue: str
     silent_while: dict[str, str] = field(default_factory=dict)
     knows_holds: tuple[str, ...] = ()
-    look_seconds: float = 4.0
-    looks: int = 5
-    page_size: int = 1000
+    seconds: float = 20.0
     looked_at: float = 0.0
     quiet: dict[str, float] = field(default_factory=dict)
 
@@ -110,11 +108,15 @@ class GuardReport:
 
 class Guard:
     """Activities of the guardian that read. `client` is its own, so that its long lists stand in
-    nobody's way."""
+    nobody's way. `look_seconds` from one look to the next, `page_size` calls asked for at once."""
 
-    def __init__(self, client: Client, temporal: Temporal) -> None:
+    def __init__(
+        self, client: Client, temporal: Temporal, look_seconds: float = 4.0, page_size: int = 1000
+    ) -> None:
         self._client = client
         self._temporal = temporal
+        self._look_seconds = look_seconds
+        self._page_size = page_size
         self._strange: set[str] = set()
         """Rooms that are none of ours, so that each is asked about once. Only a cache."""
         self._last_room = ""
@@ -124,14 +126,16 @@ class Guard:
 
     @activity.defn(name="guard")
     async def guard(self, given: GuardInput) -> GuardReport:
-        """Look until something is found, or until the looks of this attempt are used up."""
+        """Look until something is found, or until the time of this attempt is used up."""
         owners = Owners(self._temporal, given.types, given.view, given.task_queue)
         now = time.time()
         quiet = {key: until for key, until in given.quiet.items() if until > now}
         report = GuardReport(looked_at=given.looked_at, quiet=quiet)
-        while report.looks + report.looks_failed < given.looks:
-            wait = report.looked_at + given.look_seconds - time.time()
-            if not await _pause(min(wait, given.look_seconds)):
+        while not report.findings:
+            wait = report.looked_at + self._look_seconds - time.time()
+            is_enough = time.time() + wait - now > given.seconds
+            has_looked = report.looks + report.looks_failed > 0
+            if (is_enough and has_looked) or not await _pause(min(wait, self._look_seconds)):
                 break
             began = time.time()
             try:
@@ -140,15 +144,13 @@ class Guard:
                 _logger.warning("a look failed: %s", error)
                 report = replace(report, looks_failed=report.looks_failed + 1)
             report = replace(report, looked_at=began, seconds=time.time() - began)
-            if report.findings:
-                break
         return report
 
     async def _look_once(
         self, given: GuardInput, owners: Owners, report: GuardReport, began: float
     ) -> GuardReport:
         look, running, cut_off, stuck = await asyncio.gather(
-            look_around(self._client, given.page_size),
+            look_around(self._client, self._page_size),
             owners.running(),
             owners.cut_off(began - CUT_OFF_SECONDS),
             self._stuck(owners),
