@@ -1,0 +1,263 @@
+"""Activities: attempts, time limits and retries as Temporal has them, and the worker.
+
+The activities are the real ones. An attempt that is lost with its worker is missed only when its
+time is up; one that outlives its time is not listened to any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import temporalio.activity
+from temporalio.activity import Info, _ActivityCancellationDetailsHolder, _Context
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import RetryState, TimeoutType
+from temporalio.api.failure.v1 import Failure
+from temporalio.bridge.proto.activity_result import ActivityResolution
+from temporalio.common import Priority, _CompositeEvent
+
+from tests.simulation.driver import CONVERTER, FAILURES, NAMESPACE, TASK_QUEUE, as_payload
+
+Outcome = Payload | Failure
+
+
+class ActivityOrders:
+    """The activities of one run."""
+
+    def __init__(self, server: Any, run: Any) -> None:
+        self.server = server
+        self.run = run
+        self._open: dict[int, Order] = {}
+
+    def schedule(self, given: Any) -> None:
+        self._open[given.seq] = Order(self, given)
+
+    def over(self, seq: int, result: ActivityResolution) -> None:
+        """It has come to its end, whatever it is."""
+        if self._open.pop(seq, None) is not None:
+            self.server.resolve_activity(self.run, seq, result)
+
+    def close(self) -> None:
+        """The run is over: nobody waits for them any more."""
+        for order in self._open.values():
+            order.stop()
+        self._open.clear()
+
+
+class Order:
+    """One activity, from its schedule to its end."""
+
+    def __init__(self, orders: ActivityOrders, given: Any) -> None:
+        self._orders = orders
+        self._server = orders.server
+        self.given = given
+        self.attempt = 0
+        self.details: tuple[Any, ...] = ()
+        """What the last heartbeat said."""
+        self.scheduled_at = self._server.loop.time()
+        self._failure: Failure | None = None
+        self._timer: Any = None
+        self._is_over = False
+        self.is_listening = False
+        """Whether the attempt under way still counts."""
+        seconds = given.schedule_to_close_timeout.ToNanoseconds() / 1e9
+        self._due = self.scheduled_at + seconds
+        self._deadline = self._server.later(
+            seconds, lambda: self._time_is_up(TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE)
+        )
+        self._begin_later(self._server.hop())
+
+    def stop(self) -> None:
+        """Not listened to any more."""
+        self._is_over = True
+        self._deadline.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _begin_later(self, seconds: float) -> None:
+        self._server.later(seconds, lambda: self._server.when_working(self._begin))
+
+    def _begin(self) -> None:
+        if self._is_over:
+            return
+        self.attempt += 1
+        self.is_listening = True
+        seconds = self.given.start_to_close_timeout.ToNanoseconds() / 1e9
+        attempt = self.attempt
+        self._timer = self._server.later(seconds, lambda: self._attempt_timed_out(attempt))
+        self._server.worker.run_activity(
+            self, self._orders.run, lambda outcome: self._report(attempt, outcome)
+        )
+
+    def _report(self, attempt: int, outcome: Outcome) -> None:
+        """What the worker says. It says so until the server hears it."""
+        hop = self._server.hop()
+        self._server.later(hop, lambda: self._told(attempt, outcome))
+
+    def _told(self, attempt: int, outcome: Outcome) -> None:
+        if self._is_over or attempt != self.attempt or not self.is_listening:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        if isinstance(outcome, Payload):
+            resolution = ActivityResolution()
+            resolution.completed.result.CopyFrom(outcome)
+            self._end(resolution)
+            return
+        self._failure = outcome
+        info = outcome.application_failure_info
+        if info.non_retryable:
+            self._fail(outcome, RetryState.RETRY_STATE_NON_RETRYABLE_FAILURE)
+            return
+        asked = info.HasField("next_retry_delay")
+        delay = info.next_retry_delay.ToNanoseconds() / 1e9 if asked else self._backoff()
+        self._again(delay, outcome)
+
+    def _attempt_timed_out(self, attempt: int) -> None:
+        if self._is_over or attempt != self.attempt or not self.is_listening:
+            return
+        failure = _timed_out(TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE, self._failure)
+        self._again(self._backoff(), failure)
+
+    def _again(self, delay: float, failure: Failure) -> None:
+        self.is_listening = False
+        policy = self.given.retry_policy
+        if policy.maximum_attempts and self.attempt >= policy.maximum_attempts:
+            self._fail(failure, RetryState.RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED)
+        elif self._server.loop.time() + delay >= self._due:
+            self._fail(failure, RetryState.RETRY_STATE_TIMEOUT)
+        else:
+            self._begin_later(delay)
+
+    def _backoff(self) -> float:
+        policy = self.given.retry_policy
+        first = policy.initial_interval.ToNanoseconds() / 1e9
+        longest = policy.maximum_interval.ToNanoseconds() / 1e9
+        return float(min(longest, first * policy.backoff_coefficient ** (self.attempt - 1)))
+
+    def _time_is_up(self, kind: Any) -> None:
+        if not self._is_over:
+            self._fail(_timed_out(kind, self._failure), RetryState.RETRY_STATE_TIMEOUT)
+
+    def _fail(self, cause: Failure, state: Any) -> None:
+        failure = Failure(message="activity failed", source="server", cause=cause)
+        info = failure.activity_failure_info
+        info.activity_type.name = self.given.activity_type
+        info.activity_id = self.given.activity_id
+        info.retry_state = state
+        resolution = ActivityResolution()
+        resolution.failed.failure.CopyFrom(failure)
+        self._end(resolution)
+
+    def _end(self, resolution: ActivityResolution) -> None:
+        self.stop()
+        self._orders.over(self.given.seq, resolution)
+
+
+def _timed_out(kind: Any, before: Failure | None) -> Failure:
+    failure = Failure(message="activity timed out", source="server", cause=before)
+    failure.timeout_failure_info.timeout_type = kind
+    return failure
+
+
+class Worker:
+    """The worker process: its memory, and the activities under way in it."""
+
+    def __init__(self, activities: Sequence[Callable[..., Any]]) -> None:
+        self._loop = asyncio.get_running_loop()
+        found = [temporalio.activity._Definition.must_from_callable(each) for each in activities]
+        self._activities = {str(each.name): each for each in found}
+        self._running: dict[asyncio.Task[None], Order] = {}
+        self.is_up = True
+        self.epoch = 0
+        self.on_up: list[Callable[[], None]] = []
+
+    def crash(self, seconds: float) -> int:
+        """Die, and be back after so many seconds. Answers how many attempts died with it."""
+        if not self.is_up:
+            return 0
+        self.is_up = False
+        self.epoch += 1
+        lost = list(self._running)
+        self._running.clear()
+        for task in lost:
+            task.cancel()
+        self._loop.call_later(seconds, self._come_up)
+        return len(lost)
+
+    def _come_up(self) -> None:
+        self.is_up = True
+        for action in self.on_up:
+            action()
+
+    def run_activity(self, order: Order, run: Any, report: Callable[[Outcome], None]) -> None:
+        """Begin one attempt; nothing is reported of one that dies with the worker."""
+        task = self._loop.create_task(self._attempt(order, run, report))
+        self._running[task] = order
+        task.add_done_callback(lambda done: self._running.pop(done, None))
+
+    async def _attempt(self, order: Order, run: Any, report: Callable[[Outcome], None]) -> None:
+        definition = self._activities[order.given.activity_type]
+        epoch = self.epoch
+        outcome: Outcome
+        try:
+            hints = list(definition.arg_types or ()) or None
+            arguments = CONVERTER.from_payloads(list(order.given.arguments), hints)
+            _Context.set(_context(order, run))
+            outcome = as_payload(await definition.fn(*arguments))
+        except asyncio.CancelledError:
+            return
+        except Exception as error:
+            outcome = Failure()
+            FAILURES.to_failure(error, CONVERTER, outcome)
+        if self.epoch == epoch:
+            report(outcome)
+
+
+def _context(order: Order, run: Any) -> _Context:
+    given = order.given
+    scheduled = datetime.fromtimestamp(order.scheduled_at, UTC)
+    info = Info(
+        activity_id=given.activity_id,
+        activity_type=given.activity_type,
+        attempt=order.attempt,
+        current_attempt_scheduled_time=scheduled,
+        heartbeat_details=order.details,
+        heartbeat_timeout=None,
+        is_local=False,
+        namespace=NAMESPACE,
+        schedule_to_close_timeout=timedelta(seconds=1),
+        scheduled_time=scheduled,
+        start_to_close_timeout=timedelta(seconds=1),
+        started_time=scheduled,
+        task_queue=TASK_QUEUE,
+        task_token=b"",
+        workflow_id=run.id,
+        workflow_namespace=NAMESPACE,
+        workflow_run_id=run.run_id,
+        workflow_type="",
+        priority=Priority.default,
+        retry_policy=None,
+        activity_run_id=None,
+    )
+
+    attempt = order.attempt
+
+    def heartbeat(*details: Any) -> None:
+        if order.is_listening and order.attempt == attempt:
+            order.details = details
+
+    return _Context(
+        info=lambda: info,
+        heartbeat=heartbeat,
+        cancelled_event=_CompositeEvent(thread_event=None, async_event=None),  # type: ignore[arg-type]
+        worker_shutdown_event=_CompositeEvent(thread_event=None, async_event=None),  # type: ignore[arg-type]
+        shield_thread_cancel_exception=None,
+        payload_converter_class_or_instance=CONVERTER,
+        runtime_metric_meter=None,
+        client=None,
+        cancellation_details=_ActivityCancellationDetailsHolder(),
+    )

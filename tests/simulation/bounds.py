@@ -1,0 +1,84 @@
+"""How long anything may take: the one table of bounds, in seconds.
+
+A bound is what holds on a quiet day, plus what each fault that struck may cost. The costs are those
+of the time limits in `workflows/dispatch.py`; they get smaller when something better watches over
+lost callbacks than the deadline of a state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+LOST = 4 * 3600.0 + 60.0
+"""What a lost callback may cost: the longest deadline of a state, that of a call between its
+transfers. To be tightened when lost callbacks are found out sooner."""
+ORDER = 25.0
+"""What one bad request may cost: the time that the attempts of a command may take together."""
+
+COSTS: dict[str, float] = {
+    "429": ORDER,
+    "500": ORDER,
+    "500_after": ORDER,
+    "503": ORDER,
+    "timeout_before": ORDER,
+    "timeout_after": ORDER,
+    "reset_before": ORDER,
+    "reset_after": ORDER,
+    "unreachable": ORDER,
+    "slow": ORDER,
+    "late": 2 * ORDER,
+    "worker_crash": 3.0 + 5.0 + ORDER,
+    "server_crash": LOST,
+    "api_crash": LOST,
+    "cut_off": LOST,
+    "lose": LOST,
+    "double": 0.0,
+    "delay": ORDER,
+    "twilio_down": 2 * ORDER,
+}
+"""Fault -> seconds on top of its own. A crash of server or api loses callbacks."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Named as in the catalogue of invariants."""
+
+    strand_seconds: float = 6.0
+    """S1: a caller whom nobody and nothing attends to."""
+    clean_seconds: float = 10.0
+    """S2: a leg of ours that nobody needs any more."""
+    overlap_seconds: float = 1.0
+    """S6: a target whose leg is being ended may hear the caller come back this long."""
+    hold_seconds: float = 6.0
+    """S28: what is shown of the hold, and what is true."""
+    abandon_seconds: float = 6.0
+    """L7: legs of ours after the caller has gone."""
+    taskrouter_seconds: float = 30.0
+    """S19, L8: a task that nobody works on any more."""
+    lock_seconds: float = 30.0
+    """S12: from the last step of a transfer to the end of its workflow."""
+    settle_seconds: float = 12.0
+    """How long after its end a transfer may still tidy up."""
+    end_seconds: float = 130.0
+    """L2: from the last hang-up until nothing is left. A doubtful dial is looked for this long."""
+    requests: int = 60
+    """S25: requests to Twilio that were begun, per call; each fault may cost as many again."""
+    events: int = 2000
+    """S25: events of one history."""
+
+    def transfer_seconds(self, story: Any) -> float:
+        """L1: the longest that a transfer may take once nothing goes wrong any more."""
+        policy = dict(story.policy)
+        rings = sum(options.get("ring_seconds", 60.0) + 40.0 for _, options in story.targets)
+        talks = policy.get("consult_seconds_max", 600.0)
+        budget = policy.get("budget_seconds", 240.0)
+        recall = policy.get("recall_ring_seconds", 25.0)
+        # Looking back at the caller begins the consult's time anew, each time it is asked for.
+        swaps = sum(act.verb in ("swap", "join") for act in story.acts)
+        return float(max(rings, budget) + talks * (2 + swaps) + recall + 180.0)
+
+
+def cost_of(fault: Any) -> float:
+    """What one fault may add to any bound."""
+    return COSTS[fault.kind] + float(fault.seconds)

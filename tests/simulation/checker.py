@@ -1,0 +1,305 @@
+"""The independent checker: after every step it looks at what is true, and says what must not be.
+
+Shares no code with the engine. It reads the simulated network, its log of requests, the memos and
+the api's answers as JSON. Names are those of the catalogue: S… is safety, L… liveness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.simulation import claims
+from tests.simulation.bounds import Bounds, cost_of
+from tests.simulation.stage import CALLER, PEOPLE, address_of
+from tests.simulation.truth import Leg, Truth, read
+
+TERMINAL = frozenset({"completed", "cancelled", "failed", "abandoned", "diverted", "ended"})
+VIOLATIONS_MAX = 12
+UNKNOWN_OUTCOME = frozenset(
+    {"timeout_before", "timeout_after", "reset_before", "reset_after", "late", "slow", "500",
+     "500_after", "503", "worker_crash", "server_crash"}
+)  # fmt: skip
+"""Faults after which nobody knows whether a request took effect."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One thing that must not be, and when it was seen, in seconds from the history's start."""
+
+    name: str
+    text: str
+    at: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at:.3f} s: {self.text}"
+
+
+class Watch:
+    """One transfer's public face, as it was shown last."""
+
+    def __init__(self, run: Any) -> None:
+        self.run = run
+        self.view: dict[str, Any] = {}
+        self.entries = 0
+        self.states: list[str] = []
+        self.ended_as: tuple[str, str] | None = None
+        self.over_at: float | None = None
+        self.ranks: dict[str, int] = {}
+        self.attempts: dict[str, dict[str, Any]] = {}
+
+    @property
+    def state(self) -> str:
+        return str(self.view.get("state", ""))
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.view.get("is_over"))
+
+
+class Checker:
+    """Watches one history."""
+
+    def __init__(self, stage: Any, story: Any) -> None:
+        self.stage = stage
+        self.story = story
+        self.bounds = Bounds()
+        self.violations: list[Violation] = []
+        self.steps = 0
+        self.truth = Truth(stage.network, CALLER)
+        self.watches: dict[str, Watch] = {}
+        self.calls: dict[str, Watch] = {}
+        self.cost = 0.0
+        """Seconds that the faults so far may add to any bound."""
+        self.faults = 0
+        self.is_doubtful = False
+        """Whether it may be unknown if a dial took effect."""
+        self.agent = ""
+        self.begun_at: float | None = None
+        self.pressed: set[str] = set()
+        """Requests that were accepted."""
+        self.asked: set[str] = set()
+        """Requests that were made, whatever was answered."""
+        self.was_terminated = False
+        self.is_healed = False
+        self.snapshot: dict[str, bool] = {}
+        self.keys: dict[str, str] = {}
+        self.dialled: dict[str, str] = {}
+        """Label -> whom it rang."""
+        self.allowed = {address_of(who) for who, _ in story.targets} | set(PEOPLE.values())
+        self._began = stage.loop.time()
+        self._since: dict[tuple[str, str], tuple[float, float, str]] = {}
+        self._lasts: set[tuple[str, str]] = set()
+        """What was so at this step; whatever was not has ended."""
+        self._ledger = -1
+        self._requests = 0
+        self._said: set[tuple[str, str]] = set()
+        self._hook(stage)
+
+    def _hook(self, stage: Any) -> None:
+        after = stage.runtime._afterwards
+        before = stage.rest.face
+
+        def afterwards() -> None:
+            after()
+            self.step()
+
+        def face(path: str) -> Any:
+            self.look()
+            return before(path)
+
+        stage.runtime._afterwards = afterwards
+        stage.rest.face = face
+        stage.rest.on_effect = self._new_requests
+        stage.server.listeners.append(self._run_changed)
+
+    @property
+    def now(self) -> float:
+        return float(self.stage.loop.time())
+
+    def broken(self, name: str, text: str) -> None:
+        """Something is as it must not be. Each is told once."""
+        if (name, text[:40]) in self._said or len(self.violations) >= VIOLATIONS_MAX:
+            return
+        self._said.add((name, text[:40]))
+        self.violations.append(Violation(name, text, self.now - self._began))
+
+    # --- what the director tells ---
+
+    def agent_is(self, address: str) -> None:
+        self.agent = address
+
+    def begun(self) -> None:
+        """The transfer is being asked for."""
+        self.begun_at = self.now
+        self.look()
+        self.snapshot = {
+            leg.address: leg.exit_flag for leg in self.truth.legs.values() if leg.is_joined
+        }
+
+    def troubled(self, fault: Any) -> None:
+        """A fault has struck."""
+        self.faults += 1
+        self.cost += cost_of(fault)
+        if fault.kind in UNKNOWN_OUTCOME:
+            self.is_doubtful = True
+
+    def healed(self) -> None:
+        self.is_healed = True
+        self.step()
+
+    def terminated(self) -> None:
+        self.was_terminated = True
+
+    def acted(self, act: Any) -> None:
+        if act.who == "agent" and act.verb == "hang_up":
+            self.asked.add("agent left")
+
+    def answered(self, verb: str, answer: Any, key: str = "") -> None:
+        """What the api answered to a person."""
+        self.asked.add(verb)
+        if answer.is_ok:
+            self.pressed.add(verb)
+        if answer.status == 500:
+            self.broken("edge", f"{verb} was answered 500: {answer.body}")
+        if verb == "start" and answer.is_ok:
+            claims.start_is_kept(self, key, str(answer.body["id"]))
+
+    # --- what is seen ---
+
+    def _run_changed(self, run: Any) -> None:
+        kind = run.id.partition("/")[0]
+        if kind not in ("transfer", "call") or "view" not in run.memo:
+            return
+        known = self.watches if kind == "transfer" else self.calls
+        watch = known.setdefault(run.run_id, Watch(run))
+        view = read(run.memo["view"])
+        if kind == "transfer":
+            claims.view_is_honest(self, watch, view)
+        watch.view = view
+        if view["is_over"] and watch.over_at is None:
+            watch.over_at = self.now
+        self.look()
+        self.step()
+
+    def new_states(self, run: Any) -> list[str]:
+        """The states that a run's journal names since it was asked the last time."""
+        watch = self.watches.get(run.run_id)
+        if watch is None:
+            return []
+        names = sorted(name for name in run.memo if name.startswith("entry-"))
+        new = [read(run.memo[name]) for name in names[watch.entries :]]
+        watch.entries = len(names)
+        entered = [each["state_to"] for each in new if each["state_from"] != each["state_to"]
+                   or not watch.states]  # fmt: skip
+        watch.states += entered
+        return entered
+
+    def look(self) -> None:
+        """Take in what is true."""
+        if self.stage.network.ledger.seq != self._ledger:
+            self._ledger = self.stage.network.ledger.seq
+            self.truth.look(self.now)
+
+    def step(self) -> None:
+        """One step has been taken."""
+        self.steps += 1
+        self._overdue()
+        before = self.stage.network.ledger.seq != self._ledger
+        if before:
+            claims.leaving(self)
+            self.look()
+        self._new_requests()
+        self._lasts.clear()
+        for claim in claims.AT_EVERY_STEP:
+            claim(self)
+        for key in [key for key in self._since if key not in self._lasts]:
+            del self._since[key]
+
+    def _new_requests(self) -> None:
+        log = self.stage.runtime.requests
+        while self._requests < len(log):
+            record = log[self._requests]
+            if "run" not in record:
+                return  # it is being carried out
+            self._requests += 1
+            for claim in claims.OF_A_REQUEST:
+                claim(self, record)
+
+    def lasting(self, name: str, key: str, is_so: bool, bound: float, text: str) -> None:
+        """A thing that may be for `bound` seconds, and for what the faults cost, but no longer."""
+        if is_so:
+            self._lasts.add((name, key))
+            self._since.setdefault((name, key), (self.now, bound, text))
+
+    def _overdue(self) -> None:
+        for (name, key), (since, bound, text) in list(self._since.items()):
+            if self.now - since > bound + self.cost:
+                self.broken(name, f"{text} for {self.now - since:.1f} s")
+                self._since[name, key] = (float("inf"), bound, text)
+
+    # --- the end ---
+
+    def at_rest(self) -> None:
+        """The transfer is over and nothing is under way."""
+        self.look()
+        self.step()
+        for claim in claims.AT_REST:
+            claim(self)
+
+    def curtain(self) -> None:
+        """Everybody hangs up now."""
+        self.step()
+
+    def empty(self) -> None:
+        """Nothing may be left."""
+        self.look()
+        self.step()
+        for claim in claims.AT_THE_END:
+            claim(self)
+
+    def finish(self) -> None:
+        """The history is over."""
+        self._overdue()
+
+    # --- for others ---
+
+    def transfer_runs(self) -> list[Any]:
+        runs = self.stage.server.runs
+        return [run for name, each in runs.items() if name.startswith("transfer/") for run in each]
+
+    def conference_sid(self) -> str:
+        """The call's room, as the engine knows it."""
+        for name in self.stage.server.runs:
+            if name.startswith("call/"):
+                return str(name.partition("/")[2])
+        return ""
+
+    def running(self) -> list[Watch]:
+        return [watch for watch in self.watches.values() if watch.run.is_running]
+
+    def agent_leg(self) -> Leg | None:
+        """The agent's leg that was on the call when the transfer began."""
+        legs = [leg for leg in self.truth.legs.values() if leg.address == self.agent]
+        return legs[0] if legs else None
+
+    def others(self) -> list[Leg]:
+        """Every leg that was ever dialled for somebody else than the agent."""
+        agent = self.agent_leg()
+        return [leg for leg in self.truth.legs.values() if not leg.is_caller and leg is not agent]
+
+    def last_views(self) -> list[dict[str, Any]]:
+        return [watch.view for watch in self.watches.values()]
+
+    def requests(self) -> list[tuple[str, str]]:
+        """The REST requests in order, without what differs from run to run."""
+        return [(each["route"], _shown(each["params"])) for each in self.stage.runtime.requests]
+
+
+Claim = Callable[[Checker], None]
+
+
+def _shown(params: dict[str, Any]) -> str:
+    wanted = ("To", "Hold", "Status", "EndConferenceOnExit", "Muted")
+    return ",".join(f"{name}={params[name]}" for name in wanted if name in params)

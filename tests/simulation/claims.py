@@ -1,0 +1,389 @@
+"""What must be, one function each. The ids are those of the catalogue of invariants.
+
+Each reads the checker's truth and says `broken` when something is as it must not be, or `lasting`
+when it may be so for a moment.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+CALM = 1.5
+"""Seconds in which two parts of the world may differ because news is on its way."""
+ACTIVE = ("pending", "reserved", "assigned")
+RANKS = {"none": 0, "dialed": 1, "ringing": 2, "screened": 3, "present": 4, "leaving": 5, "gone": 6}
+SIDS = re.compile(r"^(CF|CA|WT|WR|WK|WS|WA|WQ|WW|RE)[0-9a-f]{32}$")
+COLLECTIONS = frozenset(
+    {
+        "Conferences", "Participants", "Calls", "Recordings", "Workspaces", "Tasks", "Reservations",
+        "Workers", "Activities", "TaskQueues", "Workflows", "Statistics", "Cumulative",
+        "Cumulative_Statistics", "RealTime", "Events", "Channels",
+    }
+)  # fmt: skip
+
+
+# --- the caller --------------------------------------------------------------------------------
+
+
+def nobody_stranded(check: Any) -> None:
+    """S1: a live caller is with somebody, or hears something that was meant for them."""
+    caller = check.truth.caller
+    is_live = caller is not None and caller.is_live
+    alone = is_live and not check.truth.is_attended()
+    check.lasting("S1", "alone", alone, check.bounds.strand_seconds, "the caller hears nothing")
+    is_held = is_live and caller.is_held
+    owners = [watch for watch in check.running() if watch.view.get("deadline_at") or watch.is_over]
+    forgotten = is_held and not owners
+    check.lasting("S1", "held", forgotten, check.bounds.strand_seconds,
+                  "the caller is on hold and nobody's business")  # fmt: skip
+
+
+def consult_is_private(check: Any) -> None:
+    """S6: who consults is not heard by the caller, nor hears them."""
+    truth = check.truth
+    for watch in check.running():
+        if watch.state == "consulting" and truth.caller_talks():
+            check.broken("S6", "the caller talks with somebody during the consult")
+    agent = check.agent_leg()
+    is_warm = any(watch.view.get("kind") == "warm" for watch in check.running())
+    has_agent = agent is not None and agent.is_joined and "agent left" not in check.asked
+    is_apart = is_warm and has_agent and not {"complete", "join"} & check.asked
+    talks = is_apart and any(
+        leg is not agent and truth.talking_to_caller(leg) for leg in truth.ours()
+    )
+    check.lasting("S6", "talk", talks, check.bounds.overlap_seconds,
+                  "caller and target talk, and nobody asked for it")  # fmt: skip
+
+
+def hold_is_told(check: Any) -> None:
+    """S28: what the api shows of the caller's hold is true."""
+    caller = check.truth.caller
+    for watch in check.running():
+        shown = next((p for p in watch.view.get("people", ()) if p["party"] == "caller"), None)
+        differs = (
+            caller is not None
+            and shown is not None
+            and caller.is_joined
+            and not watch.is_over
+            and shown["held"] != caller.is_held
+        )
+        check.lasting("S28", watch.run.run_id, differs, check.bounds.hold_seconds,
+                      "the hold that is shown is not the one that is")  # fmt: skip
+
+
+# --- legs --------------------------------------------------------------------------------------
+
+
+def one_leg_per_attempt(check: Any) -> None:
+    """S3: of each label at most one leg lives."""
+    labels = [leg.label for leg in check.truth.ours()]
+    if len(labels) != len(set(labels)):
+        check.broken("S3", f"two live legs with one label: {sorted(labels)}")
+
+
+def no_leg_left_over(check: Any) -> None:
+    """S2, L7: a leg that we dialled ends when nobody needs it any more."""
+    truth = check.truth
+    caller = truth.caller
+    if caller is None:
+        return
+    is_owned = bool(check.running()) or any(
+        watch.run.is_running and watch.state not in ("talking", "checking", "ended")
+        for watch in check.calls.values()
+    )
+    for leg in truth.ours():
+        sid = leg.call.sid
+        check.lasting("L7", sid, not caller.is_live, check.bounds.abandon_seconds,
+                      f"{leg.address} is kept on the phone and the caller has gone")  # fmt: skip
+        is_needed = is_owned or not caller.is_live or truth.talking_to_caller(leg)
+        check.lasting("S2", sid, not is_needed, check.bounds.clean_seconds,
+                      f"the leg {leg.label[-3:]} of {leg.address} is left over")  # fmt: skip
+
+
+def leaving(check: Any) -> None:
+    """S9, S10: nobody's exit takes others along. Looks at the moment before what has happened."""
+    network, legs = check.stage.network, check.truth.legs
+    for entry in network.ledger.select(since=check._ledger):
+        if entry.kind != "leave":
+            continue
+        leg = legs.get(entry.call_sid or "")
+        if leg is None or leg.room is None or not leg.is_joined:
+            continue
+        others = [o for o in legs.values() if o.room is leg.room and o.is_joined and o is not leg]
+        is_guarded = any(
+            watch.state not in ("holding", "cancelling", "returning", "") and not watch.is_over
+            for watch in check.running()
+        )
+        if len(others) >= 2 and leg.exit_flag and is_guarded:
+            check.broken("S9", f"{leg.address} left with its exit flag on, and took the others")
+    for room in network.conferences_by_sid.values():
+        is_by_flag = (room.reason_ended or "").startswith("participant-with-end-conference-on-exit")
+        caller = check.truth.caller
+        ender = room.call_sid_ending
+        if is_by_flag and caller is not None and ender != caller.call.sid and caller.is_live:
+            states = [watch.state for watch in check.running() if not watch.is_over]
+            if any(state not in ("holding", "cancelling", "returning") for state in states):
+                check.broken("S10", "an exit flag ended the room under the caller")
+
+
+# --- ownership ---------------------------------------------------------------------------------
+
+
+def one_owner(check: Any) -> None:
+    """S11, S12: one transfer per call, and its lock ends with it."""
+    running = check.running()
+    if len(running) > 1:
+        check.broken("S11", f"{len(running)} transfers of one call at once")
+    for watch in running:
+        check.lasting("S12", watch.run.run_id, watch.is_over, check.bounds.lock_seconds,
+                      "the transfer is over and still holds the call")  # fmt: skip
+
+
+def bounded(check: Any) -> None:
+    """S25: histories and requests are bounded."""
+    for runs in check.stage.server.runs.values():
+        for run in runs:
+            if run.history.events > check.bounds.events:
+                check.broken("S25", f"{run.id} has {run.history.events} events")
+    allowed = check.bounds.requests * (1 + check.faults + len(check.story.targets))
+    if check.stage.rest.asked > allowed:
+        check.broken("S25", f"{check.stage.rest.asked} requests to Twilio, {allowed} allowed")
+
+
+def view_is_honest(check: Any, watch: Any, view: dict[str, Any]) -> None:
+    """S13, S16, S27: an end is final, news is counted once, and the end is what it says."""
+    if watch.ended_as is not None and (view["state"], view["reason"]) != watch.ended_as:
+        check.broken("S13", f"{watch.ended_as} became {view['state']}, {view['reason']}")
+    for person in view["people"]:
+        sid, rank = person["call_sid"], RANKS[person["presence"]]
+        if not sid:
+            continue
+        before = watch.ranks.get(sid, 0)
+        if rank < before and before != RANKS["leaving"]:
+            check.broken("S16", f"{person['party']} was further than {person['presence']}")
+        watch.ranks[sid] = rank
+    for attempt in view["attempts"]:
+        known = watch.attempts.get(str(attempt["number"]), {})
+        for name in ("answered_at", "ended_at", "call_sid"):
+            if known.get(name) and attempt[name] != known[name] and not attempt["task_sid"]:
+                check.broken("S16", f"{name} of attempt {attempt['number']} changed")
+        watch.attempts[str(attempt["number"])] = attempt
+    if view["is_over"] and watch.ended_as is None:
+        watch.ended_as = (view["state"], view["reason"])
+        if not check.was_terminated:
+            _end_is_true(check, watch, view)
+
+
+def _end_is_true(check: Any, watch: Any, view: dict[str, Any]) -> None:
+    """S27: what is said at the end had happened."""
+    check.look()
+    truth, state, reason = check.truth, view["state"], view["reason"]
+    caller = truth.caller
+    sids = {person["party"]: person["call_sid"] for person in view["people"]}
+    if state == "completed":
+        pair = frozenset((truth.caller_sid, sids.get("target", "")))
+        if pair not in truth.ever_talked:
+            check.broken("S27", "completed, and caller and target never talked")
+    if reason == "caller_hung_up" and caller is not None and caller.is_live:
+        check.broken("S27", "the caller is said to have hung up, and is there")
+    if reason == "completed_by_hangup":
+        agent = check.agent_leg()
+        if agent is not None and agent.is_live and agent.is_joined:
+            check.broken("S27", "the agent is said to have hung up, and is there")
+    causes = {leg.call.status for leg in truth.legs.values() if leg.is_ours and not leg.is_live}
+    is_screened = any(options.get("accept") for _, options in check.story.targets)
+    told = reason in ("target_busy", "target_rejected") and not is_screened and not _tasks(check)
+    if told and "busy" not in causes:
+        check.broken("S27", f"{reason}, and the legs ended as {sorted(causes)}")
+    if not reason:
+        check.broken("S27", "an end without a reason")
+
+
+def start_is_kept(check: Any, key: str, transfer_id: str) -> None:
+    """S14, S15: an accepted start exists, and the same key is the same transfer."""
+    if check.keys.setdefault(key, transfer_id) != transfer_id:
+        check.broken("S14", f"one key, two transfers: {check.keys[key]} and {transfer_id}")
+    runs = [watch for watch in check.watches.values() if watch.view.get("id") == transfer_id]
+    if not runs:
+        check.broken("S15", "a start was accepted, and there is no such transfer")
+    if len(runs) > 1:
+        check.broken("S14", "one start, carried out twice")
+
+
+# --- requests ----------------------------------------------------------------------------------
+
+
+def dialled_once(check: Any, record: dict[str, Any]) -> None:
+    """S4, S22: one create per label, only to those who were named, and only so many."""
+    if not record["effect"] or record["route"] not in ("participants.create", "calls.create"):
+        return
+    params = record["params"]
+    label = params.get("Label") or str(params.get("StatusCallback", "")).rpartition("/")[2]
+    dialled = check.dialled
+    if label in dialled:
+        # Only a dial whose outcome nobody knew, and that left no leg, may be made again, once.
+        legs = [leg for leg in check.truth.legs.values() if leg.label == label]
+        others = [leg for leg in legs if leg.call.created_at < check.now - 1e-6]
+        is_doubtful = check.is_doubtful and not any(leg.call.live for leg in others)
+        if not is_doubtful or len(legs) > 2:
+            check.broken("S4", f"{label} was dialled twice")
+    dialled[label] = str(params.get("To", ""))
+    to = str(params.get("To", "")).partition("?")[0]
+    if to not in check.allowed:
+        check.broken("S22", f"somebody was dialled who was not named: {to}")
+    parts = [each[:16] for each in dialled]
+    if parts.count(label[:16]) > len(check.story.targets) + 2:
+        check.broken("S4", "more dials than the policy has")
+
+
+def well_addressed(check: Any, record: dict[str, Any]) -> None:
+    """S29, S30: legs are ended by `completed`, and everything is addressed by its SID."""
+    if record["route"] == "calls.update" and record["params"].get("Status") == "canceled":
+        check.broken("S29", "a leg was ended by canceled")
+    if record["route"].startswith("participants.") or record["route"].startswith("conferences."):
+        below = record["path"].partition("/Conferences/")[2].removesuffix(".json")
+        if below and not SIDS.match(below.partition("/")[0]):
+            check.broken("S30", f"a room was addressed by its name: {below[:20]}")
+
+
+def understood(check: Any, record: dict[str, Any]) -> None:
+    """The simulated network has no bug of its own: its own refusals are never 500."""
+    if record["status"] == 500:
+        check.broken("network", f"{record['route']} was answered 500 by the simulator itself")
+
+
+def flags_before_hold(check: Any, record: dict[str, Any]) -> None:
+    """S9: an exit flag is never written where it would be ignored."""
+    if "EndConferenceOnExit" in record["ignored"]:
+        check.broken("S9", "an exit flag was written to somebody on hold, and ignored")
+
+
+def agent_leaves_last(check: Any, record: dict[str, Any]) -> None:
+    """S5: an agent is removed only from somebody who is cared for."""
+    if record["route"] != "participants.delete" or not record["effect"]:
+        return
+    sid = record["path"].rpartition("/")[2].removesuffix(".json")
+    agent = check.agent_leg()
+    truth = check.truth
+    caller = truth.caller
+    if agent is None or sid != agent.call.sid or caller is None or not caller.is_live:
+        return
+    others = [leg for leg in truth.ours() if leg.call.sid != sid]
+    if any(
+        frozenset((leg.call.sid, caller.call.sid)) in truth.ever_talked for leg in check.others()
+    ):
+        return
+    here = [leg for leg in others if leg.is_joined]
+    was_asked = "complete" in check.asked or check.story.kind == "cold"
+    if caller.is_held and was_asked and not here:
+        return
+    recent = [leg for leg in here if leg.joined_at and check.now - leg.joined_at < CALM]
+    if caller.is_held and was_asked and recent:
+        return
+    check.broken("S5", "the agent was removed before caller and target talked")
+
+
+def nothing_after_the_end(check: Any, record: dict[str, Any]) -> None:
+    """S11, S13: a transfer that is over touches nobody's leg but its own."""
+    watch = check.watches.get(record["run"])
+    if watch is None or watch.run.is_running or not record["effect"] or check.was_terminated:
+        return
+    sid = record["path"].rpartition("/")[2].removesuffix(".json")
+    leg = check.truth.legs.get(sid)
+    if leg is not None and leg.label[:16] != watch.view["id"][-16:] and leg.is_live:
+        check.broken("S13", f"{record['route']} on {leg.address} by a transfer that is over")
+
+
+# --- TaskRouter --------------------------------------------------------------------------------
+
+
+def _spaces(check: Any) -> list[Any]:
+    return list(check.stage.network.taskrouter.workspaces.values())
+
+
+def _tasks(check: Any) -> list[Any]:
+    return [task for space in _spaces(check) for task in space.tasks.values()]
+
+
+def nobody_booked_twice(check: Any) -> None:
+    """S20: no worker has more than one call, no transfer more than one worker."""
+    for space in _spaces(check):
+        for worker in space.workers.values():
+            taken = [r for r in worker.open.values() if r.status in ("accepted", "wrapping")]
+            if len(taken) > 1:
+                check.broken("S20", f"{worker.name} has {len(taken)} calls at once")
+        for task in space.tasks.values():
+            taken = [r for r in task.reservations.values() if r.status in ("accepted", "wrapping")]
+            if len(taken) > 1:
+                check.broken("S20", f"a task has {len(taken)} workers")
+
+
+def workers_are_true(check: Any) -> None:
+    """S19: whoever is booked has a call."""
+    for space in _spaces(check):
+        for worker in space.workers.values():
+            phone = str(worker.attributes.get("contact_uri", ""))
+            has_leg = bool(check.stage.network.phones.get(phone).calls)
+            for reservation in worker.open.values():
+                is_idle = reservation.status in ("accepted", "wrapping") and not has_leg
+                check.lasting("S19", reservation.sid, is_idle, check.bounds.taskrouter_seconds,
+                              f"{worker.name} is {reservation.status} and has no call")  # fmt: skip
+        for task in space.tasks.values():
+            room = task.attributes.get("handover", {}).get("conference_sid")
+            found = check.stage.network.conferences_by_sid.get(str(room))
+            is_vain = task.status in ACTIVE and found is not None and found.ended
+            check.lasting("S19", task.sid, is_vain, check.bounds.taskrouter_seconds,
+                          f"a task is {task.status} and its call is over")  # fmt: skip
+
+
+# --- at rest, and at the end -------------------------------------------------------------------
+
+
+def restored(check: Any) -> None:
+    """S8: after a transfer that came to nothing all is as it was."""
+    caller, agent = check.truth.caller, check.agent_leg()
+    if not check.watches or caller is None or agent is None or check.was_terminated:
+        return
+    watch = list(check.watches.values())[-1]
+    if watch.state not in ("cancelled", "failed") or not caller.is_joined or not agent.is_joined:
+        return
+    if agent.room is not caller.room or watch.view["reason"] == "provider_down":
+        return
+    if caller.is_held:
+        check.broken("S8", f"{watch.state}, and the caller is on hold")
+    for leg in (caller, agent):
+        before = check.snapshot.get(leg.address)
+        if before is not None and leg.exit_flag != before and not agent.is_held:
+            check.broken("S8", f"the exit flag of {leg.address} is not what it was")
+
+
+def nothing_left(check: Any) -> None:
+    """L2, S19: the global post-condition."""
+    network = check.stage.network
+    # The caller's own phone may still listen to an apology; everything else must be over.
+    live = [f"{c.phone} {c.status}" for c in network.live_calls.values()]
+    if live:
+        check.broken("S2", f"still on the phone: {live}")
+    running = [r.id for runs in check.stage.server.runs.values() for r in runs if r.is_running]
+    if running:
+        check.broken("L2", f"still running: {[each.partition('/')[0] for each in running]}")
+    for space in _spaces(check):
+        for task in space.tasks.values():
+            if task.open:
+                check.broken("S19", f"a task is still {task.status}")
+        for worker in space.workers.values():
+            if worker.open:
+                check.broken("S19", f"{worker.name} is still busy")
+
+
+AT_EVERY_STEP = (
+    nobody_stranded, consult_is_private, hold_is_told, one_leg_per_attempt, no_leg_left_over,
+    one_owner, bounded, nobody_booked_twice, workers_are_true,
+)  # fmt: skip
+OF_A_REQUEST = (
+    understood, dialled_once, well_addressed, flags_before_hold, agent_leaves_last,
+    nothing_after_the_end,
+)  # fmt: skip
+AT_REST = (restored,)
+AT_THE_END = (nothing_left,)

@@ -1,0 +1,313 @@
+"""Runs a story on a stage: raises its faults and lets its people act when their moment comes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from simulator.core.outbox import Fetch
+from tests.simulation.edge import Answer
+from tests.simulation.faults import (
+    CALLBACK_FAULTS,
+    REQUEST_FAULTS,
+    Act,
+    After,
+    Counter,
+    Entered,
+    Fault,
+    Request,
+    Rings,
+    Told,
+)
+from tests.simulation.goals import Goals
+from tests.simulation.stage import Stage, address_of, desk
+
+SETUP_SECONDS = 90.0
+"""How long a new call may need until somebody talks; then there is no transfer to be told of."""
+TROUBLE_SECONDS = 75.0
+"""How long things may go wrong, from the start of the transfer on."""
+BUTTONS = ("complete", "cancel", "swap", "join", "drop-target")
+REPEATS_MAX = 6
+
+
+class Director:
+    """Brings a story to its end."""
+
+    def __init__(self, stage: Stage, story: Any, checker: Any, with_ladder: bool) -> None:
+        self.stage = stage
+        self.story = story
+        self.checker = checker
+        self.goals = Goals(stage, checker)
+        self.ladder: list[str] = []
+        self._with_ladder = with_ladder
+        self._is_over = False
+        self._begun_at: float | None = None
+        self._states: dict[str, int] = defaultdict(int)
+        self._steps_seen: dict[str, int] = {}
+        self._rings: dict[str, int] = defaultdict(int)
+        plans: list[Fault | Act] = [*story.faults, *story.acts]
+        self._plans = plans
+        self._requests = Counter([(p.at.route, 0) for p in plans if isinstance(p.at, Request)])
+        self._told = Counter([(p.at.event, 0) for p in plans if isinstance(p.at, Told)])
+        self._transfer_id = ""
+        self._agent = desk(address_of("agent"))
+        stage.rest.on_request = self._request
+        stage.callbacks.on_fetch = self._fetch
+        stage.callbacks.on_delivery = self.goals.delivered
+        stage.server.listeners.append(self._run_changed)
+        stage.network.ledger.listeners.append(self._entry)
+
+    # --- the course of it ---
+
+    async def perform(self) -> None:
+        """The call, the trouble, the healing, the curtain."""
+        stage = self.stage
+        for who, behaviors in self.story.phones:
+            stage.behave(who, *behaviors)
+        stage.call_in()
+        talking = await stage.until(lambda: self._agent_talks() or not stage.live("caller"),
+                                    SETUP_SECONDS)  # fmt: skip
+        if talking and stage.live("caller") and self.story.has_transfer:
+            # A desktop shows the call once the engine knows of it.
+            await stage.until(self._is_shown, 60.0)
+            if self.checker.conference_sid() and stage.live("caller"):
+                await self._transfer()
+        await self._heal()
+        await self._curtain()
+
+    def _agent_talks(self) -> bool:
+        for who in ("agent", "colleague"):
+            if self.stage.talk("caller", who):
+                self._agent = desk(address_of(who))
+                self.checker.agent_is(address_of(who))
+                return True
+        return False
+
+    async def _transfer(self) -> None:
+        self._begin()
+        await self._start(self._key(1))
+        await self.stage.until(self._has_ended, TROUBLE_SECONDS)
+        await self.stage.until(lambda: False, 1.0)
+
+    def _is_shown(self) -> bool:
+        """Whether the engine knows that the agent has the call."""
+        return any(watch.state == "talking" for watch in self.checker.calls.values())
+
+    def _begin(self) -> None:
+        self._begun_at = self.stage.loop.time()
+        self.checker.begun()
+        for plan in self._plans:
+            if isinstance(plan.at, After):
+                self._plan(plan, plan.at.seconds)
+
+    def _has_ended(self) -> bool:
+        runs = self.checker.transfer_runs()
+        return bool(runs) and not any(run.is_running for run in runs)
+
+    async def _heal(self) -> None:
+        """From here on nothing goes wrong any more, and what waits must end by itself."""
+        self._is_over = True
+        self.stage.rest.is_down = self.stage.callbacks.is_cut_off = False
+        await self.stage.until(self._is_all_up, 60.0)
+        self.checker.healed()
+        seconds = self.checker.bounds.transfer_seconds(self.story)
+        if not await self.stage.until(lambda: not self.checker.transfer_runs() or
+                                      self._has_ended(), seconds):  # fmt: skip
+            self.checker.broken("L1", f"the transfer has not ended {seconds:.0f} s after it began")
+        await self.stage.until(lambda: False, self.checker.bounds.settle_seconds)
+        self.checker.at_rest()
+
+    def _is_all_up(self) -> bool:
+        return self.stage.server.is_up and self.stage.worker.is_up and self.stage.edge.is_up
+
+    async def _curtain(self) -> None:
+        """Everybody goes home; nothing may be left."""
+        stage = self.stage
+        if stage.live("caller"):
+            self.say("the caller hangs up at last")
+            stage.phone("caller", "hang_up")
+        self.checker.curtain()
+        await stage.until(self._is_empty, self.checker.bounds.end_seconds)
+        await stage.until(lambda: False, 1.0)
+        self.checker.empty()
+
+    def _is_empty(self) -> bool:
+        runs = [run for each in self.stage.server.runs.values() for run in each]
+        return not self.stage.network.live_calls and not any(run.is_running for run in runs)
+
+    # --- moments ---
+
+    def _matching(self, kind: type, name: str, k: int) -> list[Fault | Act]:
+        found = []
+        for plan in self._plans:
+            at = plan.at
+            if type(at) is kind and at.k == k:  # type: ignore[union-attr]
+                key = at.route if isinstance(at, Request) else getattr(at, "event", None)
+                if key == name or getattr(at, "state", getattr(at, "who", None)) == name:
+                    found.append(plan)
+        return found
+
+    def _request(self, route: str) -> Fault | None:
+        struck: Fault | None = None
+        for pattern, k in self._requests.saw(route):
+            for plan in self._matching(Request, pattern, k):
+                if isinstance(plan, Fault) and plan.kind in REQUEST_FAULTS:
+                    struck = None if self._is_over else plan
+                else:
+                    self._plan(plan, plan.at.plus)  # type: ignore[union-attr]
+        met = f"  MEETS {struck.kind}" if struck else ""
+        self.say(f"REST {route}{met}")
+        self.goals.request(route, struck)
+        if struck:
+            self.checker.troubled(struck)
+        return struck
+
+    def _fetch(self, fetch: Fetch) -> Fault | None:
+        struck: Fault | None = None
+        for pattern, k in self._told.saw(fetch.event):
+            for plan in self._matching(Told, pattern, k):
+                if isinstance(plan, Fault) and plan.kind in CALLBACK_FAULTS:
+                    struck = None if self._is_over else plan
+                else:
+                    self._plan(plan, plan.at.plus)  # type: ignore[union-attr]
+        met = f"  MEETS {struck.kind}" if struck else ""
+        self.say(f"told {fetch.event} {fetch.params.get('CallStatus', '')}{met}")
+        if struck:
+            self.checker.troubled(struck)
+        return struck
+
+    def _run_changed(self, run: Any) -> None:
+        for state in self.checker.new_states(run):
+            self.say(f"{run.id.partition('/')[0]} -> {state}")
+            self.goals.entered(state)
+            self._states[state] += 1
+            for plan in self._matching(Entered, state, self._states[state]):
+                self._plan(plan, plan.at.plus)  # type: ignore[union-attr]
+
+    def _entry(self, entry: Any) -> None:
+        self.goals.entry(entry)
+        if self._with_ladder and entry.kind in ("call", "join", "leave", "hold", "room", "hearing"):
+            who = entry.detail.get("address", "")
+            if entry.kind == "hearing":
+                pair = f"{entry.detail['listener_address']} hears {entry.detail['speaker_address']}"
+                self.say(f"     {pair} {entry.what}")
+            else:
+                self.say(f"     {entry.kind} {entry.what} {who}")
+        if entry.kind != "call" or entry.what != "ringing":
+            return
+        for who in self._who(str(entry.detail.get("address", ""))):
+            self._rings[who] += 1
+            for plan in self._matching(Rings, who, self._rings[who]):
+                self._plan(plan, plan.at.plus)  # type: ignore[union-attr]
+
+    def _who(self, address: str) -> list[str]:
+        from tests.simulation.stage import PEOPLE
+
+        return [who for who, phone in PEOPLE.items() if phone == address]
+
+    def _plan(self, plan: Fault | Act, seconds: float) -> None:
+        self.stage.loop.call_later(seconds, self._do, plan)
+
+    # --- what is done ---
+
+    def _do(self, plan: Fault | Act) -> None:
+        if self._is_over:
+            return
+        if isinstance(plan, Fault):
+            self._strike(plan)
+            return
+        for _ in range(plan.times):
+            if plan.verb in (*BUTTONS, "start", "start_again"):
+                self.stage.loop.create_task(self._ask(plan))
+            else:
+                self._act(plan)
+
+    def _strike(self, fault: Fault) -> None:
+        stage, seconds = self.stage, fault.seconds
+        self.say(f"FAULT {fault}")
+        self.checker.troubled(fault)
+        if fault.kind == "worker_crash":
+            self.goals.struck(fault, stage.worker.crash(seconds))
+            return
+        self.goals.struck(fault)
+        if fault.kind == "api_crash":
+            stage.edge.crash(seconds)
+        elif fault.kind == "server_crash":
+            stage.server.crash(seconds)
+        elif fault.kind == "twilio_down":
+            stage.rest.is_down = True
+            stage.loop.call_later(seconds, setattr, stage.rest, "is_down", False)
+        elif fault.kind == "cut_off":
+            stage.callbacks.is_cut_off = True
+            stage.loop.call_later(seconds, setattr, stage.callbacks, "is_cut_off", False)
+
+    def _act(self, act: Act) -> None:
+        runs = self.checker.transfer_runs()
+        if act.verb in ("operator_cancel", "terminate"):
+            done = bool(runs) and runs[-1].is_running
+            if done and act.verb == "terminate":
+                self.checker.terminated()
+                self.stage.server.terminate(runs[-1])
+            elif done:
+                self.stage.server.cancel(runs[-1])
+        elif act.verb.endswith("_offer"):
+            done = self.stage.offer(act.who, act.verb)
+        else:
+            done = self.stage.phone(act.who, act.verb, act.detail)
+        self.say(f"{act.who}: {act.verb} {act.detail}" + ("" if done else " (nothing to do)"))
+        if done:
+            self.goals.acted(act)
+            self.checker.acted(act)
+
+    async def _ask(self, act: Act) -> None:
+        if not self.checker.conference_sid():
+            return
+        if act.verb.startswith("start"):
+            self.goals.acted(act)
+        if act.verb == "start_again":
+            await self._start(self._key(1))
+        elif act.verb == "start":
+            await self._start(self._key(2))
+        elif self._transfer_id:
+            self.goals.acted(act)
+            key = f"press-{act.verb}-{self.stage.loop.time():.3f}"
+            answer = await self.stage.edge.press(self._agent, self._transfer_id, act.verb, key)
+            self.say(f"{act.who}: {act.verb} -> {answer.status} {answer.code}")
+            self.checker.answered(act.verb, answer)
+
+    def _key(self, number: int) -> str:
+        return f"key-{number}-{self.story.seed}"
+
+    async def _start(self, key: str) -> Answer:
+        """The agent's desktop starts the transfer, and repeats what was not answered."""
+        body = self._body()
+        for _ in range(REPEATS_MAX):
+            answer = await self.stage.edge.start(self._agent, body, key)
+            self.say(f"start {key} -> {answer.status} {answer.code}")
+            self.checker.answered("start", answer, key)
+            if answer.is_ok:
+                self._transfer_id = self._transfer_id or str(answer.body["id"])
+                return answer
+            if answer.status not in (0, 503, 404):
+                return answer
+            await self.stage.until(lambda: False, 1.0)
+        return answer
+
+    def _body(self) -> dict[str, Any]:
+        targets = []
+        for who, options in self.story.targets:
+            targets.append({"address": address_of(who), **options})
+        return {
+            "kind": self.story.kind,
+            "call": {"conference_sid": self.checker.conference_sid()},
+            "targets": targets,
+            "policy": dict(self.story.policy),
+        }
+
+    def say(self, text: str) -> None:
+        """One line of the ladder."""
+        if self._with_ladder:
+            begun = self._begun_at
+            at = self.stage.loop.time() - begun if begun else 0.0
+            mark = f"{at:9.3f}" if begun else "         "
+            self.ladder.append(f"{mark}  {text}")

@@ -1,0 +1,231 @@
+"""The api's own functions, called below HTTP: webhooks by their address, buttons by their name.
+
+A request finds its function by the routes that FastAPI has, and is given what FastAPI would give
+it. What is left out is the wire: signatures, bodies and headers have tests of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import Response
+from fastapi.encoders import jsonable_encoder
+from starlette.datastructures import FormData
+
+from api.auth.principal import Principal
+from api.auth.tokens import Tokens
+from api.dependencies import Engine, Parts
+from api.engine.facts import Facts
+from api.engine.records import Records
+from api.engine.requests import Requests
+from api.engine.starts import Starts
+from api.engine.streams import Streams
+from api.engine.tasks import Tasks
+from api.engine.temporal import EngineUnreachableError, Temporal
+from api.errors import Problem
+from api.limits import StartRate
+from api.metrics import Metrics
+from api.numbers import DialingRules
+from api.routes import transfers
+from api.schemas import StartTransferBody
+from api.settings import Settings
+from api.webhooks import assigned, status, taskrouter, voice
+from api.webhooks.signature import Webhook
+from simulator.core.outbox import Fetch, Reply
+
+BASE = "http://app"
+HOOKS = (status, voice, taskrouter, assigned)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a client of the api got. `body` is JSON."""
+
+    status: int
+    code: str
+    body: Any
+
+    @property
+    def is_ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True)
+class Hook:
+    """One route of Twilio's."""
+
+    path: re.Pattern[str]
+    methods: frozenset[str]
+    function: Callable[..., Any]
+    wants: frozenset[str]
+
+
+@cache
+def hooks() -> tuple[Hook, ...]:
+    """Every route that Twilio calls."""
+    return tuple(
+        Hook(
+            route.path_regex,
+            frozenset(route.methods),
+            route.endpoint,
+            frozenset(inspect.signature(route.endpoint).parameters),
+        )
+        for module in HOOKS
+        for route in module.router.routes
+    )
+
+
+@cache
+def buttons() -> dict[str, Callable[..., Any]]:
+    """The buttons of a transfer, by their verb."""
+    return {
+        route.name: route.endpoint  # type: ignore[attr-defined]
+        for route in transfers.router.routes
+        if route.path.startswith("/v1/transfers/{transfer_id}/")  # type: ignore[attr-defined]
+    }
+
+
+@cache
+def _shared(settings: Settings) -> tuple[Metrics, Tokens, DialingRules]:
+    """What is the same for every history, and costs."""
+    rules = DialingRules(
+        own_number=settings.twilio_number,
+        countries=frozenset(settings.handover_allowed_countries),
+        sip_domains=frozenset(settings.handover_allowed_sip_domains),
+        has_taskrouter=settings.is_taskrouter,
+    )
+    return Metrics(), Tokens(settings), rules
+
+
+class Edge:
+    """One api process."""
+
+    def __init__(self, client: Any, settings: Settings) -> None:
+        self._loop = asyncio.get_running_loop()
+        temporal = Temporal(_never)
+        temporal._client = client
+        records = Records(temporal)
+        metrics, tokens, rules = _shared(settings)
+        engine = Engine(
+            temporal=temporal,
+            records=records,
+            starts=Starts(temporal, records),
+            requests=Requests(temporal),
+            tasks=Tasks(temporal),
+            facts=Facts(temporal, records),
+            streams=Streams(temporal, 1.0),
+        )
+        rate = StartRate(10_000, self._loop.time)
+        self.parts = Parts(settings, engine, tokens, metrics, rules, rate)
+        self._given = {
+            "parts": self.parts,
+            "settings": settings,
+            "facts": engine.facts,
+            "records": records,
+            "metrics": metrics,
+        }
+        self.is_up = True
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self.failures: list[str] = []
+        """Answers that must never be: what would be a bare 500."""
+
+    def crash(self, seconds: float) -> None:
+        """Die with whatever is under way, and be back after so many seconds."""
+        if self.is_up:
+            self.is_up = False
+            for task in list(self._under_way):
+                task.cancel()
+            self._loop.call_later(seconds, self._come_up)
+
+    def _come_up(self) -> None:
+        self.is_up = True
+
+    async def _carry(self, work: Any) -> Any:
+        """Something under way in this process; `CancelledError` if it dies with it."""
+        task = self._loop.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        await asyncio.wait({task})
+        return task
+
+    # --- Twilio ---
+
+    async def handle(self, fetch: Fetch) -> Reply:
+        """One webhook."""
+        if not self.is_up:
+            return Reply(0, error="connect: nobody is there")
+        task = await self._carry(self._hook(fetch))
+        return Reply(0, error="broken off") if task.cancelled() else task.result()
+
+    async def _hook(self, fetch: Fetch) -> Reply:
+        parts = urlsplit(fetch.url)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        for hook in hooks():
+            found = hook.path.match(parts.path)
+            if found is None or fetch.method not in hook.methods:
+                continue
+            form = FormData(list(fetch.params.items()))
+            given = {
+                **self._given, **query, **found.groupdict(), "webhook": Webhook(form, fetch.token),
+            }  # fmt: skip
+            wanted = {name: given[name] for name in hook.wants if name in given}
+            try:
+                return _reply(await hook.function(**wanted))
+            except Problem as problem:
+                return Reply(problem.status, problem.code, "application/problem+json")
+            except EngineUnreachableError:
+                return Reply(503, "engine_unreachable", "application/problem+json")
+            except Exception as error:
+                self.failures.append(f"{fetch.event} at {parts.path}: {error!r}")
+                return Reply(500, repr(error))
+        return Reply(404)
+
+    # --- people ---
+
+    async def start(self, principal: Principal, body: dict[str, Any], key: str) -> Answer:
+        """POST /v1/transfers."""
+        checked = StartTransferBody.model_validate(body)
+        return await self._asked(
+            transfers.start_transfer(checked, Response(), principal, self.parts, key), 202
+        )
+
+    async def press(self, principal: Principal, transfer_id: str, verb: str, key: str) -> Answer:
+        """POST /v1/transfers/{id}/{verb}."""
+        return await self._asked(buttons()[verb](transfer_id, principal, self.parts, key), 200)
+
+    async def read(self, principal: Principal, transfer_id: str) -> Answer:
+        """GET /v1/transfers/{id}."""
+        return await self._asked(transfers.read_transfer(transfer_id, principal, self.parts), 200)
+
+    async def _asked(self, work: Any, good: int) -> Answer:
+        if not self.is_up:
+            work.close()
+            return Answer(0, "no_connection", None)
+        task = await self._carry(work)
+        if task.cancelled():
+            return Answer(0, "broken_off", None)
+        error = task.exception()
+        if isinstance(error, Problem):
+            return Answer(error.status, error.code, jsonable_encoder(error.extra))
+        if isinstance(error, EngineUnreachableError):
+            return Answer(503, "engine_unreachable", None)
+        if error is not None:
+            self.failures.append(repr(error))
+            return Answer(500, "internal", repr(error))
+        return Answer(good, "", jsonable_encoder(task.result()))
+
+
+async def _never() -> Any:
+    raise AssertionError("the client is given")
+
+
+def _reply(response: Response) -> Reply:
+    media_type = response.media_type or "text/plain"
+    return Reply(response.status_code, bytes(response.body).decode(), media_type)

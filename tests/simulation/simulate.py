@@ -1,0 +1,178 @@
+"""`make simulate`: many seeded bad days, each checked after every step.
+
+    python -m tests.simulation.simulate                  the short form
+    python -m tests.simulation.simulate --runs 100000    the long one
+    python -m tests.simulation.simulate --seed 7         one history, with its ladder
+
+Exit codes: 0 all good, 1 an invariant was broken or a rare situation was never seen, 2 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+import structlog
+
+from tests.simulation.goals import GOALS, missing
+from tests.simulation.play import Outcome, play
+from tests.simulation.scenarios import SCENARIOS, story_of
+from tests.simulation.shrink import shrunk
+
+MODULE = "tests.simulation.simulate"
+RUNS = 400
+CHUNK = 25
+SHOWN_MAX = 3
+"""So many failing seeds are shrunk and told in full; the others are named."""
+
+
+@dataclass
+class Tally:
+    """What a number of histories showed."""
+
+    histories: int = 0
+    steps: int = 0
+    turns: int = 0
+    replays: int = 0
+    requests: int = 0
+    virtual_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    ends: Counter[str] = field(default_factory=Counter)
+    goals: Counter[str] = field(default_factory=Counter)
+    failing: dict[int, list[str]] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        """One more history."""
+        self.histories += 1
+        self.steps += outcome.steps
+        self.turns += outcome.turns
+        self.replays += outcome.replays
+        self.requests += len(outcome.requests)
+        self.virtual_seconds += outcome.virtual_seconds
+        self.ends[f"{outcome.state} {outcome.reason}".strip()] += 1
+        # A goal counts once per history: many of one kind in one history show no more than one.
+        self.goals.update(outcome.goals.keys())
+        if outcome.violations:
+            self.failing[outcome.story.seed] = [str(each) for each in outcome.violations]
+
+    def merge(self, other: Tally) -> None:
+        """What another process has seen."""
+        for name in ("histories", "steps", "turns", "replays", "requests", "virtual_seconds",
+                     "cpu_seconds"):  # fmt: skip
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.ends.update(other.ends)
+        self.goals.update(other.goals)
+        self.failing.update(other.failing)
+
+
+def be_quiet() -> None:
+    """Histories say a lot that is of no interest here."""
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def some(seeds: Sequence[int], scenario: str = "") -> Tally:
+    """Play these seeds, in this process."""
+    be_quiet()
+    tally = Tally()
+    began = time.process_time()
+    for seed in seeds:
+        tally.add(play(story_of(seed, scenario)))
+    tally.cpu_seconds = time.process_time() - began
+    return tally
+
+
+def many(first: int, runs: int, jobs: int, scenario: str = "") -> Iterator[Tally]:
+    """Play so many seeds in so many processes; yields as they come."""
+    chunks = [range(at, min(at + CHUNK, first + runs)) for at in range(first, first + runs, CHUNK)]
+    if jobs == 1:
+        yield from (some(chunk, scenario) for chunk in chunks)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(some, chunks, [scenario] * len(chunks))
+
+
+def told(seed: int, scenario: str, with_shrinking: bool) -> list[str]:
+    """A failing seed: the command, the smallest story that still fails, and its ladder."""
+    be_quiet()
+    outcome = play(story_of(seed, scenario))
+    if with_shrinking and outcome.violations:
+        outcome = shrunk(outcome)
+    outcome = play(outcome.story, with_ladder=True)
+    again = f"make simulate SEED={seed}" + (f' ARGS="--scenario {scenario}"' if scenario else "")
+    return [
+        f"--- seed {seed}: {again}",
+        *outcome.story.lines(),
+        *outcome.ladder,
+        *(f"BROKEN {violation}" for violation in outcome.violations),
+        f"ended as {outcome.state} {outcome.reason}",
+    ]
+
+
+def say(text: str) -> None:
+    """One line for whoever runs it."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def report(tally: Tally, seconds: float) -> list[str]:
+    """The figures of a run."""
+    each = tally.cpu_seconds / max(1, tally.histories)
+    return [
+        f"{tally.histories} histories in {seconds:.0f} s ({tally.histories / seconds:.1f}/s; "
+        f"{1 / each:.1f}/s per core by CPU time)",
+        f"{tally.virtual_seconds / 3600:.1f} h of virtual time, {tally.steps} steps checked, "
+        f"{tally.turns} workflow tasks, {tally.replays} made again from their history, "
+        f"{tally.requests} REST requests",
+        "",
+        "how transfers ended:",
+        *(f"  {number:7d}  {end}" for end, number in tally.ends.most_common()),
+        "",
+        "rare situations, in how many histories:",
+        *(f"  {tally.goals.get(name, 0):7d}  {name}: {meaning}" for name, meaning in GOALS.items()),
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it; answers the exit code."""
+    parser = argparse.ArgumentParser(description="Seeded bad days, checked after every step.")
+    parser.add_argument("--seed", type=int, help="play this one, and tell its story")
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--first", type=int, default=1, help="the first seed of many")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--scenario", default="", choices=("", *SCENARIOS))
+    parser.add_argument("--shrink", action="store_true", help="with --seed: shrink it first")
+    options = parser.parse_args(arguments)
+    if options.seed is not None:
+        lines = told(options.seed, options.scenario, options.shrink)
+        say("\n".join(lines))
+        return int(any(line.startswith("BROKEN") for line in lines))
+    tally, began = Tally(), time.perf_counter()
+    for part in many(options.first, options.runs, options.jobs, options.scenario):
+        tally.merge(part)
+    say("\n".join(report(tally, time.perf_counter() - began)))
+    unseen = [] if options.scenario else missing(tally.goals, tally.histories)
+    for name in unseen:
+        say(f"NEVER SEEN OFTEN ENOUGH: {name}")
+    for seed in sorted(tally.failing)[:SHOWN_MAX]:
+        say("\n".join(["", *told(seed, options.scenario, with_shrinking=True)]))
+    for seed in sorted(tally.failing):
+        say(f"FAILED seed {seed}: {tally.failing[seed][0]}   (make simulate SEED={seed})")
+    if not tally.failing and not unseen:
+        say("\nno invariant was broken")
+    return int(bool(tally.failing or unseen))
+
+
+if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        # The order of sets of words must be the same each time, or a seed would not repeat.
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, "-m", MODULE, *sys.argv[1:]])  # noqa: S606
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The simulation itself: plain stories end as they should, a seed repeats, bad days stay clean."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.simulation.clock import START, NothingLeftError, VirtualLoop
+from tests.simulation.faults import Act, Entered, Fault, Request, Told
+from tests.simulation.play import play
+from tests.simulation.scenarios import SCENARIOS, plain, story_of
+from tests.simulation.simulate import be_quiet, main, some
+
+PLAIN = {
+    "warm": {("completed", "completed"), ("cancelled", "cancelled_by_agent"),
+             ("cancelled", "target_dropped_by_agent")},
+    "warm-next": {("completed", "completed")},
+    "blond": {("completed", "completed")},
+    "cold": {("completed", "completed")},
+    "cold-next": {("completed", "completed")},
+    "screened": {("failed", "target_rejected"), ("failed", "target_no_answer")},
+    "machine": {("completed", "completed")},
+    "worker": {("completed", "completed")},
+    "queue": {("completed", "completed")},
+}  # fmt: skip
+"""How each scenario ends when everybody picks up and nothing goes wrong."""
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    be_quiet()
+
+
+def test_the_virtual_loop_goes_to_the_next_moment_at_once() -> None:
+    loop = VirtualLoop()
+    loop.run_until_complete(asyncio.sleep(3600.0))
+    assert loop.time() == pytest.approx(START + 3600.0, abs=0.001)
+    with pytest.raises(NothingLeftError):
+        loop.run_until_complete(loop.create_future())
+    loop.close()
+
+
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name in PLAIN])
+def test_on_a_quiet_day_a_call_ends_as_it_should(name: str) -> None:
+    outcome = play(plain(name))
+    assert outcome.violations == []
+    assert (outcome.state, outcome.reason) in PLAIN[name]
+
+
+def test_a_seed_repeats_to_the_last_request() -> None:
+    first, again = play(story_of(7), with_ladder=True), play(story_of(7), with_ladder=True)
+    assert first.ladder == again.ladder
+    assert first.requests == again.requests
+    assert first.steps == again.steps
+    assert play(story_of(8), with_ladder=True).ladder != first.ladder
+
+
+def test_a_worker_that_dies_is_followed_by_one_that_replays() -> None:
+    crash = Fault(Entered("consulting", plus=1.0), "worker_crash", 0.5)
+    outcome = play("cold", faults=[Fault(Entered("dialing", plus=1.0), "worker_crash", 0.5)])
+    assert outcome.violations == []
+    assert outcome.replays >= 1
+    assert outcome.state == "completed"
+    assert str(crash) == "worker_crash for 0.50 s in consulting and 1.00 s"
+
+
+@pytest.mark.parametrize("kind", ["timeout_after", "reset_after", "500_after"])
+def test_a_dial_whose_answer_is_lost_is_found_again(kind: str) -> None:
+    # The first create rings the agent, the second the target.
+    outcome = play("cold", faults=[Fault(Request("participants.create", 2), kind)])
+    assert outcome.violations == []
+    assert [name for name, _ in outcome.requests].count("participants.create") == 2
+    assert outcome.goals["create applied, answer lost"] == 1
+
+
+def test_a_callback_told_twice_changes_nothing() -> None:
+    usual = play("cold")
+    doubled = play("cold", faults=[Fault(Told("*", k), "double", 0.01) for k in range(1, 30)])
+    assert doubled.violations == []
+    assert doubled.requests == usual.requests
+
+
+def test_faults_are_aimed_at_what_they_can_strike() -> None:
+    with pytest.raises(ValueError, match="strikes a request"):
+        Fault(Entered("dialing"), "429")
+    with pytest.raises(ValueError, match="no fault"):
+        Fault(Entered("dialing"), "earthquake")
+
+
+def test_what_people_do_is_part_of_the_story() -> None:
+    outcome = play("cold", acts=[Act(Entered("dialing", plus=0.5), "caller", "hang_up")])
+    assert outcome.violations == []
+    assert (outcome.state, outcome.reason) == ("abandoned", "caller_hung_up")
+
+
+def test_some_bad_days_are_clean() -> None:
+    assert some(range(1, 41)).failing == {}
+
+
+def test_the_command_says_what_a_seed_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seed", "3"]) == 0
+    said = capsys.readouterr().out
+    assert "make simulate SEED=3" in said
+    assert "ended as" in said

@@ -1,0 +1,259 @@
+"""The way to Twilio and back without sockets, from below the SDK's client to the simulator's door.
+
+The engine's own HTTP client runs on a session that hands each request to the simulator's REST face
+in the same process; what the network asks of the application goes to the api's own functions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import aiohttp
+import temporalio.activity
+from twilio.rest import Client as TwilioClient
+from yarl import URL
+
+from activities.client import HttpClient
+from simulator.core.outbox import Fetch, Reply
+from simulator.core.text import Form
+from simulator.http.overrides import split
+from simulator.http.rest import Request as RestRequest
+from simulator.http.rest import RestFace
+from simulator.http.runtime import Runtime
+from simulator.http.taskrouter import TaskRouterFace
+from simulator.http.transport import Outcome
+from tests.simulation.faults import Fault
+
+HANG_SECONDS = 30.0
+"""Longer than anybody of ours waits."""
+READ_SECONDS = 15.0
+"""How long Twilio waits for an answer of ours."""
+Latency = tuple[float, float]
+
+
+class Answer:
+    """An answer as aiohttp shows it."""
+
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self._body = body
+        self.content = self
+
+    async def iter_chunked(self, _: int) -> Any:
+        yield self._body
+
+
+class Rest:
+    """Twilio's REST faces, and the faults on the way to them."""
+
+    def __init__(self, runtime: Runtime, latency: Random, hops: Latency) -> None:
+        self._runtime = runtime
+        self._faces = RestFace(runtime), TaskRouterFace(runtime)
+        self._latency = latency
+        self._hops = hops
+        self.is_down = False
+        self.on_request: Callable[[str], Fault | None] = lambda route: None
+        """Asked when a request arrives; answers what it meets."""
+        self.on_effect: Callable[[], None] = lambda: None
+        """Told when a request has been carried out."""
+        self.count = 0
+        self.asked = 0
+        """Requests that were begun, whether they arrived or not."""
+
+    def face(self, path: str) -> RestFace:
+        return self._faces[0 if path.startswith("/2010-04-01/") else 1]
+
+    def route(self, method: str, path: str) -> str:
+        """The name of the operation."""
+        request = RestRequest(method, path, Form({}), "")
+        request.operation, request.ids = self.face(path)._route(request)
+        return request.name
+
+    async def exchange(
+        self, method: str, url: URL, body: bytes, headers: dict[str, str], total: float
+    ) -> Answer:
+        """One request and its answer, or what aiohttp would raise."""
+        loop = asyncio.get_running_loop()
+        self.asked += 1
+        try:
+            async with asyncio.timeout(total):
+                await asyncio.sleep(self._latency.uniform(*self._hops))
+                if self.is_down:
+                    await asyncio.sleep(self._latency.uniform(0, 1))
+                    raise aiohttp.ConnectionTimeoutError
+                # From here on it is on its way, whatever becomes of whoever asked.
+                arrived = loop.create_task(self._arrive(method, url, body, headers, _run()))
+                arrived.add_done_callback(_heard)
+                return await asyncio.shield(arrived)
+        except TimeoutError:
+            raise TimeoutError from None
+
+    async def _arrive(
+        self, method: str, url: URL, body: bytes, headers: dict[str, str], run: str
+    ) -> Answer:
+        self.count += 1
+        fault = self.on_request(self.route(method, url.raw_path))
+        kind = fault.kind if fault else ""
+        if kind == "unreachable":
+            raise aiohttp.ConnectionTimeoutError
+        if kind in ("429", "500", "503"):
+            return _refused(int(kind))
+        if kind == "timeout_before":
+            await asyncio.sleep(HANG_SECONDS)
+            raise aiohttp.ServerDisconnectedError
+        if kind == "reset_before":
+            raise aiohttp.ServerDisconnectedError
+        if fault is not None and kind in ("slow", "late"):
+            await asyncio.sleep(fault.seconds)
+        answer = await self._effect(method, url, body, headers)
+        self._runtime.requests[-1]["run"] = run
+        self.on_effect()
+        if kind in ("timeout_after", "late"):
+            await asyncio.sleep(HANG_SECONDS)
+        if kind == "reset_after":
+            raise aiohttp.ServerDisconnectedError
+        if kind == "500_after":
+            return _refused(500)
+        await asyncio.sleep(self._latency.uniform(*self._hops))
+        return answer
+
+    async def _effect(self, method: str, url: URL, body: bytes, headers: dict[str, str]) -> Answer:
+        """Through the simulator's own door."""
+        path = url.raw_path
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": url.raw_query_string.encode(),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        }
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await self.face(path)(scope, receive, send)
+        begun, rest = sent[0], sent[1:]
+        told = {name.decode(): value.decode() for name, value in begun["headers"]}
+        return Answer(begun["status"], told, b"".join(each.get("body", b"") for each in rest))
+
+
+class Session:
+    """Stands where `aiohttp.ClientSession` does in the engine's client."""
+
+    def __init__(self, rest: Rest, *, timeout: aiohttp.ClientTimeout, **_: Any) -> None:
+        self._rest = rest
+        self._total = float(timeout.total or 60.0)
+
+    @asynccontextmanager
+    async def request(
+        self, method: str, url: URL, *, data: bytes | None, headers: dict[str, str], **_: Any
+    ) -> Any:
+        yield await self._rest.exchange(method, url, data or b"", headers, self._total)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def twilio_client(settings: Any, rest: Rest) -> TwilioClient:
+    """The SDK's client over the engine's own transport, whose session is ours."""
+    with (
+        patch.object(aiohttp, "ClientSession", lambda **given: Session(rest, **given)),
+        patch.object(aiohttp, "TCPConnector", lambda **_: None),
+        patch.object(aiohttp, "DummyCookieJar", lambda: None),
+    ):
+        http = HttpClient(settings.twilio_base_url or "")
+    username, password = settings.rest_credentials
+    return TwilioClient(username, password, settings.twilio_account_sid, http_client=http)
+
+
+class Callbacks:
+    """What Twilio asks of the application; stands where the simulator's transport does."""
+
+    def __init__(
+        self,
+        handle: Callable[[Fetch], Awaitable[Reply]],
+        latency: Random,
+        hops: Latency,
+    ) -> None:
+        self._handle = handle
+        self._latency = latency
+        self._hops = hops
+        self.is_cut_off = False
+        self.on_fetch: Callable[[Fetch], Fault | None] = lambda fetch: None
+        self.on_delivery: Callable[[Fetch], None] = lambda fetch: None
+        self.count = 0
+        self.lost = 0
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def send(self, fetch: Fetch) -> Outcome:
+        """Deliver, as often and as late as it comes."""
+        self.count += 1
+        began = asyncio.get_running_loop().time()
+        fault = self.on_fetch(fetch)
+        kind = fault.kind if fault else ""
+        await asyncio.sleep(self._latency.uniform(*self._hops))
+        if fault is not None and kind == "delay":
+            await asyncio.sleep(fault.seconds)
+        if kind == "lose" or self.is_cut_off:
+            self.lost += 1
+            return Outcome(Reply(0, error="connect: lost"), 1, 0.0)
+        if fault is not None and kind == "double":
+            copy = self._late_copy(fetch, fault.seconds)
+            asyncio.get_running_loop().create_task(copy)
+        reply, attempts = await self._tried(fetch)
+        if not reply.connected:
+            self.lost += 1
+        return Outcome(reply, attempts, asyncio.get_running_loop().time() - began)
+
+    async def _late_copy(self, fetch: Fetch, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self.on_delivery(fetch)
+        await self._handle(fetch)
+
+    async def _tried(self, fetch: Fetch) -> tuple[Reply, int]:
+        """Tried again where the address asks for it, by default once if nobody is there."""
+        overrides = split(fetch.url)[1]
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                self.on_delivery(fetch)
+                async with asyncio.timeout(READ_SECONDS):
+                    reply = await self._handle(fetch)
+            except TimeoutError:
+                reply = Reply(0, error="no answer in time")
+            what = "" if reply.ok else "ct" if not reply.connected else f"{reply.status // 100}xx"
+            if not what or attempts > overrides.retries or not overrides.retries_on(what):
+                return reply, attempts
+            await asyncio.sleep(0.1)
+
+
+def _heard(arrived: asyncio.Task[Answer]) -> None:
+    """An answer that nobody waits for any more is nobody's failure."""
+    if not arrived.cancelled():
+        arrived.exception()
+
+
+def _run() -> str:
+    """The run on whose behalf the activity asks."""
+    context = temporalio.activity._current_context.get(None)
+    return str(context.info().workflow_run_id) if context else ""
+
+
+def _refused(status: int) -> Answer:
+    code = {429: 20429, 503: 20503}.get(status, 20500)
+    body = f'{{"code":{code},"message":"simulated","more_info":"","status":{status}}}'
+    return Answer(status, {"content-type": "application/json"}, body.encode())
