@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -41,12 +41,15 @@ from activities.client import open_client
 from activities.conferences import Conferences
 from activities.guardian.guard import Guard
 from activities.guardian.rescue import Rescue
+from activities.health import Health
 from activities.participants import Participants
+from activities.patience import Patience
 from activities.pulse import PULSE_SECONDS, Pulse
 from activities.recordings import Recordings
 from activities.settings import TwilioSettings
 from activities.setup import check_setup
 from activities.tasks import Tasks
+from activities.throttle import Throttle
 from workflows import logs, telemetry
 from workflows.call import CallWorkflow
 from workflows.cold_transfer import ColdTransferWorkflow
@@ -54,6 +57,7 @@ from workflows.connection import ConnectionSettings, UnreachableError
 from workflows.guardian import GuardianWorkflow, ensure_guardian
 from workflows.inbound import InboundWorkflow
 from workflows.messages import GUARDIAN_TASK_QUEUE, TASK_QUEUE
+from workflows.provider import ProviderWorkflow, tell_outage
 from workflows.recording import RecordingWorkflow
 from workflows.task import TaskWorkflow
 from workflows.warm_transfer import WarmTransferWorkflow
@@ -61,6 +65,7 @@ from workflows.warm_transfer import WarmTransferWorkflow
 WORKFLOWS: tuple[type, ...] = (
     WarmTransferWorkflow,
     ColdTransferWorkflow,
+    ProviderWorkflow,
     InboundWorkflow,
     CallWorkflow,
     TaskWorkflow,
@@ -178,7 +183,7 @@ def build_worker(client: Client, carried_out: Sequence[Any], settings: WorkerSet
         max_concurrent_activities=ACTIVITIES_MAX,
         disable_eager_activity_execution=False,
         graceful_shutdown_timeout=timedelta(seconds=GRACE_SECONDS),
-        interceptors=[Pulse()],
+        interceptors=[Patience(), Pulse()],
         max_heartbeat_throttle_interval=timedelta(seconds=PULSE_SECONDS),
         deployment_config=_deployment(settings),
     )
@@ -242,29 +247,50 @@ async def run(settings: Settings) -> int:
             await connecting
         return OK
     client = connecting.result()
-    async with open_client(settings.twilio) as twilio:
+    throttle = Throttle()
+    async with open_client(settings.twilio, throttle=throttle) as twilio:
         await check_setup(twilio, settings.twilio)
         participants = Participants(twilio, settings.twilio)
         calls = Calls(twilio, settings.twilio)
         conferences = Conferences(twilio, settings.twilio)
         tasks = Tasks(twilio, settings.twilio)
         recordings = Recordings(twilio, settings.twilio)
+        health = Health(twilio, throttle)
         carried_out = activities_of(participants, calls, conferences, tasks, recordings)
-        worker = build_worker(client, carried_out, settings.worker)
-        if not settings.worker.handover_guardian:
-            return await _work(worker, stopping)
-        async with guarding(client, settings):
+        worker = build_worker(client, [*carried_out, health.probe_twilio], settings.worker)
+        async with AsyncExitStack() as beside:
+            await beside.enter_async_context(watching(client, health))
+            if settings.worker.handover_guardian:
+                await beside.enter_async_context(guarding(client, settings, throttle))
             return await _work(worker, stopping)
 
 
 @asynccontextmanager
-async def guarding(client: Client, settings: Settings) -> AsyncIterator[None]:
+async def watching(client: Client, health: Health) -> AsyncIterator[None]:
+    """Twilio's health is watched, and an outage made known, as long as the block lasts."""
+
+    async def tell() -> None:
+        try:
+            await tell_outage(client)
+        except RPCError as error:
+            _logger.warning("the outage could not be made known: %s", error)
+
+    watch = asyncio.create_task(health.watch(tell))
+    try:
+        yield
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+
+
+@asynccontextmanager
+async def guarding(client: Client, settings: Settings, throttle: Throttle) -> AsyncIterator[None]:
     """The guardian is worked for and kept running, as long as the block lasts.
 
     On its own queue and with its own connections to Twilio, and what befalls it is logged: it must
     never be what ends a worker.
     """
-    async with open_client(settings.twilio, GUARDIAN_HTTP_SECONDS) as twilio:
+    async with open_client(settings.twilio, GUARDIAN_HTTP_SECONDS, throttle) as twilio:
         own = settings.worker
         guard = Guard(twilio, client, own.handover_guardian_seconds, own.handover_guardian_page)
         rescue = Rescue(twilio, settings.twilio, client)

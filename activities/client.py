@@ -24,6 +24,7 @@ from twilio.rest import Client
 from yarl import URL
 
 from activities.settings import TwilioSettings
+from activities.throttle import Throttle, count_request, priority_here
 
 TOTAL_SECONDS = 2.5
 """Time limit of one request. Below an activity's usual 3 seconds, so that the activity reports the
@@ -31,10 +32,6 @@ time-out itself; the SDK's own client ignores the limit given to its constructor
 CONNECT_SECONDS = 1.0
 """Part of it for the connection: no connection means nothing was asked, and that is worth knowing
 early."""
-POOL_SIZE = 100
-"""Connections kept at most. Twilio limits the concurrency of REST calls per account and answers
-429 beyond it; a queue of ours in front of it is kinder. https://www.twilio.com/docs/api/errors/20429
-"""
 KEEP_ALIVE_SECONDS = 15.0
 """An idle connection is dropped after this, before load balancers usually do it: a POST sent into a
 connection that the other side has just closed has an unknown outcome."""
@@ -66,11 +63,13 @@ class HttpClient(AsyncHttpClient):  # type: ignore[misc]
         base_url: str = "",
         total_seconds: float = TOTAL_SECONDS,
         connect_seconds: float = CONNECT_SECONDS,
+        throttle: Throttle | None = None,
     ) -> None:
         super().__init__(_logger, True, None)
+        self.throttle = throttle or Throttle()
         self._base_url = base_url.rstrip("/")
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=POOL_SIZE, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
             timeout=aiohttp.ClientTimeout(total=total_seconds, connect=connect_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -90,17 +89,42 @@ class HttpClient(AsyncHttpClient):  # type: ignore[misc]
         url = self._rewrite(uri)
         if params:
             url = f"{url}?{urlencode(params, doseq=True)}"
+        body = urlencode(data, doseq=True).encode() if data else None
+        async with self.throttle.slot(priority_here()):
+            count_request()
+            try:
+                answer = await self._send(method.upper(), url, body, headers or {}, auth)
+            except TooManyRequests as refusal:
+                self.throttle.refused(refusal.retry_after)
+                raise
+            except (TwilioException, aiohttp.ClientError, TimeoutError, OSError):
+                self.throttle.failed()
+                raise
+            if answer.status_code >= 500:
+                self.throttle.failed()
+            else:
+                self.throttle.answered()
+            return answer
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        auth: tuple[str, str] | None,
+    ) -> Response:
         started = time.monotonic()
         async with self._session.request(
-            method.upper(),
+            method,
             URL(url, encoded=True),
-            data=urlencode(data, doseq=True).encode() if data else None,
-            headers={**(headers or {}), **_authorization(auth)},
+            data=body,
+            headers={**headers, **_authorization(auth)},
             allow_redirects=False,
         ) as answer:
             text = await _read(answer)
             took = (time.monotonic() - started) * 1000
-            _logger.debug("%s -> %d in %.0f ms", method.upper(), answer.status, took)
+            _logger.debug("%s -> %d in %.0f ms", method, answer.status, took)
             _refuse_strange_answers(answer, text)
             return Response(answer.status, text, answer.headers)
 
@@ -114,10 +138,13 @@ class HttpClient(AsyncHttpClient):  # type: ignore[misc]
 
 @asynccontextmanager
 async def open_client(
-    settings: TwilioSettings, total_seconds: float = TOTAL_SECONDS
+    settings: TwilioSettings,
+    total_seconds: float = TOTAL_SECONDS,
+    throttle: Throttle | None = None,
 ) -> AsyncIterator[Client]:
-    """The SDK's client for these settings, closed at the end."""
-    http = HttpClient(settings.twilio_base_url or "", total_seconds)
+    """The SDK's client for these settings, closed at the end. Clients of one process share one
+    `throttle`."""
+    http = HttpClient(settings.twilio_base_url, total_seconds, throttle=throttle)
     username, password = settings.rest_credentials
     client = Client(username, password, settings.twilio_account_sid, http_client=http)
     try:

@@ -22,6 +22,7 @@ from twilio.http.response import Response
 from activities.client import TooManyRequests
 from activities.room import Room
 from activities.task_state import TaskState
+from activities.throttle import HeldBack
 
 T = TypeVar("T")
 
@@ -216,6 +217,22 @@ def because(error: TwilioError, cause: str) -> TwilioError:
     )
 
 
+def delayed(error: TwilioError, seconds: float) -> TwilioError:
+    """The same failure, worth another try no earlier than `seconds` from now."""
+    own = error.next_retry_delay
+    if seconds <= (own.total_seconds() if own else 0.0):
+        return error
+    return TwilioError(
+        error.message,
+        error.kind,
+        error.report,
+        status=error.status,
+        is_unprocessed=error.is_unprocessed,
+        retry_after=seconds,
+        is_expected=error.category is ApplicationErrorCategory.BENIGN,
+    )
+
+
 async def ask(request: Awaitable[T]) -> T:
     """Await one SDK call; whatever goes wrong becomes a `TwilioError`.
 
@@ -233,7 +250,9 @@ async def ask(request: Awaitable[T]) -> T:
 def translate(error: Exception) -> TwilioError:
     """The failure that stands for `error`."""
     if isinstance(error, TooManyRequests):
-        wait = error.retry_after if error.retry_after is not None else backoff(_attempt())
+        wait = backoff(_attempt())
+        if error.retry_after is not None:
+            wait = error.retry_after * (1.0 + 0.5 * random.random())  # noqa: S311
         return TwilioError(
             "Twilio: too many requests",
             UNAVAILABLE,
@@ -241,6 +260,14 @@ def translate(error: Exception) -> TwilioError:
             status=429,
             is_unprocessed=True,
             retry_after=wait,
+        )
+    if isinstance(error, HeldBack):
+        return TwilioError(
+            f"Twilio: not asked, {error.why}",
+            UNAVAILABLE,
+            is_unprocessed=True,
+            retry_after=error.retry_after,
+            is_expected=True,
         )
     if isinstance(error, TwilioException):
         status, code = _told(error)

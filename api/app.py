@@ -19,6 +19,7 @@ from api import errors
 from api.auth.tokens import Tokens
 from api.dependencies import Engine, Parts
 from api.engine.facts import Facts
+from api.engine.provider import Provider, ProviderDownError
 from api.engine.records import Records
 from api.engine.requests import Requests
 from api.engine.starts import Starts
@@ -86,6 +87,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         app.include_router(codec.codec_router(keys, settings.handover_web_ui_origins))
     errors.install(app)
     app.add_exception_handler(EngineUnreachableError, _on_unreachable)
+    app.add_exception_handler(ProviderDownError, _on_provider_down)
     app.add_middleware(BodyLimit)
     app.add_middleware(Observed, metrics=parts.metrics)
     return app
@@ -94,10 +96,12 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
 def _parts(settings: Settings, temporal: Temporal) -> Parts:
     """Everything that the routes are given."""
     records = Records(temporal)
+    provider = Provider(temporal)
     engine = Engine(
         temporal=temporal,
         records=records,
-        starts=Starts(temporal, records),
+        provider=provider,
+        starts=Starts(temporal, records, provider),
         requests=Requests(temporal),
         tasks=Tasks(temporal),
         facts=Facts(temporal, records),
@@ -121,6 +125,10 @@ def _parts(settings: Settings, temporal: Temporal) -> Parts:
 
 async def _on_unreachable(request: Request, error: Exception) -> Response:
     return errors.unreachable().response()
+
+
+async def _on_provider_down(request: Request, error: Exception) -> Response:
+    return errors.provider_down().response()
 
 
 class Observed:

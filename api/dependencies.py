@@ -15,6 +15,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from api.auth.principal import Principal, principal_of_key
 from api.auth.tokens import Tokens
 from api.engine.facts import Facts
+from api.engine.provider import Provider
 from api.engine.records import Records
 from api.engine.requests import Requests
 from api.engine.starts import Starts
@@ -37,6 +38,7 @@ class Engine:
 
     temporal: Temporal
     records: Records
+    provider: Provider
     starts: Starts
     requests: Requests
     tasks: Tasks

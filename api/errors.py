@@ -92,6 +92,17 @@ def unreachable() -> Problem:
     )
 
 
+def provider_down() -> Problem:
+    """503: Twilio is down, so nothing new is begun. Nothing was started."""
+    return Problem(
+        503,
+        "provider_down",
+        "Twilio cannot be had at the moment, so no new transfer is begun. Calls in progress are "
+        "kept. Try again in some seconds, with the same Idempotency-Key.",
+        {"Retry-After": "5"},
+    )
+
+
 def invalid(*faults: FieldFault) -> Problem:
     """422 that names each field and says what would be right."""
     detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:3])

@@ -21,6 +21,9 @@ GUARDIAN_TASK_QUEUE = "handover-guardian"
 GUARDIAN_WORKFLOW_ID = "guardian"
 """One per namespace: the id is the lease."""
 
+PROVIDER_WORKFLOW_ID = "provider"
+"""It runs while Twilio is down, and only then."""
+
 FACT = "fact"
 """The one signal. Its payload is a fact of `workflows.machine.events` as a mapping."""
 

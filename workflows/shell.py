@@ -45,7 +45,7 @@ INBOX_EVENTS_MAX = 500
 what they told is found by reading."""
 
 PAUSE_SECONDS_FIRST = 0.5
-PAUSE_SECONDS_MAX = 8.0
+PAUSE_SECONDS_MAX = 20.0
 """How long a command that failed waits before it is tried again, doubling."""
 
 

@@ -6,6 +6,7 @@ the next. `decide` reads it; Temporal's request id closes the gap between readin
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from api import whisper
+from api.engine.provider import Provider, ProviderDownError
 from api.engine.records import CallRecord, Records, TransferRecord
 from api.engine.temporal import REQUEST_ID, EngineUnreachableError, Temporal, bounded
 from workflows.machine.model import Kind
@@ -131,11 +133,13 @@ with what is known of the call filled in."""
 
 
 class Starts:
-    """Starts transfers. Raises the errors above, and `EngineUnreachableError`."""
+    """Starts transfers. Raises the errors above, `ProviderDownError`, and
+    `EngineUnreachableError`."""
 
-    def __init__(self, temporal: Temporal, records: Records) -> None:
+    def __init__(self, temporal: Temporal, records: Records, provider: Provider) -> None:
         self._temporal = temporal
         self._records = records
+        self._provider = provider
 
     async def start(self, order: StartTransferInput, mark: str, prepare: Prepare) -> Started:
         """Starts the transfer, or finds the one that the same request started before.
@@ -144,8 +148,10 @@ class Starts:
         """
         mine = KeyRecord(order.part, mark, order.accepted_at)
         prepared: StartTransferInput | None = None
-        # Both halves of it in one round trip: whoever clicked waits for this.
-        known = await self._records.call(order.conference_sid)
+        # All of it in one round trip: whoever clicked waits for this.
+        known, is_down = await asyncio.gather(
+            self._records.call(order.conference_sid), self._provider.is_down()
+        )
         for _ in range(DECISIONS_MAX):
             latest = known.transfer
             match decide(latest, order.part, mark, order.accepted_at):
@@ -158,6 +164,8 @@ class Starts:
                     prepared = prepared or prepare(known)
                     if isinstance(decision, Busy):
                         raise TransferInProgressError(decision.record)
+                    if is_down:
+                        raise ProviderDownError
                     await self._begin(prepared, (*decision.chain, mine))
             known = replace(known, transfer=await self._records.latest(order.conference_sid))
         raise EngineUnreachableError

@@ -8,6 +8,7 @@ from dataclasses import replace
 from api.auth.principal import Principal, Role
 from api.auth.rights import may_start, sees_all
 from api.dependencies import Parts
+from api.engine.provider import ProviderDownError
 from api.engine.records import CallRecord, person_at
 from api.errors import FieldFault, Problem, invalid, unknown
 from api.numbers import AddressRefusedError
@@ -126,6 +127,8 @@ def _task_of_agent(order: StartTransferInput, record: CallRecord) -> str:
 
 async def _people(task_sid: str, principal: Principal, parts: Parts, part: str) -> TaskPeople:
     """Who the task brought together. Raises if it is nobody; to an agent like what is unknown."""
+    if await parts.engine.provider.is_down():
+        raise ProviderDownError
     parts.rate.take(f"look-up by {principal.id}")
     people = await parts.engine.tasks.people(task_sid, part)
     if people is None:

@@ -11,6 +11,7 @@ from fastapi.encoders import jsonable_encoder
 from api.auth.principal import Principal
 from api.auth.rights import may_act, may_see, sees_all
 from api.dependencies import Parts, PartsDep, PrincipalDep
+from api.engine.provider import ProviderDownError
 from api.engine.records import CallRecord, TransferRecord, with_journal
 from api.engine.requests import RequestRefusedError, TransferOverError
 from api.engine.starts import (
@@ -88,6 +89,9 @@ async def start_transfer(
     except TransferInProgressError as error:
         parts.metrics.start(body.kind, "refused")
         raise _in_progress(principal, error.record) from None
+    except ProviderDownError:
+        parts.metrics.start(body.kind, "refused")
+        raise
     parts.metrics.start(body.kind, "replayed" if started.is_replay else "started")
     response.headers["Location"] = f"/v1/transfers/{started.view.id}"
     if started.is_replay:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,6 +13,7 @@ from activities.client import open_client
 from activities.conferences import Conferences
 from activities.participants import Participants
 from activities.settings import TwilioSettings
+from activities.throttle import Throttle
 from tests.activities.centre import Centre, provisioned
 from tests.activities.settings import settings_for
 from tests.activities.telephony import Telephony, telephony
@@ -33,7 +35,9 @@ def settings(phones: Telephony) -> TwilioSettings:
 
 @pytest.fixture
 async def sdk(settings: TwilioSettings) -> AsyncIterator[Client]:
-    async with open_client(settings, PATIENCE_SECONDS) as client:
+    # No attempt is made before its time here: by this clock every pause is over.
+    throttle = Throttle(clock=itertools.count(0.0, 1000.0).__next__)
+    async with open_client(settings, PATIENCE_SECONDS, throttle) as client:
         yield client
 
 

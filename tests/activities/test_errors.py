@@ -83,7 +83,7 @@ def test_every_row_of_the_table_is_one_of_the_words() -> None:
 def test_too_many_requests_waits_as_told_or_by_itself() -> None:
     told = translate(TooManyRequests(7.0)).next_retry_delay
     assert told is not None
-    assert told.total_seconds() == 7.0
+    assert 7.0 <= told.total_seconds() <= 10.5, "as told, and apart from the others"
     alone = translate(TooManyRequests(None))
     assert alone.next_retry_delay is not None
     assert 0 < alone.next_retry_delay.total_seconds() <= BACKOFF_MAX_SECONDS
