@@ -71,6 +71,10 @@ class Requests:
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise TransferOverError from None
+            if error.status is RPCStatusCode.FAILED_PRECONDITION:
+                # The transfer's code fails to run, and is tried again until it does: a bad build,
+                # or one that does not fit the history. Whoever asks may do so again.
+                raise EngineUnreachableError from error
             raise
 
     async def _update(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -58,6 +59,25 @@ class BadDay(Scene):
         phone = await self.phones.hears(self.people["caller"], self.people["agent"])
         (call,) = phone["calls"]
         self.conference_sid = call["conference_sid"]
+
+    async def rings(self, part: str) -> None:
+        """Wait until somebody's phone rings, whatever other calls they have."""
+        await self._ringing(part)
+
+    async def answers(self, part: str) -> None:
+        """Somebody's phone rings, and is picked up."""
+        call_sid = await self._ringing(part)
+        address = quote(self.people[part], safe="+:@")
+        await self.phones.ask("POST", f"/phones/{address}/answer", {"call_sid": call_sid})
+
+    async def _ringing(self, part: str) -> str:
+        async def look() -> str | None:
+            for call in (await self.phones.phone(self.people[part]))["calls"]:
+                if call["can_answer"] and call["conference_sid"] in (self.conference_sid, None):
+                    return str(call["call_sid"])
+            return None
+
+        return await until(look, f"{self.people[part]} to ring")
 
     async def day(self) -> Day:
         """The evidence since the call began."""

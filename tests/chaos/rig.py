@@ -8,6 +8,7 @@ and a link on every way between processes.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -53,6 +54,20 @@ class Rig(Stack):
         link = HttpLink(name, _port(self.simulator_url))
         await link.open()
         self.to_twilio[name] = link
+
+    async def start_next(self, build: str) -> str:
+        """One more worker, of the next build; answers its name."""
+        name = f"next-{build}-{sum(1 for each in self.processes if each.startswith('next')) + 1}"
+        await self.link_worker(name)
+        command = [sys.executable, "-m", "tests.chaos.next_worker"]
+        environment = self.environment_of(name) | {
+            "HANDOVER_NEXT": build,
+            "HANDOVER_BUILD_ID": f"next-{build}",
+        }
+        process = self._add(name, command, environment)
+        process.start()
+        await self.ready(name)
+        return name
 
     async def _link_temporal(self, name: str) -> None:
         link = Link(_port(self.temporal_address))

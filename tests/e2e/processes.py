@@ -80,9 +80,14 @@ class Process:
         return self._child is not None and self._child.poll() is None
 
     @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs, or was never started."""
+        return None if self._child is None else self._child.poll()
+
+    @property
     def was_killed(self) -> bool:
         """Whether it was ended by `kill` and not started again."""
-        return self._child is not None and self._child.poll() == -signal.SIGKILL
+        return self.returncode == -signal.SIGKILL
 
     def start(self) -> None:
         """Start it, or start it again: same settings, same ports, and the log goes on."""
