@@ -105,9 +105,14 @@ simulate: $(READY)  ## Seeded bad days (SEED=7 replays one, RUNS=1000 plays many
 		$(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(ARGS)
 
 .PHONY: chaos
-chaos: $(READY)  ## Real processes killed, frozen and cut off in mid-transfer (SEED=7, ARGS="--cells 8")
+chaos: $(READY)  ## Real processes killed, frozen and cut off in mid-transfer (ARGS=--short)
 	$(call need,tests/chaos/__main__.py)
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+.PHONY: soak
+soak: $(READY)  ## An hour of calls and random faults (MINUTES=2 for a short one)
+	$(call need,tests/chaos/soak.py)
+	@$(BIN)/python -m tests.chaos --soak $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: bench
 bench: $(READY)  ## Benchmarks beside the floor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +26,11 @@ log = structlog.get_logger("handover.api.webhooks")
 
 ADDRESS_LENGTH_MAX = 320
 NAME_LENGTH_MAX = 100
+
+INBOUND_SECONDS_MAX = 7.0
+"""How long a start is repeated while Temporal is silent: a caller would rather hear it ring for
+some seconds than an apology. Twilio waits 15 for the answer, and the last try may take 2.5."""
+AGAIN_SECONDS = 0.25
 
 NOBODY_CAME = frozenset({"error", "system-error", "queue-full", "leave"})
 """Ways out of a queue in which the caller still waits for somebody.
@@ -71,14 +77,26 @@ async def inbound(
         accepted_at=time.time(),
         ring_seconds=settings.handover_agent_ring_seconds,
     )
-    try:
-        await facts.begin_inbound(order)
-    except EngineUnreachableError:
+    if not await begun(facts, order):
         log.error("inbound call refused: engine unreachable", call=call_sid)
         metrics.fact("inbound", "engine_unreachable")
         return xml(twiml.say_and_hang_up(settings.handover_apology))
     metrics.fact("inbound", "started")
     return xml(twiml.room(settings.public_base_url, call_sid))
+
+
+async def begun(facts: Facts, order: StartInboundInput) -> bool:
+    """Starts the set-up of a call, again and again while Temporal is silent; whether it began."""
+    give_up_at = time.monotonic() + INBOUND_SECONDS_MAX
+    while True:
+        try:
+            await facts.begin_inbound(order)
+        except EngineUnreachableError:
+            if time.monotonic() > give_up_at:
+                return False
+            await asyncio.sleep(AGAIN_SECONDS)
+        else:
+            return True
 
 
 @router.post("/ended")

@@ -1,8 +1,13 @@
 """`make chaos`: real processes are killed, frozen and cut off in the middle of transfers.
 
-make chaos                              every cell, and the figures
-make chaos ARGS="--cells 8"             eight cells by the seed
-make chaos ARGS="--cell FM-W4-F01-applied --seed 7"
+make chaos                                  all parts: cells, figures, deployment, storm
+make chaos ARGS=--short                     a few minutes' worth of each, for every change
+make chaos ARGS="--cells 20 --seed 7"       twenty cells by the seed; --cells 0 is all of them
+make chaos ARGS="--cell FM-W4-F01-applied"  cells by name
+make chaos ARGS=--measure                   how long the engine is gone after each fault
+make chaos ARGS=--deployment                a deployment in the middle
+make chaos ARGS="--idempotency 1000 100"    so many keys, each posted so many times at once
+make soak MINUTES=2                         steady load and random faults
 """
 
 from __future__ import annotations
@@ -19,11 +24,23 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.chaos import report
 from tests.chaos.cells import STEPS
 from tests.chaos.checker import Bounds
+from tests.chaos.deployment import deploy
 from tests.chaos.faults import FAULTS
+from tests.chaos.measure import measure
 from tests.chaos.play import Cell, Played, play
 from tests.chaos.rig import Rig
+from tests.chaos.soak import Soak, soak
+from tests.chaos.storm import storm
+
+CELLS, CELLS_SHORT = 60, 6
+SAMPLES = 30
+KEYS, POSTS = 100, 100
+SHORT_KEYS, SHORT_POSTS = 10, 20
+SOAK_MINUTES = 60.0
+INTERRUPTED = 130
 
 
 def every_cell() -> list[Cell]:
@@ -36,22 +53,40 @@ def every_cell() -> list[Cell]:
     ]
 
 
+def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What was asked for. Without a part: all of them but the soak."""
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__.split("\n\n")[0])
+    add = parser.add_argument
+    add("--seed", type=int, default=int(time.time()) % 1_000_000)
+    add("--short", action="store_true", help="all parts, in about a minute and a half")
+    add("--cells", type=int, metavar="N", help="N cells, drawn by the seed; 0: all")
+    add("--cell", default="", metavar="NAME", help="cells whose name contains this")
+    add("--measure", type=int, nargs="?", const=SAMPLES, metavar="N", help="N samples per fault")
+    add("--deployment", action="store_true", help="exchange the workers in mid-transfer")
+    add("--idempotency", type=int, nargs="*", metavar="N", help="keys, and posts of each")
+    add("--soak", type=float, nargs="?", const=SOAK_MINUTES, metavar="MINUTES")
+    add("--keep", action="store_true", help="write the figures into docs and README")
+    options = parser.parse_args(arguments)
+    if options.cell and options.cells is None:
+        options.cells = 0
+    parts = (options.cells, options.measure, options.idempotency, options.soak)
+    if options.deployment or any(each is not None for each in parts):
+        return options
+    options.cells = CELLS_SHORT if options.short else CELLS
+    options.measure = None if options.short else SAMPLES
+    options.idempotency = [SHORT_KEYS, SHORT_POSTS] if options.short else [KEYS, POSTS]
+    options.deployment = True
+    return options
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play, print, answer the exit code."""
-    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000)
-    parser.add_argument("--cells", type=int, metavar="N", help="only N cells, drawn by the seed")
-    parser.add_argument("--cell", help="only cells whose name contains this", default="")
-    options = parser.parse_args(arguments)
-    cells = [cell for cell in every_cell() if options.cell in cell.name]
-    if not cells:
-        parser.error(f"no cell's name contains {options.cell}")
-    Random(options.seed).shuffle(cells)
+    options = options_of(arguments)
     print(f"seed {options.seed}", flush=True)
-    return asyncio.run(stoppable(_cells(cells[: options.cells], options.seed)))
+    return asyncio.run(_stoppable(_parts(options)))
 
 
-async def stoppable(work: Coroutine[Any, Any, int]) -> int:
+async def _stoppable(work: Coroutine[Any, Any, int]) -> int:
     """Ends what was started when it is asked to stop, too."""
     task = asyncio.ensure_future(work)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -59,23 +94,64 @@ async def stoppable(work: Coroutine[Any, Any, int]) -> int:
     try:
         return await task
     except asyncio.CancelledError:
-        return 130
+        return INTERRUPTED
 
 
-async def _cells(cells: Sequence[Cell], seed: int) -> int:
+async def _parts(options: argparse.Namespace) -> int:
+    told: dict[str, Any] = {}
+    is_bad = False
+    if options.cells is not None:
+        told["cells"] = await _cells(options)
+        is_bad |= bool(told["cells"]["failed"])
+    if options.measure is not None:
+        rows = [row.as_dict() for row in await measure(options.measure)]
+        told["measure"] = rows
+        is_bad |= not all(row["met"] for row in rows)
+    if options.deployment:
+        builds = ("patched",) if options.short else ("patched", "careless")
+        told["deployment"] = [vars(await deploy(build)) for build in builds]
+        is_bad |= any(each["problems"] for each in told["deployment"])
+    if options.idempotency is not None:
+        keys, posts = [*options.idempotency, *(KEYS, POSTS)[len(options.idempotency) :]]
+        told["storm"] = (await storm(keys, posts, options.seed)).as_dict()
+        is_bad |= bool(told["storm"]["problems"])
+    if options.soak is not None:
+        told["soak"] = (await soak(options.seed, options.soak, _soaking)).as_dict()
+        is_bad |= bool(told["soak"]["problems"])
+    print(report.text(told))
+    if options.keep:
+        report.keep(told)
+    return 1 if is_bad else 0
+
+
+def _soaking(told: Soak) -> None:
+    if told.calls % 50 == 0:
+        print(f"   {told.calls} calls, {sum(told.faults.values())} faults, "
+              f"{len(told.problems)} problems", flush=True)  # fmt: skip
+
+
+async def _cells(options: argparse.Namespace) -> dict[str, Any]:
+    cells = [cell for cell in every_cell() if options.cell in cell.name]
+    applicable = len(cells)
+    Random(options.seed).shuffle(cells)
+    cells = cells[: options.cells or None]
     failed: list[Played] = []
     async with Rig() as rig:
         for number, cell in enumerate(cells, 1):
             # A cell's chance is its own, so that it can be repeated alone.
-            played = await play(rig, cell, Random(f"{seed} {cell.name}"), Bounds())
+            played = await play(rig, cell, Random(f"{options.seed} {cell.name}"), Bounds())
             mark = "ok" if not played.problems else "FAILED"
-            print(f"{number:4d}/{len(cells)}  {played.cell:<24} {played.seconds:5.1f} s  {mark}",
-                  flush=True)  # fmt: skip
+            print(
+                f"{number:4d}/{len(cells)}  {played.cell:<24} {played.seconds:5.1f} s  {mark}",
+                flush=True,
+            )
             if played.problems:
                 failed.append(played)
-                _tell(played, rig, seed)
-    print(f"{len(cells) - len(failed)} of {len(cells)} cells passed (seed {seed})")
-    return 1 if failed else 0
+                _tell(played, rig, options.seed)
+    return {
+        **{"seed": options.seed, "applicable": applicable, "played": len(cells)},
+        "failed": [played.cell for played in failed],
+    }
 
 
 def _tell(played: Played, rig: Rig, seed: int) -> None:

@@ -20,8 +20,8 @@ STOP_SECONDS_MAX = 15.0
 STUCK_SECONDS = 4.0
 """How long a careless build is watched: a second is what a transfer needs."""
 RING_SECONDS = 60.0
-GUARD_SECONDS = 30.0
-"""The longest: the deployment has to fit in."""
+GUARD_SECONDS = 20.0
+"""The deployment has to fit in."""
 PRESS_SECONDS = 5.0
 NONDETERMINISM = "ondeterminis"
 

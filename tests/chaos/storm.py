@@ -21,7 +21,7 @@ from tests.chaos.rig import Rig
 from tests.e2e.telephones import Json
 
 KEYS_AT_A_TIME = 5
-KILL_EVERY_SECONDS = 4.0
+KILL_EVERY_SECONDS = 2.0
 BACK_AFTER_SECONDS = 0.5
 POST_SECONDS_MAX = 90.0
 AGAIN_SECONDS = 0.2
@@ -38,8 +38,10 @@ class Storm:
     seconds: float = 0.0
     answered: Counter[str] = field(default_factory=Counter)
     """Answers by status; `202 replayed` apart."""
-    repeated: int = 0
-    """Posts that were lost, or answered 503, and sent again."""
+    lost: int = 0
+    """Posts that nobody answered, and that were sent again."""
+    unavailable: int = 0
+    """Posts that were answered 503, and sent again."""
     kills: int = 0
     transfers: int = 0
     """Attempts that were dialled, by their labels."""
@@ -151,10 +153,11 @@ class _Key:
                         replayed = " replayed" if REPLAYED in answer.headers else ""
                         self._told.answered[f"{answer.status}{replayed}"] += 1
                         return answer.status, told
+                    self._told.unavailable += 1
             except (aiohttp.ClientError, TimeoutError):
                 if time.monotonic() > give_up_at:
                     raise
-            self._told.repeated += 1
+                self._told.lost += 1
             await asyncio.sleep(AGAIN_SECONDS)
 
     def _wrong(self, what: str) -> None:
