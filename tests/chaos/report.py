@@ -169,8 +169,8 @@ def _storm(told: Json) -> str:
         "## A storm of repeated starts (G9)\n",
         f"{told['keys']} keys, each posted {told['posts']} times at once, once with another body "
         f"and once after the end, on two apis of which one was killed {told['kills']} times: "
-        f"{told['transfers']} transfers. Answers: {answers}; {told['lost']} posts that nobody "
-        f"answered and {told['unavailable']} answered 503 were sent again. {told['seconds']:.0f} s.",
+        f"{told['transfers']} transfers. Answers: {answers}. Sent again: {told['lost']} posts that "
+        f"nobody answered, {told['unavailable']} that were answered 503. {told['seconds']:.0f} s.",
     ]
     return "\n".join([*lines, *(f"- {each}" for each in told["problems"])])
 
