@@ -29,6 +29,7 @@ from activities.room import CONNECTED, Room, RoomLeg, RoomRecordings
 from activities.settings import TwilioSettings
 from activities.task_reading import workspace_of
 from activities.tasks import end_one_task
+from activities.updating import update_participant
 
 TALKING = "talking"
 HELD = "held"
@@ -305,17 +306,7 @@ class Participants:
         await self._update_if_there(conference_sid, call_sid, end_conference_on_exit=on)
 
     async def _update(self, conference_sid: str, call_sid: str, **changes: Any) -> None:
-        """Change one participant. Which code stands for one who has left is not documented, so
-        after a refusal it is looked whether the participant is still there."""
-        participants = self._client.conferences(conference_sid).participants
-        try:
-            await ask(participants(call_sid).update_async(**changes))
-        except TwilioError as error:
-            if error.kind != REFUSED:
-                raise
-            if await find_participant(self._client, conference_sid, call_sid) is not None:
-                raise
-            raise gone("the leg has left the room") from None
+        await update_participant(self._client, conference_sid, call_sid, **changes)
 
     async def _update_if_there(self, conference_sid: str, call_sid: str, **changes: Any) -> None:
         try:
@@ -421,5 +412,8 @@ def _demand(room: Room, given: RemoveInput) -> None:
             raise unmet("the caller is not on hold", room)
         return
     other = room.find(given.other_call_sid)
-    if other is None or not _is_here(other) or other.held or caller.held:
+    is_heard = other is not None and not other.coaching
+    if other is not None and other.is_supervisor:
+        is_heard = is_heard and not other.muted
+    if other is None or not is_heard or not _is_here(other) or other.held or caller.held:
         raise unmet("the caller is not talking to the other", room)

@@ -132,8 +132,8 @@ class Shell(Generic[V]):
         turn = self._rules.step(self._value, queued.event)
         self._value = turn.value
         self._rules.check(self._value)
-        if turn.entry is not None:
-            self._telemetry.step(turn.entry)
+        for entry in turn.entries:
+            self._telemetry.step(entry)
         self._carry_out(turn.commands)
         self._set_clock()
         if queued.reply is not None:

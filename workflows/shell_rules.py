@@ -50,7 +50,7 @@ class Turn(Generic[V]):
 
     value: V
     commands: tuple[Command, ...] = ()
-    entry: Entry | None = None
+    entries: tuple[Entry, ...] = ()
     """None when there was nothing to decide, or when a request was refused."""
     refusal: str = ""
     """Why a request was refused; empty otherwise."""

@@ -88,7 +88,8 @@ class TransferRules:
 
 
 def _turn(stepped: Stepped) -> Turn[Transfer]:
-    return Turn(stepped.transfer, stepped.commands, stepped.entry, stepped.refusal)
+    entries = (stepped.entry,) if stepped.entry else ()
+    return Turn(stepped.transfer, stepped.commands, entries, stepped.refusal)
 
 
 def rules_of(value: Transfer) -> TransferRules:

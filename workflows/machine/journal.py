@@ -14,10 +14,11 @@ from workflows.machine.model import Entry, Party
 def line(entry: Entry) -> str:
     """One step in the shape of the log: `< fact = STATE->STATE > command`."""
     states = entry.state_to.upper()
-    if entry.state_from is not entry.state_to:
+    if entry.state_from != entry.state_to:
         states = f"{entry.state_from.upper()}->{states}"
     began = f" > {', '.join(entry.began)}" if entry.began else ""
-    return f"< {entry.heard} = {states}{began}"
+    who = f"{entry.who} " if entry.who else ""
+    return f"< {who}{entry.heard} = {states}{began}"
 
 
 def ladder(entries: Sequence[Entry], started_at: float) -> str:

@@ -342,12 +342,16 @@ class Entry:
     step: int
     at: float
     heard: str
-    state_from: State
-    state_to: State
+    state_from: str
+    state_to: str
     began: tuple[str, ...] = ()
     people: str = ""
     """Where caller, agent and target are after the step, one word each."""
     note: str = ""
+    who: str = ""
+    """Whose step it is, where a call has several of a kind: a supervisor as `v2`."""
+    by: str = ""
+    """Who asked for it: a principal's id. In the journal that is shown, never in a log line."""
 
 
 JOURNAL_ENTRIES_MAX = 200

@@ -1,0 +1,303 @@
+"""(supervision, event) -> what is now believed, and whom it concerns with which stimulus.
+
+Nothing here chooses a state. One event may concern several supervisors: the end of the room, or a
+reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from workflows.machine.events import (
+    CommandFailed,
+    CommandSucceeded,
+    DeadlinePassed,
+    Failure,
+    LegAnswered,
+    LegEnded,
+    LegJoined,
+    LegRang,
+    RoomEnded,
+)
+from workflows.machine.supervision.model import (
+    REFUSALS_MAX,
+    Follow,
+    Mode,
+    State,
+    Supervision,
+    Supervisor,
+)
+from workflows.machine.supervision.readings import follows, learn, news_of, silent
+from workflows.machine.supervision.requests import EverybodyLeaves, ModeRequested
+from workflows.machine.supervision.stimuli import VERBS, On
+from workflows.machine.supervision.table import COACH_TARGET_UNAVAILABLE
+
+RING_GRACE_SECONDS = 10.0
+"""How long after the ring time Twilio is given to say that nobody picked up."""
+PROVIDER_UNAVAILABLE = "provider_unavailable"
+MUTED_BY_OTHERS = "muted_by_others"
+
+Event = (
+    LegRang
+    | LegAnswered
+    | LegJoined
+    | LegEnded
+    | RoomEnded
+    | CommandSucceeded
+    | CommandFailed
+    | DeadlinePassed
+    | ModeRequested
+    | EverybodyLeaves
+)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What an event means: a new belief, one stimulus per supervisor, and whether the room must be
+    read to know the rest."""
+
+    value: Supervision
+    stimuli: tuple[tuple[str, On], ...] = ()
+    """(label, stimulus) pairs."""
+    must_read: bool = False
+
+
+def hear(value: Supervision, event: Event) -> Heard:
+    """What `event` amounts to."""
+    if isinstance(event, CommandSucceeded | CommandFailed):
+        return _hear_outcome(value, event)
+    if isinstance(event, RoomEnded):
+        return _room_ended(value)
+    if isinstance(event, LegEnded):
+        return _hear_end(value, event)
+    if isinstance(event, LegAnswered | LegJoined):
+        return _hear_arrival(value, event)
+    if isinstance(event, DeadlinePassed):
+        return _hear_deadline(value, event.at)
+    if isinstance(event, ModeRequested):
+        return _hear_request(value, event)
+    if isinstance(event, EverybodyLeaves):
+        return Heard(value, tuple((each.label, On.LEAVE) for each in value.live))
+    return Heard(value)
+
+
+def _room_ended(value: Supervision) -> Heard:
+    over = replace(value, has_ended=True, agent="", is_consulting=False)
+    return Heard(over, tuple((each.label, On.ROOM_ENDED) for each in value.live))
+
+
+# --- legs -----------------------------------------------------------------------------------------
+
+
+def _hear_end(value: Supervision, fact: LegEnded) -> Heard:
+    mine = value.find(fact.label, fact.call_sid)
+    if mine is not None and mine.is_live:
+        was_there = mine.state is not State.DIALING
+        reason = "hung_up" if was_there else fact.cause or "not_reached"
+        value = value.having(replace(mine, reason=mine.reason or reason))
+        return Heard(value, ((mine.label, On.GONE if was_there else On.NOT_REACHED),))
+    if not fact.call_sid or (mine is not None and fact.call_sid not in value.taken):
+        return Heard(value)
+    if fact.call_sid != value.agent:
+        # Somebody else has left; who the agent is may have become clear by it.
+        return Heard(value, must_read=True)
+    value = replace(value, agent="")
+    return Heard(value, _following(value), must_read=True)
+
+
+def _hear_arrival(value: Supervision, fact: LegAnswered | LegJoined) -> Heard:
+    mine = value.find(fact.label, fact.call_sid)
+    if mine is None:
+        return Heard(value, must_read=True)
+    return _arrived(value, mine, fact.call_sid, fact.at)
+
+
+def _arrived(value: Supervision, mine: Supervisor, call_sid: str, at: float) -> Heard:
+    if mine.state is not State.DIALING:
+        return Heard(value)
+    there = replace(mine, call_sid=mine.call_sid or call_sid, present_since=at)
+    return Heard(value.having(there), ((mine.label, On.ANSWERED),))
+
+
+def _following(value: Supervision) -> tuple[tuple[str, On], ...]:
+    told = ((each.label, follows(value, each)) for each in value.live if each.is_present)
+    return tuple((label, on) for label, on in told if on is not On.NOTED)
+
+
+def _hear_deadline(value: Supervision, at: float) -> Heard:
+    stimuli = []
+    for each in value.live:
+        if each.deadline_at is None or each.deadline_at > at + 0.001:
+            continue
+        rung_max = each.ring_seconds + RING_GRACE_SECONDS
+        is_rung = each.state is State.DIALING and at - each.dialed_at >= rung_max
+        stimuli.append((each.label, On.RING_OVER if is_rung else On.DEADLINE))
+    return Heard(value, tuple(stimuli))
+
+
+# --- requests -------------------------------------------------------------------------------------
+
+
+def _hear_request(value: Supervision, asked: ModeRequested) -> Heard:
+    mine = value.find(asked.label)
+    if mine is None:
+        return Heard(value)
+    on = request_of(value, mine, asked.verb)
+    if on in (On.MONITOR, On.WHISPER, On.BARGE, On.TAKE_OVER) and mine.is_live:
+        takes_over = on is On.TAKE_OVER
+        mode = Mode.BARGE if takes_over else Mode(asked.verb)
+        if mine.mode is mode and mine.takes_over is takes_over and not mine.reason:
+            return Heard(value, ((mine.label, On.NOTED),))
+        wish = replace(
+            mine,
+            mode=mode,
+            takes_over=takes_over,
+            is_asked=True,
+            refusals=0,
+            reason="",
+            task_sid=asked.task_sid,
+        )
+        return Heard(value.having(wish), ((mine.label, on),))
+    return Heard(value, ((mine.label, on),))
+
+
+def request_of(value: Supervision, mine: Supervisor, verb: str) -> On:
+    """The stimulus of a verb: a whisper needs an agent whom nobody else whispers to."""
+    on = VERBS[verb]
+    if on is not On.WHISPER:
+        return on
+    if is_coached_by_another(value, mine.label):
+        return On.WHISPER_TO_COACHED
+    is_waiting = mine.state is State.DIALING
+    return on if value.agent or is_waiting else On.WHISPER_TO_NOBODY
+
+
+def is_coached_by_another(value: Supervision, label: str) -> bool:
+    """Whether another supervisor whispers, or is about to, to the agent."""
+    return any(each.mode is Mode.WHISPER and each.label != label for each in value.live)
+
+
+# --- outcomes -------------------------------------------------------------------------------------
+
+
+def _hear_outcome(value: Supervision, outcome: CommandSucceeded | CommandFailed) -> Heard:
+    if outcome.key not in value.pending:
+        return Heard(value)
+    still = tuple(key for key in value.pending if key != outcome.key)
+    value = replace(value, pending=still)
+    label, begun_step = _of_key(outcome.key)
+    if outcome.reading is not None and not outcome.reading.is_live:
+        return _room_ended(value)
+    if outcome.reading is not None:
+        value = learn(value, outcome.reading)
+    mine = value.find(label)
+    stimuli: list[tuple[str, On]] = []
+    if mine is not None and mine.is_live:
+        mine, on = _own(value, mine, outcome)
+        value = value.having(mine)
+        stimuli.append((label, on))
+    if outcome.reading is not None:
+        own = () if outcome.command == "ReadSupervised" else (label,)
+        for each in value.live:
+            if each.label not in own:
+                on = news_of(value, each, outcome.reading, outcome.at, begun_step)
+                stimuli.append((each.label, on))
+                if on is On.ANSWERED:
+                    value = value.having(replace(each, present_since=outcome.at))
+                elif on is On.FOUND_MUTED:
+                    value = value.having(_muted_by_others(each))
+    return Heard(value, tuple(each for each in stimuli if each[1] is not On.NOTED))
+
+
+def _of_key(key: str) -> tuple[str, int]:
+    """Label and step out of a command's key: `{label}/{step}/{name}`."""
+    label, step, _ = key.split("/")
+    return label, int(step)
+
+
+def _muted_by_others(each: Supervisor) -> Supervisor:
+    """A whisper waits for its agent; who barged in and was muted asks anew."""
+    if each.mode is Mode.WHISPER:
+        return each
+    return replace(each, mode=Mode.MONITOR, takes_over=False, reason=MUTED_BY_OTHERS)
+
+
+def _own(
+    value: Supervision, mine: Supervisor, outcome: CommandSucceeded | CommandFailed
+) -> tuple[Supervisor, On]:
+    """What the outcome of a command means for the supervisor whom it was about."""
+    if isinstance(outcome, CommandSucceeded):
+        return _succeeded(value, mine, outcome)
+    return _failed(mine, outcome)
+
+
+def _succeeded(
+    value: Supervision, mine: Supervisor, done: CommandSucceeded
+) -> tuple[Supervisor, On]:
+    command = done.command
+    if command == "AddSupervisor":
+        return replace(mine, call_sid=mine.call_sid or done.call_sid), On.DIALED
+    if command == "Silence":
+        if _awaits_voice(value, mine.label):
+            return mine, On.NOTED  # another change of the voice is to follow, and decides
+        return mine, silent(value, mine)
+    if command in ("Whisper", "Barge"):
+        heard = replace(mine, refusals=0, is_asked=False, reason="")
+        if mine.state is not State.OPENING:
+            return mine, On.NOTED
+        if command == "Whisper":
+            is_theirs = mine.coached == value.agent
+            return heard, On.HEARD_BY_AGENT if is_theirs else On.AGENT_LOST
+        return heard, On.HEARD_TO_TAKE_OVER if mine.takes_over else On.HEARD_BY_ALL
+    return mine, {
+        "SetApart": On.SET_APART,
+        "ReleaseAgent": On.AGENT_RELEASED,
+        "EndSupervisor": On.ENDED,
+    }.get(command, On.NOTED)
+
+
+def _failed(mine: Supervisor, failed: CommandFailed) -> tuple[Supervisor, On]:
+    command, failure = failed.command, failed.failure
+    if command == "AddSupervisor":
+        if failure == Failure.UNAVAILABLE:
+            return replace(mine, reason=PROVIDER_UNAVAILABLE), On.DIAL_DOUBTFUL
+        return replace(mine, reason=failed.cause or failure), On.NOT_REACHED
+    if command in ("Silence", "Whisper", "Barge", "SetApart") and failure == Failure.GONE:
+        return replace(mine, reason=mine.reason or "hung_up"), On.GONE
+    if command in ("Whisper", "Barge"):
+        return _not_heard(mine, failure)
+    if command == "ReleaseAgent":
+        kept = replace(mine, takes_over=False, is_asked=False, reason="agent_not_released")
+        return kept, On.AGENT_KEPT
+    return mine, {
+        "Silence": On.NOT_SILENT,
+        "SetApart": On.NOT_SET_APART,
+        "EndSupervisor": On.NOT_ENDED,
+    }.get(command, On.NOTED)
+
+
+def _not_heard(mine: Supervisor, failure: str) -> tuple[Supervisor, On]:
+    """A wish that a person waits for ends with the refusal; one that follows the call is tried
+    again a few times, with the next agent that a reading shows."""
+    is_known = failure in (Failure.REFUSED, Failure.UNMET)
+    refusals = mine.refusals + 1
+    gives_up = mine.is_asked or not is_known or refusals >= REFUSALS_MAX
+    if mine.state is State.OPENING and gives_up:
+        reason = COACH_TARGET_UNAVAILABLE if is_known else PROVIDER_UNAVAILABLE
+        mine = replace(mine, mode=Mode.MONITOR, takes_over=False, is_asked=False, reason=reason)
+    mine = replace(mine, refusals=refusals)
+    return mine, On.NOT_HEARD if is_known else On.VOICE_DOUBTFUL
+
+
+def _awaits_voice(value: Supervision, label: str) -> bool:
+    voices = ("Silence", "Whisper", "Barge", "SetApart")
+    return any(key.startswith(f"{label}/") and key.endswith(voices) for key in value.pending)
+
+
+def no_longer_follows(mine: Supervisor, stimuli: Iterable[On]) -> Supervisor:
+    """A whisper that lost its agent, where the rules say that it does not find another one."""
+    is_lost = On.AGENT_LOST in stimuli and mine.mode is Mode.WHISPER
+    if is_lost and mine.policy.follow is Follow.MONITOR:
+        return replace(mine, mode=Mode.MONITOR, reason="agent_left")
+    return mine

@@ -1,0 +1,94 @@
+"""What to do for one supervisor. Commands about one supervisor run one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workflows.machine.commands import Command
+
+
+@dataclass(frozen=True)
+class ForSupervisor(Command):
+    """A command about the leg with this label."""
+
+    label: str = ""
+
+    @property
+    def lane(self) -> str:
+        """One lane per supervisor."""
+        return self.label
+
+
+@dataclass(frozen=True)
+class AddSupervisor(ForSupervisor):
+    """The supervisor's phone, into the room, muted, without an exit flag."""
+
+
+@dataclass(frozen=True)
+class Silence(ForSupervisor):
+    """Muted, then no aim, then off hold; read back."""
+
+
+@dataclass(frozen=True)
+class Whisper(ForSupervisor):
+    """Aimed at the agent while muted, read back, un-muted, read back."""
+
+
+@dataclass(frozen=True)
+class Barge(ForSupervisor):
+    """No aim while muted, read back, un-muted, read back."""
+
+
+@dataclass(frozen=True)
+class SetApart(ForSupervisor):
+    """Muted, then on hold; read back."""
+
+
+@dataclass(frozen=True)
+class TellTaken(ForSupervisor):
+    """The owner of the call learns that this supervisor is the agent now. Before the agent goes,
+    so that the agent's leaving is not taken for the caller being alone."""
+
+
+@dataclass(frozen=True)
+class ReleaseAgent(ForSupervisor):
+    """The agent out of the room and off the task, after a look that caller and supervisor talk."""
+
+
+@dataclass(frozen=True)
+class TellKept(ForSupervisor):
+    """The owner of the call learns that the agent is still the agent."""
+
+
+@dataclass(frozen=True)
+class EndSupervisor(ForSupervisor):
+    """The supervisor's leg, by `completed`."""
+
+
+@dataclass(frozen=True)
+class ReadSupervised(ForSupervisor):
+    """Ask Twilio who is in the room, and how everybody can be heard."""
+
+    @property
+    def lane(self) -> str:
+        """Beside all others."""
+        return ""
+
+
+COMMANDS: dict[str, type[ForSupervisor]] = {
+    cls.__name__: cls
+    for cls in (
+        AddSupervisor,
+        Silence,
+        Whisper,
+        Barge,
+        SetApart,
+        TellTaken,
+        ReleaseAgent,
+        TellKept,
+        EndSupervisor,
+        ReadSupervised,
+    )
+}
+VOICES = frozenset({"Silence", "Whisper", "Barge", "SetApart"})
+"""Commands that change who hears the supervisor."""
