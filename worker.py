@@ -50,6 +50,7 @@ from activities.settings import TwilioSettings
 from activities.setup import check_setup
 from activities.tasks import Tasks
 from activities.throttle import Throttle
+from activities.voices import Voices
 from workflows import logs, telemetry
 from workflows.call import CallWorkflow
 from workflows.cold_transfer import ColdTransferWorkflow
@@ -59,6 +60,7 @@ from workflows.inbound import InboundWorkflow
 from workflows.messages import GUARDIAN_TASK_QUEUE, TASK_QUEUE
 from workflows.provider import ProviderWorkflow, tell_outage
 from workflows.recording import RecordingWorkflow
+from workflows.supervision import SupervisionWorkflow
 from workflows.task import TaskWorkflow
 from workflows.warm_transfer import WarmTransferWorkflow
 
@@ -70,6 +72,7 @@ WORKFLOWS: tuple[type, ...] = (
     CallWorkflow,
     TaskWorkflow,
     RecordingWorkflow,
+    SupervisionWorkflow,
 )
 
 OK, FAULT, SETTINGS, UNREACHABLE = 0, 1, 2, 3
@@ -256,7 +259,8 @@ async def run(settings: Settings) -> int:
         tasks = Tasks(twilio, settings.twilio)
         recordings = Recordings(twilio, settings.twilio)
         health = Health(twilio, throttle)
-        carried_out = activities_of(participants, calls, conferences, tasks, recordings)
+        voices = Voices(twilio, settings.twilio)
+        carried_out = activities_of(participants, calls, conferences, tasks, recordings, voices)
         worker = build_worker(client, [*carried_out, health.probe_twilio], settings.worker)
         async with AsyncExitStack() as beside:
             await beside.enter_async_context(watching(client, health))
@@ -318,6 +322,7 @@ def activities_of(
     conferences: Conferences,
     tasks: Tasks,
     recordings: Recordings,
+    voices: Voices,
 ) -> list[Any]:
     """All activities, by their home."""
     return [
@@ -325,6 +330,7 @@ def activities_of(
         participants.resume_participant,
         participants.add_participant,
         participants.remove_participant,
+        voices.set_voice,
         calls.create_call,
         calls.end_leg,
         calls.find_leg,

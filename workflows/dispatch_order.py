@@ -9,6 +9,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import FailureError
 
 QUICKLY = RetryPolicy(
     initial_interval=timedelta(milliseconds=200),
@@ -45,11 +46,29 @@ class Order:
     retry: RetryPolicy = field(default_factory=lambda: QUICKLY)
 
 
-async def carry_out(order: Order) -> Any:
-    """Run the activity of `order`, with nothing left to defaults.
+@dataclass(frozen=True)
+class Word:
+    """A fact for another workflow of ours, which may not be there."""
 
-    Raises `ActivityError` when its time is up or its failure is final.
+    workflow_id: str
+    signal: str
+    fact: Any
+
+
+async def carry_out(order: Order | Word) -> Any:
+    """Run the activity of `order`, with nothing left to defaults; or pass on a word.
+
+    Raises `ActivityError` when its time is up or its failure is final. A word is with the other
+    workflow when this returns, before anything that is begun afterwards; where there is no such
+    workflow, nobody had to be told.
     """
+    if isinstance(order, Word):
+        try:
+            other = workflow.get_external_workflow_handle(order.workflow_id)
+            await other.signal(order.signal, order.fact)
+        except FailureError:
+            workflow.logger.info("nobody was there to be told")
+        return None
     return await workflow.execute_activity(
         order.activity,
         order.given,

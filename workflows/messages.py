@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 from workflows.machine.model import Entry, Kind, Policy, Target
+from workflows.machine.supervision.requests import HelpRequested, JoinRequested
 
 TASK_QUEUE = "handover"
 """One queue for workflows and activities: only then are activities started eagerly."""
@@ -361,3 +362,79 @@ class GuardianInput:
     look."""
     settled: dict[str, float] = field(default_factory=dict)
     """The same for rescues that are complete."""
+
+
+@dataclass(frozen=True)
+class StartSupervisionInput:
+    """What the supervision of a call is started with: who is on the call as far as is known, and
+    the first request, one of the two."""
+
+    conference_sid: str
+    part: str
+    accepted_at: float
+    join: JoinRequested | None = None
+    help: HelpRequested | None = None
+    caller_call_sid: str = ""
+    caller_address: str = ""
+    agent_call_sid: str = ""
+    """Both empty: found by reading the room."""
+
+
+@dataclass(frozen=True)
+class SupervisorView:
+    """One supervisor of a call, as we believe it."""
+
+    id: str
+    address: str
+    mode: str
+    """What is wanted: monitor, whisper or barge."""
+    state: str
+    since: float
+    heard_by: tuple[str, ...] = ()
+    """Who may hear the supervisor: caller, agent. On doubt everybody, until it has been read back
+    at Twilio."""
+    call_sid: str = ""
+    is_over: bool = False
+    is_hidden: bool = False
+    """Whether the agent is not shown this supervisor."""
+    follow: str = ""
+    consult: str = ""
+    reason: str = ""
+    """Why the supervisor left, or why the mode is not what was asked for."""
+    allowed: tuple[str, ...] = ()
+    """Verbs of the API that make sense now."""
+    by: str = ""
+    """Who asked for it: a principal's id."""
+    joined_at: float = 0.0
+    fingerprint: str = ""
+    """Hash of the request that brought the supervisor here."""
+
+
+@dataclass(frozen=True)
+class HelpView:
+    """An agent's cry for help."""
+
+    agent: str
+    asked_at: float
+    state: str
+    until: float
+    taken_by: str = ""
+    """The id of the supervisor who answers it."""
+
+
+@dataclass(frozen=True)
+class SupervisionView:
+    """Who supervises one call. Moments in seconds since the epoch."""
+
+    conference_sid: str
+    state: str
+    started_at: float
+    step: int = 0
+    is_over: bool = False
+    supervisors: tuple[SupervisorView, ...] = ()
+    """Those who left included, the last ones at the end."""
+    help: HelpView | None = None
+    agent_call_sid: str = ""
+    """Whom a whisper would reach."""
+    caller_address: str = ""
+    journal: tuple[Entry, ...] = ()

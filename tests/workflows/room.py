@@ -22,6 +22,7 @@ from activities.errors import FailureDetails
 from activities.participants import AddInput, HoldInput, RemoveInput, ResumeInput
 from activities.recordings import EVERY, RecordingsInput
 from activities.room import ENDED, Room, RoomLeg, RoomRecordings
+from activities.voices import WHISPER, VoiceInput, next_change
 
 CONFERENCE = "CF" + "1" * 32
 RECORDING = "RE" + "1" * 32
@@ -88,6 +89,7 @@ class FakeRoom:
             self.resume_participant,
             self.add_participant,
             self.remove_participant,
+            self.set_voice,
             self.create_call,
             self.end_leg,
             self.find_leg,
@@ -175,6 +177,22 @@ class FakeRoom:
     async def remove_participant(self, given: RemoveInput) -> Room:
         await self._enter("remove_participant", given)
         self.legs.pop(given.call_sid, None)
+        return self.room()
+
+    @activity.defn
+    async def set_voice(self, given: VoiceInput) -> Room:
+        await self._enter("set_voice", given)
+        if given.call_sid not in self.legs:
+            raise ApplicationError("as told", FailureDetails(room=self.room()), type="gone")
+        listener = self.legs.get(given.coach_call_sid)
+        if given.voice == WHISPER and (listener is None or listener.held):
+            details = FailureDetails(room=self.room())
+            raise ApplicationError("nobody", details, type="unmet", non_retryable=True)
+        leg = self.legs[given.call_sid]
+        while change := next_change(leg, given.voice, given.coach_call_sid):
+            names = {"call_sid_to_coach": "coach_call_sid", "hold": "held"}
+            leg = replace(leg, **{names.get(key, key): to for key, to in change.items()})
+        self.legs[given.call_sid] = leg
         return self.room()
 
     @activity.defn

@@ -12,6 +12,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from tests.workflows.paths import CALL_PATHS, PATHS, RECORDING_PATHS
+from tests.workflows.supervised import SUPERVISION_PATHS
 from worker import WORKFLOWS, workflow_runner
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*/*.json"))
@@ -29,7 +30,7 @@ async def test_history_replays(path: Path) -> None:
 
 def test_every_path_has_a_history() -> None:
     recorded = {path.stem for path in HISTORIES}
-    walked = (*PATHS, *CALL_PATHS, *RECORDING_PATHS)
+    walked = (*PATHS, *CALL_PATHS, *RECORDING_PATHS, *SUPERVISION_PATHS)
     assert recorded >= {path.__name__ for path in walked}
 
 

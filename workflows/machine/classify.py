@@ -24,6 +24,7 @@ from workflows.machine.beliefs import (
 )
 from workflows.machine.beliefs import WINDING_UP as WINDING_UP
 from workflows.machine.events import (
+    AgentReplaced,
     CommandFailed,
     CommandSucceeded,
     DeadlinePassed,
@@ -43,7 +44,17 @@ from workflows.machine.events import (
     WorkerTimedOut,
 )
 from workflows.machine.labels import is_supervisor
-from workflows.machine.model import Accept, Cause, Party, Presence, ReleaseAgent, State, Transfer
+from workflows.machine.model import (
+    Accept,
+    Cause,
+    Kind,
+    Leg,
+    Party,
+    Presence,
+    ReleaseAgent,
+    State,
+    Transfer,
+)
 from workflows.machine.outcomes import hear_hold, hear_outcome, still_silent
 from workflows.machine.readings import news_in as news_in
 from workflows.machine.recordings import paused_by_person, resumed_by_person
@@ -94,6 +105,8 @@ def hear(transfer: Transfer, event: Event) -> Heard:
         if not isinstance(party, Party):
             return transfer, Stimulus.NOTED
         return hear_hold(transfer, party, event.held)
+    if isinstance(event, AgentReplaced):
+        return _hear_replaced(transfer, event)
     if isinstance(event, RecordingPausedByPerson):
         return paused_by_person(transfer), Stimulus.RECORDING_PAUSED_BY_PERSON
     if isinstance(event, RecordingPauseRequested):
@@ -278,6 +291,14 @@ def _target_taken(transfer: Transfer, at: float) -> Heard:
     there = replace(transfer.target, presence=Presence.PRESENT, present_since=at)
     transfer = replace(transfer, target=there)
     return with_attempt(transfer, answered_at=at), Stimulus.TARGET_ANSWERED
+
+
+def _hear_replaced(transfer: Transfer, fact: AgentReplaced) -> Heard:
+    """The owner of a call learns who is the agent now; in its table that is the target's place."""
+    if transfer.kind not in (Kind.INBOUND, Kind.ROUTED):
+        return transfer, Stimulus.NOTED  # a transfer knows its own people
+    agent = Leg(fact.address, fact.call_sid, fact.label, Presence.PRESENT, fact.at)
+    return replace(transfer, target=agent), Stimulus.AGENT_REPLACED
 
 
 def _hear_room_ended(transfer: Transfer, fact: RoomEnded) -> Heard:

@@ -128,6 +128,20 @@ class RecordingPausedByPerson:
 
 
 @dataclass(frozen=True)
+class AgentReplaced:
+    """Somebody else is the agent now: a supervisor has taken the call over, or could not.
+
+    Told by the supervision of a call to the call's owner, before the agent leaves.
+    """
+
+    at: float = 0.0
+    call_sid: str = ""
+    label: str = ""
+    address: str = ""
+    kind: Literal["agent_replaced"] = "agent_replaced"
+
+
+@dataclass(frozen=True)
 class LegReading:
     """One leg as Twilio tells it when asked.
 
@@ -311,6 +325,7 @@ Fact = (
     | WorkerTimedOut
     | RoomEnded
     | RecordingPausedByPerson
+    | AgentReplaced
 )
 Outcome = CommandSucceeded | CommandFailed
 Request = (

@@ -38,6 +38,8 @@ class Stimulus(StrEnum):
     """A cold transfer has come as far as its policy wants the agent kept."""
     AGENT_BACK = "agent_back"
     """The recalled agent has answered."""
+    AGENT_REPLACED = "agent_replaced"
+    """A supervisor has taken the call over, between two transfers."""
     AGENT_UNREACHED = "agent_unreached"
     """The recall came to nothing."""
     AGENT_TASK_OPEN = "agent_task_open"

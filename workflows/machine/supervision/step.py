@@ -57,6 +57,8 @@ SUPERVISES_ALREADY = "supervises_already"
 TOO_MANY = "too_many_supervisors"
 CALL_IS_OVER = "call_is_over"
 UNKNOWN = "unknown_supervisor"
+NOT_ENDED = "not_ended"
+"""Why a supervisor is counted as gone whose leg could not be ended in time."""
 
 IN_WORDS: dict[State, str] = {
     State.DIALING: "rings",
@@ -217,6 +219,8 @@ _IN_DOUBT = frozenset({On.FOUND_AUDIBLE, On.AGENT_LOST})
 
 def _audience(mine: Supervisor, to: State, on: On) -> Supervisor:
     """Who may hear the supervisor from now on: on doubt everybody, nobody only when proven."""
+    if to is State.LEFT and on is On.DEADLINE:
+        return replace(mine, reason=NOT_ENDED)  # given up; nobody knows
     if to in (State.LISTENING, State.APART, State.LEFT):
         return replace(mine, heard_by_all=False, heard_by_agent=False)
     if to in (State.BARGING, State.TAKING_OVER, State.TOOK_OVER):

@@ -1,0 +1,160 @@
+"""Joins, help, limits, and what is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.machine.supervision.moves import asked_and_settled, listening
+from tests.machine.supervision.rooms import AGENT, CALLER
+from tests.machine.supervision.worlds import Rig
+from workflows.machine.events import DeadlinePassed, LegEnded, LegReading, RoomReading
+from workflows.machine.supervision.model import (
+    HELP_SECONDS_MAX,
+    SUPERVISORS_MAX,
+    Follow,
+    Mode,
+    Phase,
+    State,
+    Supervision,
+    SupervisorPolicy,
+)
+from workflows.machine.supervision.readings import learn
+from workflows.machine.supervision.requests import (
+    EverybodyLeaves,
+    HelpRequested,
+    HelpWithdrawn,
+    JoinRequested,
+    ModeRequested,
+)
+from workflows.machine.supervision.step import allowed, is_over, step
+
+EMPTY = Supervision("CF", "part", 10.0, caller_call_sid=CALLER, agent=AGENT)
+
+
+def wish(number: int = 1, **changes: object) -> JoinRequested:
+    asked = JoinRequested(f"{number:016x}", f"client:s{number}", Mode.MONITOR, "by", at=10.0)
+    return replace(asked, **changes)  # type: ignore[arg-type]
+
+
+def test_help_is_open_until_the_first_supervisor_joins() -> None:
+    asked = step(EMPTY, HelpRequested("client:alice", "by", at=10.0)).value
+    assert asked.state is Phase.ASKED
+    assert not is_over(asked)
+    joined = step(asked, wish(takes_help=True)).value
+    assert joined.help is not None
+    assert joined.help.taken_by == f"{1:016x}-v1"
+    assert step(joined, wish(2, takes_help=True)).refusal == "help_taken"
+    assert step(joined, wish(2)).refusal == ""
+
+
+def test_help_that_nobody_hears_is_over_after_its_time() -> None:
+    asked = step(EMPTY, HelpRequested("client:alice", "by", at=10.0)).value
+    assert asked.deadline_at == 10.0 + HELP_SECONDS_MAX
+    early = step(asked, DeadlinePassed(at=11.0)).value
+    assert early.is_help_open
+    late = step(asked, DeadlinePassed(at=10.0 + HELP_SECONDS_MAX))
+    assert is_over(late.value)
+    assert [entry.heard for entry in late.entries] == ["HelpLapsed"]
+
+
+def test_withdrawn_help_ends_a_supervision_that_has_nobody() -> None:
+    asked = step(EMPTY, HelpRequested("client:alice", "by", at=10.0)).value
+    assert is_over(step(asked, HelpWithdrawn("by", at=11.0)).value)
+
+
+@pytest.mark.parametrize(("second", "why"), [
+    (wish(2, address="client:s1"), "supervises_already"),
+    (wish(2, mode=Mode.WHISPER), "agent_is_coached"),
+    (wish(2, takes_help=True), "help_taken"),
+])  # fmt: skip
+def test_who_may_not_join(second: JoinRequested, why: str) -> None:
+    first = step(EMPTY, wish(mode=Mode.WHISPER)).value
+    refused = step(first, second)
+    assert refused.refusal == why
+    assert refused.value == first
+
+
+def test_supervisors_are_bounded() -> None:
+    value = EMPTY
+    for number in range(SUPERVISORS_MAX):
+        value = step(value, wish(number)).value
+    assert step(value, wish(99)).refusal == "too_many_supervisors"
+
+
+def test_the_same_join_again_changes_nothing() -> None:
+    first = step(EMPTY, wish()).value
+    assert step(first, wish()).value == first
+
+
+def test_every_change_is_in_the_journal_with_who_and_when() -> None:
+    world = asked_and_settled(Rig(), "whisper")
+    label = world.value.supervisors[0].label
+    asked = ModeRequested(label, "barge", "key:boss", at=77.0)
+    entry = step(world.value, asked).value.journal[-1]
+    assert (entry.heard, entry.who, entry.by, entry.at) == ("Barge", "v1", "key:boss", 77.0)
+    assert (entry.state_from, entry.state_to) == (State.WHISPERING, State.SILENCING)
+
+
+def test_unknown_supervisor_is_refused() -> None:
+    world = listening(Rig())
+    assert step(world.value, ModeRequested("x", "barge", "by")).refusal == "unknown_supervisor"
+
+
+def test_operator_lets_everybody_leave() -> None:
+    world = listening(Rig(supervisors=2))
+    after = step(world.value, EverybodyLeaves(at=1.0))
+    assert [each.state for each in after.value.supervisors] == [State.LEAVING] * 2
+    assert [each.name for each in after.commands] == ["EndSupervisor"] * 2
+
+
+def test_policy_says_whether_a_whisper_follows() -> None:
+    world = asked_and_settled(Rig(), "whisper")
+    mine = world.value.supervisors[0]
+    stays = replace(mine, policy=SupervisorPolicy(follow=Follow.MONITOR))
+    for value, mode in ((world.value, Mode.WHISPER), (world.value.having(stays), Mode.MONITOR)):
+        after = step(value, LegEnded(at=2.0, call_sid=AGENT)).value
+        assert after.supervisors[0].state is State.SILENCING
+        assert after.supervisors[0].mode is mode
+        assert after.supervisors[0].heard_by_all, "nobody knows who hears a coach without an agent"
+
+
+def test_buttons_are_what_makes_sense() -> None:
+    world = listening(Rig())
+    mine = world.value.supervisors[0]
+    assert allowed(world.value, mine) == ("monitor", "whisper", "barge", "take_over", "leave")
+    nobody = replace(world.value, agent="")
+    assert "whisper" not in allowed(nobody, mine)
+
+
+# --- who is the agent? ----------------------------------------------------------------------------
+
+
+def a_room(*legs: LegReading) -> RoomReading:
+    return RoomReading("CF", legs=(LegReading(CALLER), *legs))
+
+
+@pytest.mark.parametrize(("known", "legs", "agent"), [
+    ("", (LegReading("A"),), "A"),
+    ("A", (LegReading("A"), LegReading("B")), "A"),
+    ("A", (LegReading("B"),), "B"),
+    ("", (LegReading("A"), LegReading("B")), ""),
+    ("A", (LegReading("A", held=True),), ""),
+    ("A", (LegReading("A", held=True), LegReading("B")), "B"),
+    ("A", (LegReading("B", status="ringing"),), ""),
+    ("A", (LegReading("V", label="0123456789abcdef-v1"),), ""),
+    ("V", (LegReading("V", label="0123456789abcdef-v1"),), "V"),
+])  # fmt: skip
+def test_agent_is_who_is_neither_caller_nor_supervisor(
+    known: str, legs: tuple[LegReading, ...], agent: str
+) -> None:
+    assert learn(replace(EMPTY, agent=known), a_room(*legs)).agent == agent
+
+
+def test_without_a_known_caller_nobody_is_guessed_to_be_the_agent() -> None:
+    unknown = replace(EMPTY, caller_call_sid="", agent="")
+    assert learn(unknown, a_room(LegReading("A"))).agent == ""
+    named = RoomReading("CF", legs=(LegReading("C", label="caller"), LegReading("A")))
+    learnt = learn(unknown, named)
+    assert (learnt.caller_call_sid, learnt.agent) == ("C", "A")
