@@ -20,6 +20,7 @@ from api.auth.tokens import Tokens
 from api.dependencies import Engine, Parts
 from api.engine.facts import Facts
 from api.engine.provider import Provider, ProviderDownError
+from api.engine.recordings import Recordings
 from api.engine.records import Records
 from api.engine.requests import Requests
 from api.engine.starts import Starts
@@ -29,7 +30,7 @@ from api.engine.temporal import EngineUnreachableError, Temporal
 from api.limits import BodyLimit, StartRate
 from api.metrics import Metrics
 from api.numbers import DialingRules
-from api.routes import calls, codec, events, health, page, transfers
+from api.routes import calls, codec, events, health, page, recordings, transfers
 from api.settings import Settings, SettingsError, load_settings
 from api.webhooks import assigned, status, taskrouter, voice
 from api.webhooks.signature import Signatures
@@ -80,7 +81,18 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     app.state.signatures = Signatures(
         settings.public_base_url, settings.twilio_account_sid, settings.auth_tokens
     )
-    for module in (transfers, events, calls, health, page, status, voice, taskrouter, assigned):
+    for module in (
+        transfers,
+        events,
+        calls,
+        recordings,
+        health,
+        page,
+        status,
+        voice,
+        taskrouter,
+        assigned,
+    ):
         app.include_router(module.router)
     if connection.codec_keys is not None:
         keys = EncryptionCodec(connection.codec_keys)
@@ -103,6 +115,7 @@ def _parts(settings: Settings, temporal: Temporal) -> Parts:
         provider=provider,
         starts=Starts(temporal, records, provider),
         requests=Requests(temporal),
+        recordings=Recordings(temporal),
         tasks=Tasks(temporal),
         facts=Facts(temporal, records),
         streams=Streams(temporal, settings.handover_events_poll_seconds),

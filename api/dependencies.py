@@ -16,6 +16,7 @@ from api.auth.principal import Principal, principal_of_key
 from api.auth.tokens import Tokens
 from api.engine.facts import Facts
 from api.engine.provider import Provider
+from api.engine.recordings import Recordings
 from api.engine.records import Records
 from api.engine.requests import Requests
 from api.engine.starts import Starts
@@ -41,6 +42,7 @@ class Engine:
     provider: Provider
     starts: Starts
     requests: Requests
+    recordings: Recordings
     tasks: Tasks
     facts: Facts
     streams: Streams

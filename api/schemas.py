@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from workflows.machine.model import Accept, Policy, ReleaseAgent, Target
-from workflows.messages import CallView, PersonView, TransferView
+from workflows.messages import CallView, PersonView, RecordingView, TransferView
 
 CF_PATTERN = r"^CF[0-9a-f]{32}$"
 CA_PATTERN = r"^CA[0-9a-f]{32}$"
@@ -252,6 +252,9 @@ class CallItem(BaseModel):
     people: list[PersonView] = Field(description="Who is on the call now, as we believe it.")
     call: CallView | None = Field(description="The call between its transfers, if we set it up.")
     transfer: TransferView | None
+    recording: RecordingView | None = Field(
+        default=None, description="Whether it is recorded; left out where nothing ever is."
+    )
 
 
 class CallList(BaseModel):

@@ -50,6 +50,9 @@ class Settings(AccountBaseSettings):
     handover_apology: Spoken = APOLOGY
     """What a caller hears when nobody can be had."""
 
+    handover_recording: Literal["none", "conversation", "everything"] = "none"
+    """What of a call is recorded. `conversation`: not the consult. `everything`: that, too."""
+
     handover_whisper: str = Field(default="", max_length=500)
     """What a target hears before it is put through; see `api.whisper`. Empty: nothing."""
     handover_whisper_accept: bool = False
@@ -141,6 +144,16 @@ class Settings(AccountBaseSettings):
     def is_taskrouter(self) -> bool:
         """Whether calls and transfers may go through TaskRouter."""
         return self.handover_mode == "taskrouter"
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether rooms that we set up record from their start."""
+        return self.handover_recording != "none"
+
+    @property
+    def pauses_recordings(self) -> bool:
+        """Whether recordings pause while agent and target consult."""
+        return self.handover_recording == "conversation"
 
     @property
     def auth_tokens(self) -> tuple[str, ...]:

@@ -210,6 +210,10 @@ class KeyRecord:
     """The run that carried it out; empty while it is the run that holds this memo."""
 
 
+NOT_CARRIED_OUT = "not_carried_out"
+"""Type of the error of a word about a recording that could not be carried out. Its details hold
+the `RecordingView`."""
+
 RECORDING, PAUSED, NOT_RECORDED, NOT_KNOWN = "recording", "paused", "none", "unknown"
 """Whether a call is recorded."""
 PERSON, CONSULT = "person", "consult"

@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import (
         FACT,
         MEMO_VIEW,
+        NOT_CARRIED_OUT,
         PERSON,
         RECORDING,
         RecordingInput,
@@ -34,8 +35,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.views import recording_view
 
-NOT_CARRIED_OUT = "not_carried_out"
-"""Type of the error of a word that could not be carried out. Its details hold the view."""
 LOOKS_MAX = 5
 SETTLE_SECONDS = 4.0
 """A resume that a transfer had begun before it was told is over by then, at Twilio, too: one

@@ -4,7 +4,8 @@
 |---|---|---|---|---|---|
 | see a transfer, its events | yes | yes | 404 | yes | yes |
 | complete, cancel, swap, join, drop | yes | 403 | 404 | yes | yes |
-| see a call | – | yes | 404 | yes | yes |
+| see a call, and whether it is recorded | – | yes | 404 | yes | yes |
+| pause and resume its recording | – | yes | 404 | yes | yes |
 | start, naming itself | – | yes | 404 | yes | yes |
 | start, naming another agent | – | 403 | 404 | yes | yes |
 | start on a call that has no record | – | 404 | 404 | 404 | yes |
@@ -45,6 +46,15 @@ def may_see_call(principal: Principal, record: CallRecord) -> bool:
     if record.transfer and record.transfer.is_running and is_own(principal, record.transfer.view):
         return True
     return person_at(principal.address, record.people) is not None
+
+
+def may_record(principal: Principal, record: CallRecord) -> bool:
+    """Whether the principal may have the call's recording paused and resumed: a phone that only
+    rings is not on the call yet."""
+    if sees_all(principal):
+        return True
+    person = person_at(principal.address, record.people)
+    return person is not None and person.presence in ("present", "leaving")
 
 
 def may_start(principal: Principal, record: CallRecord) -> bool:

@@ -167,7 +167,9 @@ class Facts:
         except WorkflowAlreadyStartedError:
             return
 
-    async def begin_call(self, conference_sid: str, room_name: str) -> None:
+    async def begin_call(
+        self, conference_sid: str, room_name: str, is_recorded: bool = False
+    ) -> None:
         """Starts the owner of a call that TaskRouter set up, once however often this is asked.
 
         Only the room is known: who is in it is read by the owner.
@@ -182,6 +184,7 @@ class Facts:
             agents=(),
             accepted_at=time.time(),
             task_sid=room_name,
+            is_recorded=is_recorded,
         )
         call = begin_call(order)
         kind = SearchAttributePair(_KIND, call.kind.value)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
 from api.auth.principal import Principal
 from api.auth.rights import may_see, may_see_call
-from api.dependencies import PartsDep, PrincipalDep
+from api.dependencies import Parts, PartsDep, PrincipalDep
 from api.engine.records import CallRecord
 from api.errors import documented, unknown
 from api.schemas import CF_PATTERN, CallItem, CallList, Me
+from workflows.messages import RecordingView
 
 router = APIRouter(prefix="/v1", tags=["calls"])
 
@@ -30,8 +32,14 @@ async def list_calls(
 ) -> CallList:
     """The newest live calls that you may see: an agent its own, supervisors and services all."""
     records = await parts.engine.records.live_calls(limit)
+    seen = [record for record in records if may_see_call(principal, record)]
+    recordings = await asyncio.gather(*(_recording(record, parts) for record in seen))
+    items = [_item(record, principal) for record in seen]
     return CallList(
-        items=[_item(record, principal) for record in records if may_see_call(principal, record)]
+        items=[
+            item.model_copy(update={"recording": recording})
+            for item, recording in zip(items, recordings, strict=True)
+        ]
     )
 
 
@@ -47,7 +55,13 @@ async def read_call(
     record = await parts.engine.records.call(conference_sid)
     if not may_see_call(principal, record):
         raise unknown()
-    return _item(record, principal)
+    recording = await _recording(record, parts)
+    return _item(record, principal).model_copy(update={"recording": recording})
+
+
+async def _recording(record: CallRecord, parts: Parts) -> RecordingView | None:
+    """Whether the call is recorded; nothing is asked where nothing ever is."""
+    return await parts.engine.recordings.view(record) if parts.settings.is_recorded else None
 
 
 def _item(record: CallRecord, principal: Principal) -> CallItem:

@@ -50,7 +50,7 @@ async def order_of(
         agent_address=address,
         targets=tuple(target.value() for target in body.target_bodies),
         accepted_at=time.time(),
-        policy=body.policy.value(),
+        policy=replace(body.policy.value(), pause_recordings=parts.settings.pauses_recordings),
         agent_call_sid=agent_call_sid,
         caller_call_sid=known.caller_call_sid,
         task_sid=body.call.task_sid or "",

@@ -65,7 +65,7 @@ async def start_transfer(
     The same request with the same `Idempotency-Key` is answered with the same transfer and
     `Idempotent-Replayed: true`. Poll `Location`, or listen to its `/events`.
     """
-    key = _checked_key(idempotency_key)
+    key = checked_key(idempotency_key)
     order, people = await order_of(body, principal, parts, transfer_part(principal.id, key))
     mark = fingerprint(body.model_dump(mode="json", exclude_unset=True))
 
@@ -151,7 +151,7 @@ def _button(verb: str, summary: str) -> None:
         """
         key = ""
         if idempotency_key is not None:
-            key = transfer_part(principal.id, _checked_key(idempotency_key))
+            key = transfer_part(principal.id, checked_key(idempotency_key))
         record = await visible_transfer(transfer_id, principal, parts)
         if not may_act(principal, record.view):
             detail = "Only the agent whose transfer this is, or a supervisor, may ask for this."
@@ -226,7 +226,7 @@ def _in_progress(principal: Principal, record: TransferRecord) -> Problem:
     return Problem(409, "transfer_in_progress", detail, {"Retry-After": "5"}, **extra)
 
 
-def _checked_key(key: str | None) -> str:
+def checked_key(key: str | None) -> str:
     """The key. Raises a 400 if it is missing or of a bad form."""
     if key is None:
         raise Problem(

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from api.webhooks.tasks import RESERVATION_SID, Handover, attributes_in, handover_in, is_room
 from api.webhooks.translate import Get
-from api.webhooks.twiml import CONFERENCE_EVENTS
+from api.webhooks.twiml import CONFERENCE_EVENTS, RECORDED
 from workflows.messages import TASK_SID
 
 _CONTACT = re.compile(r"client:\S+|sips?:\S+@\S+|\+[1-9][0-9]{6,14}", re.ASCII)
@@ -27,6 +27,8 @@ class Policy:
     number: str
     """What workers see calling."""
     ring_seconds: int
+    is_recorded: bool = False
+    """Whether the room that a worker opens records from its start."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def _conference(policy: Policy) -> dict[str, Any]:
         "end_conference_on_customer_exit": "false",
         "conference_status_callback": f"{policy.base_url}/twilio/conference",
         "conference_status_callback_event": CONFERENCE_EVENTS,
+        **({"conference_record": RECORDED} if policy.is_recorded else {}),
     }
 
 

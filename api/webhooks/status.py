@@ -8,7 +8,7 @@ from dataclasses import replace
 import structlog
 from fastapi import APIRouter, Depends, Response
 
-from api.dependencies import FactsDep, MetricsDep, WebhookDep
+from api.dependencies import FactsDep, MetricsDep, SettingsDep, WebhookDep
 from api.engine.facts import Facts
 from api.engine.temporal import EngineUnreachableError
 from api.errors import unreachable
@@ -78,7 +78,9 @@ async def machine_detection(
 
 
 @router.post("/conference", status_code=204)
-async def conference_event(webhook: WebhookDep, facts: FactsDep, metrics: MetricsDep) -> Response:
+async def conference_event(
+    webhook: WebhookDep, facts: FactsDep, settings: SettingsDep, metrics: MetricsDep
+) -> Response:
     """An event of a room that an inbound caller opened, or that TaskRouter did: then nobody has
     been told of the call yet, and its owner is started."""
     conference_sid, room_name = webhook.get("ConferenceSid"), webhook.get("FriendlyName")
@@ -86,7 +88,7 @@ async def conference_event(webhook: WebhookDep, facts: FactsDep, metrics: Metric
     is_ours = TASK_SID.fullmatch(room_name) and CONFERENCE_SID.fullmatch(conference_sid)
     if is_begun and is_ours:
         try:
-            await facts.begin_call(conference_sid, room_name)
+            await facts.begin_call(conference_sid, room_name, settings.is_recorded)
         except EngineUnreachableError:
             metrics.fact("call", "engine_unreachable")
             log.error("a call has no owner yet: engine unreachable", call=conference_sid)

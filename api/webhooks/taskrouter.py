@@ -31,6 +31,7 @@ async def assignment(webhook: WebhookDep, settings: SettingsDep, metrics: Metric
         base_url=settings.public_base_url,
         number=settings.twilio_number,
         ring_seconds=int(settings.handover_agent_ring_seconds),
+        is_recorded=settings.is_recorded,
     )
     instruction = instruction_for(webhook.get, policy)
     metrics.fact("assignment", instruction.word)

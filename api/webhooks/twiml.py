@@ -22,8 +22,12 @@ ACCEPT_SECONDS = 10
 """To hear the question takes four seconds; the same again to find the key."""
 
 
-def room(base_url: str, room_name: str) -> str:
-    """Puts an inbound caller into a room of its own, with our callbacks."""
+RECORDED = "record-from-start"
+
+
+def room(base_url: str, room_name: str, is_recorded: bool = False) -> str:
+    """Puts an inbound caller into a room of its own, with our callbacks. What records a room is
+    decided by whoever opens it."""
     response = VoiceResponse()
     dial = Dial(action=f"{base_url}/twilio/voice/ended")
     dial.conference(
@@ -34,6 +38,7 @@ def room(base_url: str, room_name: str) -> str:
         participant_label="caller",
         status_callback=f"{base_url}/twilio/conference",
         status_callback_event=CONFERENCE_EVENTS,
+        **({"record": RECORDED} if is_recorded else {}),
     )
     response.append(dial)
     return str(response)

@@ -76,13 +76,14 @@ async def inbound(
         agents=settings.handover_agents,
         accepted_at=time.time(),
         ring_seconds=settings.handover_agent_ring_seconds,
+        is_recorded=settings.is_recorded,
     )
     if not await begun(facts, order):
         log.error("inbound call refused: engine unreachable", call=call_sid)
         metrics.fact("inbound", "engine_unreachable")
         return xml(twiml.say_and_hang_up(settings.handover_apology))
     metrics.fact("inbound", "started")
-    return xml(twiml.room(settings.public_base_url, call_sid))
+    return xml(twiml.room(settings.public_base_url, call_sid, settings.is_recorded))
 
 
 async def begun(facts: Facts, order: StartInboundInput) -> bool:

@@ -121,11 +121,24 @@ class Site:
         """Waits until the latest transfer of a call has taken its first step."""
         await self.heard(transfer_workflow_id(conference_sid))
 
-    async def call(self, agent: str = "client:alice", room_name: str = "room") -> str:
+    async def call(
+        self,
+        agent: str = "client:alice",
+        room_name: str = "room",
+        *,
+        is_recorded: bool = False,
+        ends_in: str = "1",
+    ) -> str:
         """A new call that `agent` has taken; answers its conference."""
-        conference_sid = new_conference()
+        conference_sid = new_conference()[:-1] + ends_in
         given = StartCallInput(
-            conference_sid, room_name, "CA" + "c" * 32, CALLER, (agent,), time.time()
+            conference_sid,
+            room_name,
+            "CA" + "c" * 32,
+            CALLER,
+            (agent,),
+            time.time(),
+            is_recorded=is_recorded,
         )
         handle = await self.temporal.start_workflow(
             FakeCall.run, given, id=call_workflow_id(conference_sid), task_queue=TASK_QUEUE

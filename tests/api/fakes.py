@@ -12,13 +12,16 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.machine.model import Attempt, Entry, Leg, Presence, Reason, State
+from workflows.machine.model import Attempt, Entry, Leg, Policy, Presence, Reason, State
 from workflows.messages import (
     FACT,
     MEMO_ENTRY,
     MEMO_VIEW,
+    NOT_CARRIED_OUT,
     CallView,
     PersonView,
+    RecordingInput,
+    RecordingView,
     RequestInput,
     StartCallInput,
     StartInboundInput,
@@ -30,6 +33,7 @@ from workflows.messages import (
 from workflows.views import begin, view_of
 
 AT_ONCE = "client:at-once"
+DOUBTFUL = "client:doubtful"
 TASKS: dict[str, TaskPeople] = {}
 """What TaskRouter knows, by TaskSid."""
 
@@ -86,6 +90,10 @@ class FakeTransfer:
     def facts(self) -> list[dict[str, Any]]:
         return self._facts
 
+    @workflow.query
+    def policy(self) -> Policy:
+        return self._transfer.policy
+
     @workflow.update
     async def complete(self, given: RequestInput) -> TransferView:
         self._end(State.COMPLETED, Reason.COMPLETED)
@@ -112,6 +120,22 @@ class FakeTransfer:
         raise ApplicationError(
             "the target went first", view_of(self._transfer), type="rejected", non_retryable=True
         )
+
+    @workflow.update
+    async def pause_recording(self, given: RequestInput) -> TransferView:
+        return self._recorded(RecordingView("paused", "person", workflow.time()))
+
+    @workflow.update
+    async def resume_recording(self, given: RequestInput) -> TransferView:
+        if self._transfer.targets[0].address == DOUBTFUL:
+            return self._recorded(RecordingView("recording", is_doubtful=True))
+        view = RecordingView("paused", "consult", workflow.time(), resumes_after_consult=True)
+        return self._recorded(view)
+
+    def _recorded(self, view: RecordingView) -> TransferView:
+        shown = replace(view_of(self._transfer), recording=view)
+        workflow.upsert_memo({MEMO_VIEW: shown})
+        return shown
 
     @swap.validator
     def _may_swap(self, given: RequestInput) -> None:
@@ -163,6 +187,7 @@ class FakeCall:
             given.accepted_at,
             people=people,
             room_name=given.room_name,
+            recording=RecordingView("recording") if given.is_recorded else None,
         )
         workflow.upsert_memo({MEMO_VIEW: view})
         await workflow.wait_condition(lambda: any(f["kind"] == "room_ended" for f in self._facts))
@@ -179,6 +204,39 @@ class FakeCall:
         return self._facts
 
 
+@workflow.defn(name="RecordingWorkflow")
+class FakeRecording:
+    """Pauses and resumes; a call whose SID ends in 0 cannot be had, one in f is not recorded."""
+
+    @workflow.init
+    def __init__(self, given: RecordingInput) -> None:
+        self._given = given
+        self._view: RecordingView | None = None
+
+    @workflow.run
+    async def run(self, given: RecordingInput) -> RecordingView:
+        await workflow.wait_condition(lambda: self._view is not None)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self._view or RecordingView()
+
+    @workflow.update
+    async def pause(self, given: RequestInput) -> RecordingView:
+        return self._say(RecordingView("paused", "person", workflow.time()))
+
+    @workflow.update
+    async def resume(self, given: RequestInput) -> RecordingView:
+        return self._say(RecordingView("recording", read_at=workflow.time()))
+
+    def _say(self, view: RecordingView) -> RecordingView:
+        self._view = view
+        if self._given.conference_sid.endswith("0"):
+            raise ApplicationError("no", type=NOT_CARRIED_OUT, non_retryable=True)
+        if self._given.conference_sid.endswith("f"):
+            self._view = RecordingView("none", read_at=workflow.time())
+        workflow.upsert_memo({MEMO_VIEW: self._view})
+        return self._view
+
+
 @workflow.defn(name="InboundWorkflow")
 class FakeInbound:
     @workflow.run
@@ -193,4 +251,11 @@ class FakeTask:
         return TASKS.get(given.task_sid, TaskPeople())
 
 
-WORKFLOWS = (FakeWarmTransfer, FakeColdTransfer, FakeCall, FakeInbound, FakeTask)
+WORKFLOWS = (
+    FakeWarmTransfer,
+    FakeColdTransfer,
+    FakeCall,
+    FakeInbound,
+    FakeTask,
+    FakeRecording,
+)

@@ -11,8 +11,7 @@ from temporalio.exceptions import ApplicationError
 from tests.workflows import paths
 from tests.workflows.conftest import Stage
 from workflows.machine.model import Kind
-from workflows.messages import MEMO_VIEW, RecordingView
-from workflows.recording import NOT_CARRIED_OUT
+from workflows.messages import MEMO_VIEW, NOT_CARRIED_OUT, RecordingView
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
