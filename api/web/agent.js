@@ -21,6 +21,8 @@ const PRESENCE = {
   gone: "gone",
 };
 
+const RECORDING = { recording: "recording", paused: "recording paused" };
+
 const byId = (id) => document.getElementById(id);
 const cards = new Map(); // conference SID -> { root, stream, item, draftKey }
 let key = "";
@@ -80,6 +82,7 @@ async function listen(card, id) {
         card.journal.push(step);
         if (step.transfer) {
           card.item = { ...card.item, transfer: step.transfer, people: step.transfer.people };
+          if (step.transfer.recording) card.item.recording = step.transfer.recording;
           draw(card);
         }
         if (event.event === "over") return void refresh();
@@ -161,6 +164,7 @@ function draw(card) {
       ),
   );
   drawButtons(card, transfer);
+  drawRecording(card);
   drawJournal(card);
   root.querySelector(".start").hidden = transfer !== null;
 }
@@ -177,6 +181,32 @@ function drawButtons(card, transfer) {
       return button;
     });
   card.root.querySelector(".buttons").replaceChildren(...buttons);
+}
+
+// Where nothing is recorded there is nothing to be shown.
+function drawRecording(card) {
+  const recording = card.item.recording;
+  const shown = RECORDING[recording?.state];
+  const badge = card.root.querySelector(".recording");
+  badge.hidden = !shown;
+  badge.textContent = shown ?? "";
+  badge.className = `recording ${recording?.state ?? ""}`;
+  const box = card.root.querySelector(".recorder");
+  box.hidden = !shown;
+  if (!shown) return;
+  const isOn = recording.state === "recording" || recording.resumes_after_consult;
+  const button = box.querySelector("button");
+  button.textContent = isOn ? "Pause the recording" : "Resume the recording";
+  button.dataset.word = isOn ? "pause" : "resume";
+  button.onclick = () => record(card, button);
+  box.querySelector("span").textContent = recordingNote(recording);
+}
+
+function recordingNote(recording) {
+  if (recording.is_doubtful) return "Not certain: take it that you are recorded.";
+  if (recording.resumes_after_consult) return "Goes on after the consult.";
+  if (recording.by === "person") return "Stays paused until somebody resumes it.";
+  return "";
 }
 
 function drawJournal(card) {
@@ -245,6 +275,23 @@ async function press(card, id, verb, button) {
   card.shown = "";
   draw(card);
   button.blur();
+}
+
+async function record(card, button) {
+  const sid = card.item.conference_sid;
+  button.disabled = true;
+  tell(card, null);
+  try {
+    const recording = await ask("POST", `/v1/calls/${sid}/recording/${button.dataset.word}`, null, {
+      "Idempotency-Key": newKey(),
+    });
+    card.item = { ...card.item, recording };
+  } catch (problem) {
+    tell(card, problem);
+  }
+  button.disabled = false;
+  card.shown = "";
+  draw(card);
 }
 
 async function start(card, form) {

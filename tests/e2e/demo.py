@@ -21,6 +21,7 @@ from rich.text import Text
 from tests.e2e.books import Page
 from tests.e2e.processes import StackError
 from tests.e2e.queue_stories import QUEUE_STORIES, QUEUES, QueueStory, QueueTroupe
+from tests.e2e.recording_stories import RECORDED, RECORDING_STORIES
 from tests.e2e.scene import Pair, Told
 from tests.e2e.stack import CALLS_RUNNING, Options, Stack
 from tests.e2e.stories import STORIES, Story
@@ -39,8 +40,9 @@ PAINT = (
 )
 
 
-PROGRAMME: tuple[Story | QueueStory, ...] = (*STORIES, *QUEUE_STORIES)
-"""First those without TaskRouter, then those with it, which need a stack of their own."""
+PROGRAMME: tuple[Story | QueueStory, ...] = (*STORIES, *RECORDING_STORIES, *QUEUE_STORIES)
+"""First those without TaskRouter, then those that are recorded, then those with TaskRouter: each
+kind needs a stack of its own."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,10 +79,13 @@ async def play(console: Console, stories: Sequence[Story | QueueStory]) -> int:
     """The whole evening: the stacks, the stories, the tables."""
     began = time.monotonic()
     evening = Evening(console, began)
-    direct = [story for story in stories if isinstance(story, Story)]
+    recorded = [story for story in RECORDING_STORIES if story in stories]
+    direct = [story for story in stories if isinstance(story, Story) and story not in recorded]
     queued = [story for story in stories if isinstance(story, QueueStory)]
     if direct:
         await evening.without_taskrouter(direct)
+    if recorded:
+        await evening.recorded(recorded)
     if queued:
         await evening.with_taskrouter(queued)
     told = evening.told
@@ -121,6 +126,18 @@ class Evening:
         async with Stack(Options(workers=2)) as stack:
             self._console.print(f"{self._up()} Times below count from each click.\n")
             self.told += await _stories(self._console, stack, stories)
+            await self._close(stack)
+
+    async def recorded(self, stories: Sequence[Story]) -> None:
+        """The same, with recording switched on."""
+        self._console.print("The same with calls that are recorded ...")
+        async with Stack(RECORDED) as stack:
+            self._console.print(f"{self._up()}\n")
+            troupe = Troupe(stack)
+            await troupe.open()
+            for story in stories:
+                self.told.append(await troupe.perform(story))
+                tell(self._console, len(self.told), self.told[-1])
             await self._close(stack)
 
     async def with_taskrouter(self, stories: Sequence[QueueStory]) -> None:

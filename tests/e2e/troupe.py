@@ -14,7 +14,7 @@ class Troupe:
     """Everybody needed for stories at once: an agent talks in one story, and is busy for others."""
 
     def __init__(self, stack: Stack) -> None:
-        self._stack = stack
+        self.stack = stack
         self._phones = Telephones(stack)
         self._free = list(AGENTS)
         self._curtain = asyncio.Lock()
@@ -53,7 +53,7 @@ class Troupe:
         others = {"target": story.target}
         if story.next_target:
             others[NEXT] = story.next_target
-        scene = Scene(self._stack, f"+1555010{9000 + self._callers}", agent, **others)
+        scene = Scene(self.stack, f"+1555010{9000 + self._callers}", agent, **others)
         await scene.open()
         return scene
 
