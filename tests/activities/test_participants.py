@@ -64,6 +64,22 @@ async def test_who_has_left_is_gone(
         assert raised.value.type == GONE
 
 
+async def test_nobody_is_believed_gone_by_one_404(
+    phones: Telephony, participants: Participants
+) -> None:
+    """FM-C7-F30: a caller who was believed gone was hung up on."""
+    caller, _ = phones.people_talk(agent_flag=False)
+    phones.change(caller, Hold="true")
+    with (
+        phones.fault("participants.update", "status", status=404, times=1),
+        pytest.raises(TwilioError) as raised,
+    ):
+        await attempt(participants.resume_participant, ResumeInput(phones.room, caller))
+    assert raised.value.type == UNAVAILABLE
+    await attempt(participants.resume_participant, ResumeInput(phones.room, caller), 2)
+    assert not phones.leg(caller).hold
+
+
 # --- taking a call over -------------------------------------------------------------------------
 
 
