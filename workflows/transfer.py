@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
         RecordingResumeRequested,
         Request,
     )
-    from workflows.machine.model import Transfer
+    from workflows.machine.model import Reason, State, Transfer
     from workflows.machine.recordings import is_changing
     from workflows.machine.step import refusal_of
     from workflows.messages import RequestInput, StartTransferInput, TransferView
@@ -39,8 +39,19 @@ class TransferWorkflow(Shell[Transfer]):
         super().__init__(transfer, rules_of(transfer))
 
     async def carry_transfer(self) -> TransferView:
-        """Run to the end; the result is what `GET /v1/transfers/{id}` shows, journal included."""
+        """Run to the end; the result is what `GET /v1/transfers/{id}` shows, journal included.
+
+        A transfer that gave up because Twilio was away fails, though its view has an end like
+        others: somebody may still be on hold, and whoever owns a failed workflow's people, the
+        guardian, brings them together as soon as Twilio can be reached.
+        """
         transfer = await self.carry_through()
+        if transfer.state is State.FAILED and transfer.reason is Reason.PROVIDER_DOWN:
+            raise ApplicationError(
+                "Twilio could not be reached until the time was up",
+                type=Reason.PROVIDER_DOWN.value,
+                non_retryable=True,
+            )
         return replace(view_of(transfer, now()), journal=transfer.journal)
 
     @workflow.update(description="Give the caller to the target")
