@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.e2e.recording_stories import RECORDING_STORIES
 from tests.machine import test_scenarios
 
 
@@ -16,3 +17,8 @@ def test_stories_and_scenarios_have_the_same_names() -> None:
         if name.startswith("test_")
     ]
     assert told == proven
+
+
+def test_stories_of_recorded_calls_are_told_as_they_are_played() -> None:
+    page = " ".join(Path("docs/stories.md").read_text(encoding="utf-8").split())
+    assert [story.title for story in RECORDING_STORIES if f"**{story.title}.**" not in page] == []
