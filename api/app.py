@@ -30,7 +30,7 @@ from api.engine.temporal import EngineUnreachableError, Temporal
 from api.limits import BodyLimit, StartRate
 from api.metrics import Metrics
 from api.numbers import DialingRules
-from api.routes import calls, codec, events, health, page, recordings, transfers
+from api.routes import calls, codec, events, guardian, health, page, recordings, transfers
 from api.settings import Settings, SettingsError, load_settings
 from api.webhooks import assigned, status, taskrouter, voice
 from api.webhooks.signature import Signatures
@@ -81,18 +81,8 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     app.state.signatures = Signatures(
         settings.public_base_url, settings.twilio_account_sid, settings.auth_tokens
     )
-    for module in (
-        transfers,
-        events,
-        calls,
-        recordings,
-        health,
-        page,
-        status,
-        voice,
-        taskrouter,
-        assigned,
-    ):
+    people = (transfers, events, calls, recordings, guardian, health, page)
+    for module in (*people, status, voice, taskrouter, assigned):
         app.include_router(module.router)
     if connection.codec_keys is not None:
         keys = EncryptionCodec(connection.codec_keys)

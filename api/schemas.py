@@ -9,7 +9,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from workflows.machine.model import Accept, Policy, ReleaseAgent, Target
-from workflows.messages import CallView, PersonView, RecordingView, TransferView
+from workflows.messages import (
+    CallView,
+    GuardianView,
+    PersonView,
+    RecordingView,
+    TransferView,
+)
 
 CF_PATTERN = r"^CF[0-9a-f]{32}$"
 CA_PATTERN = r"^CA[0-9a-f]{32}$"
@@ -261,3 +267,10 @@ class CallList(BaseModel):
     """The live calls that the asker may see."""
 
     items: list[CallItem]
+
+
+class GuardianItem(BaseModel):
+    """The guardian: whether it looks, and what it found."""
+
+    is_looking: bool = Field(description="Whether its last look is less than a minute old.")
+    guardian: GuardianView
