@@ -202,6 +202,7 @@ def build_guardian(
         workflows=[GuardianWorkflow],
         activities=[guard.guard, rescue.rescue],
         workflow_runner=workflow_runner(),
+        interceptors=[Pulse()],
         identity=client.identity,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_SECONDS),
         graceful_shutdown_timeout=timedelta(seconds=GUARDIAN_GRACE_SECONDS),

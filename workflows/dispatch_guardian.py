@@ -59,13 +59,16 @@ def guard_order(given: GuardianInput) -> Order:
             task_queue=TASK_QUEUE,
             silent_while=SILENT_WHILE,
             knows_holds=KNOWS_HOLDS,
-            seconds=ROUND_SECONDS,
+            # The first look is shown at once.
+            seconds=ROUND_SECONDS if given.view.looked_at else 0.0,
             looked_at=given.view.looked_at,
             quiet=given.quiet | given.settled,
         ),
         "what did the callbacks not tell?",
         start_to_close=ROUND_SECONDS_MAX,
         schedule_to_close=10 * ROUND_SECONDS_MAX,
+        # Each sign of life is billed, and this goes on for ever.
+        heartbeat=None,
     )
 
 

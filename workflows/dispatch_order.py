@@ -44,6 +44,8 @@ class Order:
     start_to_close: float
     schedule_to_close: float
     retry: RetryPolicy = field(default_factory=lambda: QUICKLY)
+    heartbeat: float | None = HEARTBEAT_SECONDS
+    """None: nobody waits for it, so that a dead worker may be missed until its time is up."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ async def carry_out(order: Order | Word) -> Any:
         order.given,
         start_to_close_timeout=timedelta(seconds=order.start_to_close),
         schedule_to_close_timeout=timedelta(seconds=order.schedule_to_close),
-        heartbeat_timeout=timedelta(seconds=HEARTBEAT_SECONDS),
+        heartbeat_timeout=timedelta(seconds=order.heartbeat) if order.heartbeat else None,
         retry_policy=order.retry,
         summary=order.summary,
         # A request under way is never cut in half: its effect would be unknown.

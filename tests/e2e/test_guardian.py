@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
 from tests.e2e.scene import Scene
@@ -63,6 +64,51 @@ async def test_warm_transfer_goes_through_though_no_callback_arrives(deaf: Stack
     gone_at = time.time()
     await scene.phones.idle(*scene.people.values())
     assert time.time() - gone_at < ABANDONED_SECONDS_MAX
+    await nothing_runs(deaf)
+
+
+async def test_person_is_not_dropped_because_a_machines_verdict_is_lost(deaf: Stack) -> None:
+    scene = await opened(deaf, "+15550107005", "+15550100701")
+    view = await scene.desk.start(
+        scene.call, "warm", [{"address": scene.people["target"], "detect_machine": True}]
+    )
+    scene.transfer_id = view["id"]
+    await scene.answers("target")
+    await scene.until("consulting")
+    await scene.press("cancel")
+    await scene.over()
+    await scene.everybody_goes()
+    await nothing_runs(deaf)
+
+
+async def test_target_who_presses_1_is_heard_though_no_callback_arrives(deaf: Stack) -> None:
+    scene = await opened(deaf, "+15550107006", "+15550100702")
+    await scene.transfer_to("warm", scene.people["target"], accept="press_1")
+    await scene.answers("target")
+
+    async def look() -> bool | None:
+        heard = str((await scene.phones.phone(scene.people["target"]))["hears"])
+        return True if "press 1" in heard else None
+
+    await until(look, "the target to be asked for a key")
+    await scene.phones.press(scene.people["target"], "1")
+    await scene.until("consulting")
+    await scene.press("complete")
+    await scene.over()
+    await scene.everybody_goes()
+    await nothing_runs(deaf)
+
+
+async def test_busy_target_is_followed_by_the_next_though_no_callback_arrives(deaf: Stack) -> None:
+    scene = await opened(deaf, "+15550107007", "+15550100703")
+    scene.people["next"] = "+15550100704"
+    await scene.phones.behave(scene.people["target"], "busy")
+    await scene.transfer("cold", "target", "next")
+    await scene.answers("next")
+    view = await scene.over()
+    assert [each["cause"] for each in view["attempts"]] == ["busy", ""]
+    await scene.phones.hears(scene.people["caller"], scene.people["next"])
+    await scene.everybody_goes()
     await nothing_runs(deaf)
 
 
@@ -192,3 +238,16 @@ async def guardian(stack: Stack) -> Json:
     description = await client.get_workflow_handle("guardian").describe()
     found: Json = await description.memo_value("view")
     return found
+
+
+async def test_guardian_itself_had_nothing_to_complain_of(deaf: Stack) -> None:
+    """After all the stories above: its activities neither failed nor ran out of time."""
+    client = await deaf.temporal()
+    async for run in client.list_workflows('WorkflowType = "GuardianWorkflow"'):
+        handle = client.get_workflow_handle(run.id, run_id=run.run_id)
+        async for event in handle.fetch_history_events():
+            assert event.event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+            assert event.activity_task_started_event_attributes.attempt <= 1
+    found = await guardian(deaf)
+    assert found["looks_failed"] == 0
+    assert found["looks"] > 0
