@@ -174,6 +174,8 @@ class Worker:
         self.is_up = True
         self.epoch = 0
         self.on_up: list[Callable[[], None]] = []
+        self._unreported: list[tuple[int, Callable[[], None]]] = []
+        """What could not be told while the worker was cut off, and by which life of it."""
 
     def crash(self, seconds: float) -> int:
         """Die, and be back after so many seconds. Answers how many attempts died with it."""
@@ -190,8 +192,18 @@ class Worker:
 
     def _come_up(self) -> None:
         self.is_up = True
+        unreported, self._unreported = self._unreported, []
+        for epoch, report in unreported:
+            if epoch == self.epoch:
+                report()
         for action in self.on_up:
             action()
+
+    def cut_off(self, seconds: float) -> None:
+        """Live on without the server: no task comes in and no report goes out for a while."""
+        if self.is_up:
+            self.is_up = False
+            self._loop.call_later(seconds, self._come_up)
 
     def run_activity(self, order: Order, run: Any, report: Callable[[Outcome], None]) -> None:
         """Begin one attempt; nothing is reported of one that dies with the worker."""
@@ -213,8 +225,12 @@ class Worker:
         except Exception as error:
             outcome = Failure()
             FAILURES.to_failure(error, CONVERTER, outcome)
-        if self.epoch == epoch:
+        if self.epoch != epoch:
+            return
+        if self.is_up:
             report(outcome)
+        else:
+            self._unreported.append((epoch, lambda: report(outcome)))
 
 
 def _context(order: Order, run: Any) -> _Context:

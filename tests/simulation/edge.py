@@ -23,6 +23,8 @@ from api.auth.principal import Principal
 from api.auth.tokens import Tokens
 from api.dependencies import Engine, Parts
 from api.engine.facts import Facts
+from api.engine.provider import Provider, ProviderDownError
+from api.engine.recordings import Recordings
 from api.engine.records import Records
 from api.engine.requests import Requests
 from api.engine.starts import Starts
@@ -112,12 +114,15 @@ class Edge:
         temporal = Temporal(_never)
         temporal._client = client
         records = Records(temporal)
+        provider = Provider(temporal)
         metrics, tokens, rules = _shared(settings)
         engine = Engine(
             temporal=temporal,
             records=records,
-            starts=Starts(temporal, records),
+            provider=provider,
+            starts=Starts(temporal, records, provider),
             requests=Requests(temporal),
+            recordings=Recordings(temporal),
             tasks=Tasks(temporal),
             facts=Facts(temporal, records),
             streams=Streams(temporal, 1.0),
@@ -216,6 +221,8 @@ class Edge:
             return Answer(error.status, error.code, jsonable_encoder(error.extra))
         if isinstance(error, EngineUnreachableError):
             return Answer(503, "engine_unreachable", None)
+        if isinstance(error, ProviderDownError):
+            return Answer(503, "provider_down", None)
         if error is not None:
             self.failures.append(repr(error))
             return Answer(500, "internal", repr(error))
