@@ -122,6 +122,13 @@ class Order:
         failure = _timed_out(TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE, self._failure)
         self._again(self._backoff(), failure)
 
+    def died(self) -> None:
+        """Its worker has died: it is missed as soon as signs of life do not come."""
+        seconds = self.given.heartbeat_timeout.ToNanoseconds() / 1e9
+        if seconds and not self._is_over:
+            attempt = self.attempt
+            self._server.later(seconds, lambda: self._attempt_timed_out(attempt))
+
     def _again(self, delay: float, failure: Failure) -> None:
         self.is_listening = False
         policy = self.given.retry_policy
@@ -183,10 +190,10 @@ class Worker:
             return 0
         self.is_up = False
         self.epoch += 1
-        lost = list(self._running)
-        self._running.clear()
-        for task in lost:
+        lost, self._running = self._running, {}
+        for task, order in lost.items():
             task.cancel()
+            order.died()
         self._loop.call_later(seconds, self._come_up)
         return len(lost)
 

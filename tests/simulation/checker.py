@@ -83,6 +83,8 @@ class Checker:
         """Requests that were made, whatever was answered."""
         self.was_terminated = False
         self.is_healed = False
+        self.room_sid = ""
+        """The room of a call that another application has set up."""
         self.snapshot: dict[str, bool] = {}
         self.keys: dict[str, str] = {}
         self.dialled: dict[str, str] = {}
@@ -271,6 +273,8 @@ class Checker:
 
     def conference_sid(self) -> str:
         """The call's room, as the engine knows it."""
+        if self.room_sid:
+            return self.room_sid
         for name in self.stage.server.runs:
             if name.startswith("call/"):
                 return str(name.partition("/")[2])

@@ -13,14 +13,9 @@ CALM = 1.5
 """Seconds in which two parts of the world may differ because news is on its way."""
 ACTIVE = ("pending", "reserved", "assigned")
 RANKS = {"none": 0, "dialed": 1, "ringing": 2, "screened": 3, "present": 4, "leaving": 5, "gone": 6}
-SIDS = re.compile(r"^(CF|CA|WT|WR|WK|WS|WA|WQ|WW|RE)[0-9a-f]{32}$")
-COLLECTIONS = frozenset(
-    {
-        "Conferences", "Participants", "Calls", "Recordings", "Workspaces", "Tasks", "Reservations",
-        "Workers", "Activities", "TaskQueues", "Workflows", "Statistics", "Cumulative",
-        "Cumulative_Statistics", "RealTime", "Events", "Channels",
-    }
-)  # fmt: skip
+AGENTS = 2
+"""Who a new call is offered to, in turn."""
+ROOM = re.compile(r"^CF[0-9a-f]{32}$")
 
 
 # --- the caller --------------------------------------------------------------------------------
@@ -88,6 +83,8 @@ def no_leg_left_over(check: Any) -> None:
     caller = truth.caller
     if caller is None:
         return
+    if check.room_sid and not check.running():
+        return  # with the transfer ends what we have to do with such a call
     is_owned = bool(check.running()) or any(
         watch.run.is_running and watch.state not in ("talking", "checking", "ended")
         for watch in check.calls.values()
@@ -232,8 +229,11 @@ def dialled_once(check: Any, record: dict[str, Any]) -> None:
     to = str(params.get("To", "")).partition("?")[0]
     if to not in check.allowed:
         check.broken("S22", f"somebody was dialled who was not named: {to}")
-    parts = [each[:16] for each in dialled]
-    if parts.count(label[:16]) > len(check.story.targets) + 2:
+    # A transfer has its targets and one recall, a new call its two agents.
+    kind, part = label[16:18], label[:16]
+    is_transfer = any(watch.view["id"].endswith(part) for watch in check.watches.values())
+    allowed = {"-r": 1, "-t": len(check.story.targets) if is_transfer else AGENTS}.get(kind, 0)
+    if sum(each.startswith(part + kind) for each in dialled) > allowed:
         check.broken("S4", "more dials than the policy has")
 
 
@@ -243,7 +243,7 @@ def well_addressed(check: Any, record: dict[str, Any]) -> None:
         check.broken("S29", "a leg was ended by canceled")
     if record["route"].startswith("participants.") or record["route"].startswith("conferences."):
         below = record["path"].partition("/Conferences/")[2].removesuffix(".json")
-        if below and not SIDS.match(below.partition("/")[0]):
+        if below and not ROOM.match(below.partition("/")[0]):
             check.broken("S30", f"a room was addressed by its name: {below[:20]}")
 
 

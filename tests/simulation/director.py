@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from api.auth.principal import Principal, Role
 from simulator.core.outbox import Fetch
 from tests.simulation.edge import Answer
 from tests.simulation.faults import (
@@ -20,7 +21,7 @@ from tests.simulation.faults import (
     Told,
 )
 from tests.simulation.goals import Goals
-from tests.simulation.stage import Stage, address_of, desk
+from tests.simulation.stage import PEOPLE, Stage, address_of, desk
 
 SETUP_SECONDS = 90.0
 """How long a new call may need until somebody talks; then there is no transfer to be told of."""
@@ -51,6 +52,8 @@ class Director:
         self._told = Counter([(p.at.event, 0) for p in plans if isinstance(p.at, Told)])
         self._transfer_id = ""
         self._agent = desk(address_of("agent"))
+        self._starter: Principal | None = None
+        """Who starts the transfer, if it is not the agent."""
         stage.rest.on_request = self._request
         stage.callbacks.on_fetch = self._fetch
         stage.callbacks.on_delivery = self.goals.delivered
@@ -64,7 +67,11 @@ class Director:
         stage = self.stage
         for who, behaviors in self.story.phones:
             stage.behave(who, *behaviors)
-        stage.call_in()
+        if self.story.elsewhere is not None:
+            self.checker.room_sid = await stage.call_elsewhere(self.story.elsewhere)
+            self._starter = Principal("key:desk", Role.SERVICE)
+        else:
+            stage.call_in()
         talking = await stage.until(lambda: self._agent_talks() or not stage.live("caller"),
                                     SETUP_SECONDS)  # fmt: skip
         if talking and stage.live("caller") and self.story.has_transfer:
@@ -90,8 +97,10 @@ class Director:
         await self.stage.until(lambda: False, 1.0)
 
     def _is_shown(self) -> bool:
-        """Whether the engine knows that the agent has the call."""
-        return any(watch.state == "talking" for watch in self.checker.calls.values())
+        """Whether the engine knows that the agent has the call, if it is to know."""
+        return self._starter is not None or any(
+            watch.state == "talking" for watch in self.checker.calls.values()
+        )
 
     def _begin(self) -> None:
         self._begun_at = self.stage.loop.time()
@@ -126,6 +135,11 @@ class Director:
         if stage.live("caller"):
             self.say("the caller hangs up at last")
             stage.phone("caller", "hang_up")
+        if self.story.elsewhere is not None:
+            # Nobody of ours watches such a call once its transfer is over.
+            await stage.until(lambda: False, 3.0)
+            for who in PEOPLE:
+                stage.phone(who, "hang_up")
         self.checker.curtain()
         await stage.until(self._is_empty, self.checker.bounds.end_seconds)
         await stage.until(lambda: False, 1.0)
@@ -201,8 +215,6 @@ class Director:
                 self._plan(plan, plan.at.plus)  # type: ignore[union-attr]
 
     def _who(self, address: str) -> list[str]:
-        from tests.simulation.stage import PEOPLE
-
         return [who for who, phone in PEOPLE.items() if phone == address]
 
     def _plan(self, plan: Fault | Act, seconds: float) -> None:
@@ -282,7 +294,7 @@ class Director:
         """The agent's desktop starts the transfer, and repeats what was not answered."""
         body = self._body()
         for _ in range(REPEATS_MAX):
-            answer = await self.stage.edge.start(self._agent, body, key)
+            answer = await self.stage.edge.start(self._starter or self._agent, body, key)
             self.say(f"start {key} -> {answer.status} {answer.code}")
             self.checker.answered("start", answer, key)
             if answer.is_ok:
@@ -302,6 +314,7 @@ class Director:
             "call": {"conference_sid": self.checker.conference_sid()},
             "targets": targets,
             "policy": dict(self.story.policy),
+            **({"agent": self._agent.address} if self._starter else {}),
         }
 
     def say(self, text: str) -> None:

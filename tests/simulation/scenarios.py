@@ -166,6 +166,13 @@ def to_queue(rng: Random) -> Story:
     )  # fmt: skip
 
 
+def elsewhere(rng: Random) -> Story:
+    """A call that another application has set up, with exit flags as contact centres have them."""
+    story = rng.choice((warm, blond, cold))(rng)
+    flagged = rng.choice((("agent",), ("agent",), ("agent", "caller"), ("caller",), ()))
+    return replace(story, scenario="elsewhere", elsewhere=flagged)
+
+
 def _unwilling(rng: Random) -> Behavior:
     return rng.choice(
         (
@@ -198,6 +205,7 @@ SCENARIOS: dict[str, Scenario] = {
     "screened": Scenario(screened, 8),
     "machine": Scenario(machine, 4),
     "inbound": Scenario(inbound, 6),
+    "elsewhere": Scenario(elsewhere, 8),
     "worker": Scenario(to_worker, 8),
     "queue": Scenario(to_queue, 8),
 }

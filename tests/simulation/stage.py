@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -21,6 +21,7 @@ from activities.settings import TwilioSettings
 from api.auth.principal import Principal, Role
 from api.settings import Settings
 from simulator.core.model import Call
+from simulator.core.outbox import Fetch, Reply
 from simulator.core.phones import Behavior, PhoneError
 from simulator.core.text import Form
 from simulator.http.runtime import Runtime
@@ -45,6 +46,8 @@ PEOPLE = {
     "number": "+15550100102",
 }
 """Who is who. `colleague` is rung when the agent does not answer a new call."""
+OTHER_NUMBER, ELSEWHERE = "+15550100099", "http://elsewhere"
+"""Of another application."""
 HOPS = (0.001, 0.012)
 REST_HOPS = (0.02, 0.08)
 CALLBACK_HOPS = (0.01, 0.12)
@@ -120,7 +123,9 @@ class Stage:
         self.worker = Worker(_activities(client, twilio))
         self.server = Server(worker.WORKFLOWS, self.worker, Random(f"{seed} hops"), HOPS)
         self.edge = Edge(Client(self.server), api_settings(mode, centre))
-        self.callbacks = Callbacks(self.edge.handle, Random(f"{seed} calls"), CALLBACK_HOPS)
+        self.documents: dict[str, str] = {}
+        """What another application answers, by its address."""
+        self.callbacks = Callbacks(self._handle, Random(f"{seed} calls"), CALLBACK_HOPS)
         self.runtime.transport = self.callbacks  # type: ignore[assignment]
         with self.runtime.act() as network:
             network.create_number(
@@ -151,6 +156,11 @@ class Stage:
             except TimeoutError:
                 continue
         return True
+
+    async def _handle(self, fetch: Fetch) -> Reply:
+        """One request of the network, to whom it concerns."""
+        document = self.documents.get(fetch.url)
+        return Reply(200, document) if document is not None else await self.edge.handle(fetch)
 
     # --- the contact centre ---
 
@@ -200,6 +210,27 @@ class Stage:
         """The caller dials our number."""
         with self.runtime.act() as network:
             return network.dial_in(CALLER, NUMBER)
+
+    async def call_elsewhere(self, flagged: Sequence[str]) -> str:
+        """A call that another application has set up, in a room of its own: caller and agent
+        talk, and whoever is `flagged` ends the room by leaving. Answers the room's SID."""
+        flag = str("caller" in flagged).lower()
+        self.documents[f"{ELSEWHERE}/voice"] = (
+            f'<Response><Dial><Conference endConferenceOnExit="{flag}" '
+            f'statusCallback="{BASE}/twilio/conference" statusCallbackEvent="start end join leave">'
+            "elsewhere</Conference></Dial></Response>"
+        )
+        with self.runtime.act() as network:
+            network.create_number({"PhoneNumber": OTHER_NUMBER, "VoiceUrl": f"{ELSEWHERE}/voice"})
+            network.dial_in(CALLER, OTHER_NUMBER)
+        if not await self.until(lambda: bool(self.network.live_rooms), 60.0):
+            return ""
+        room = next(iter(self.network.live_rooms.values()))
+        with self.runtime.act() as network:
+            agent: dict[str, Any] = {"From": OTHER_NUMBER, "To": AGENT, "Label": "agent"}
+            agent["EndConferenceOnExit"] = str("agent" in flagged).lower()
+            network.create_participant(room.sid, agent)
+        return room.sid
 
     def phone(self, who: str, verb: str, detail: str = "") -> bool:
         """Somebody does something with a phone; whether there was anything to do."""

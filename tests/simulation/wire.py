@@ -85,7 +85,7 @@ class Rest:
             async with asyncio.timeout(total):
                 await asyncio.sleep(self._latency.uniform(*self._hops))
                 if self.is_down:
-                    await asyncio.sleep(self._latency.uniform(0, 1))
+                    await asyncio.sleep(self._latency.uniform(0, 0.05))
                     raise aiohttp.ConnectionTimeoutError
                 # From here on it is on its way, whatever becomes of whoever asked.
                 arrived = loop.create_task(self._arrive(method, url, body, headers, _run()))
