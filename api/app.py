@@ -25,12 +25,24 @@ from api.engine.records import Records
 from api.engine.requests import Requests
 from api.engine.starts import Starts
 from api.engine.streams import Streams
+from api.engine.supervisions import Supervisions
 from api.engine.tasks import Tasks
 from api.engine.temporal import EngineUnreachableError, Temporal
 from api.limits import BodyLimit, StartRate
 from api.metrics import Metrics
 from api.numbers import DialingRules
-from api.routes import calls, codec, events, guardian, health, page, recordings, transfers
+from api.routes import (
+    calls,
+    codec,
+    events,
+    guardian,
+    health,
+    help_wanted,
+    page,
+    recordings,
+    supervisors,
+    transfers,
+)
 from api.settings import Settings, SettingsError, load_settings
 from api.webhooks import assigned, status, taskrouter, voice
 from api.webhooks.signature import Signatures
@@ -81,8 +93,9 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     app.state.signatures = Signatures(
         settings.public_base_url, settings.twilio_account_sid, settings.auth_tokens
     )
-    people = (transfers, events, calls, recordings, guardian, health, page)
-    for module in (*people, status, voice, taskrouter, assigned):
+    people = (transfers, events, calls, recordings, supervisors, help_wanted)
+    others = (guardian, health, page)
+    for module in (*people, *others, status, voice, taskrouter, assigned):
         app.include_router(module.router)
     if connection.codec_keys is not None:
         keys = EncryptionCodec(connection.codec_keys)
@@ -109,6 +122,7 @@ def _parts(settings: Settings, temporal: Temporal) -> Parts:
         tasks=Tasks(temporal),
         facts=Facts(temporal, records),
         streams=Streams(temporal, settings.handover_events_poll_seconds),
+        supervisions=Supervisions(temporal),
     )
     rules = DialingRules(
         own_number=settings.twilio_number,

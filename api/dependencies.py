@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
-from api.auth.principal import Principal, principal_of_key
+from api.auth.principal import Principal, in_teams, principal_of_key
 from api.auth.tokens import Tokens
 from api.engine.facts import Facts
 from api.engine.provider import Provider
@@ -21,6 +21,7 @@ from api.engine.records import Records
 from api.engine.requests import Requests
 from api.engine.starts import Starts
 from api.engine.streams import Streams
+from api.engine.supervisions import Supervisions
 from api.engine.tasks import Tasks
 from api.engine.temporal import Temporal
 from api.errors import Problem
@@ -46,6 +47,7 @@ class Engine:
     tasks: Tasks
     facts: Facts
     streams: Streams
+    supervisions: Supervisions
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ async def principal_of(
         keys = parts.settings.handover_api_keys
         principal = principal_of_key(credential, keys) or await parts.tokens.principal(credential)
         if principal is not None:
-            return principal
+            return in_teams(principal, parts.settings.teams)
     raise Problem(
         401,
         "unauthenticated",

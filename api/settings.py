@@ -15,7 +15,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from activities.account import AccountBaseSettings, Spoken, explained
 from api import whisper
-from api.auth.principal import ApiKey, parse_api_key
+from api.auth.principal import ApiKey, Teams, parse_api_key, parse_teams
 
 ADDRESS = re.compile(r"client:[\w.@+=-]+|\+[1-9][0-9]{6,14}|sip:[^\s@]+@[^\s@]+", re.ASCII)
 APOLOGY = "We are sorry. Your call cannot be taken at the moment. Please call again later."
@@ -60,6 +60,9 @@ class Settings(AccountBaseSettings):
 
     handover_api_keys: Annotated[tuple[ApiKey, ...], NoDecode] = ()
     """`name:role:sha256hex` or `name:role:sha256hex:address`, with commas between them."""
+    handover_teams: Words = ()
+    """`team=member` with commas between them: agents by address, supervisors by `key:name`. Empty:
+    one team, in which every supervisor supervises every agent."""
     handover_jwt_secret: SecretStr | None = Field(default=None, min_length=32)
     """HS256 secret of at least 32 characters. Excludes `handover_jwks_url`."""
     handover_jwks_url: str = ""
@@ -84,6 +87,7 @@ class Settings(AccountBaseSettings):
     @field_validator(
         "handover_previous_auth_tokens",
         "handover_agents",
+        "handover_teams",
         "handover_allowed_countries",
         "handover_allowed_sip_domains",
         "handover_web_ui_origins",
@@ -106,6 +110,12 @@ class Settings(AccountBaseSettings):
     def _agents(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(ADDRESS.fullmatch(address) for address in value):
             raise ValueError("each should be client:name, a number, or sip:user@domain")
+        return value
+
+    @field_validator("handover_teams")
+    @classmethod
+    def _teams(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        parse_teams(value)
         return value
 
     @field_validator("handover_whisper")
@@ -139,6 +149,11 @@ class Settings(AccountBaseSettings):
                 "without it nobody could use /v1"
             )
         return self
+
+    @property
+    def teams(self) -> Teams:
+        """The teams and who is in them."""
+        return parse_teams(self.handover_teams)
 
     @property
     def is_taskrouter(self) -> bool:

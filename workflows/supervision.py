@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.machine.supervision.step import is_over, refusal_of
     from workflows.messages import StartSupervisionInput, SupervisionView
     from workflows.shell_supervision import SupervisionRules
-    from workflows.supervision_views import begin_supervision, supervision_view_of
+    from workflows.supervision_views import begin_supervision, first_request, supervision_view_of
 
 REJECTED = "rejected"
 """Type of the error that refuses a request. Its message is a code."""
@@ -47,11 +47,8 @@ class SupervisionWorkflow(Shell[Supervision]):
 
     @workflow.init
     def __init__(self, given: StartSupervisionInput) -> None:
-        first = given.join or given.help
-        if first is None:
-            raise ApplicationError("a supervision begins with a request", non_retryable=True)
-        first = replace(first, at=given.accepted_at)
-        super().__init__(begin_supervision(given), SupervisionRules(first))
+        rules = SupervisionRules(first_request(given))
+        super().__init__(begin_supervision(given), rules)
 
     @workflow.run
     async def run(self, given: StartSupervisionInput) -> SupervisionView:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from workflows.machine.supervision.model import HELP_SECONDS_MAX, Supervision, Supervisor
-from workflows.machine.supervision.step import allowed, is_over
+from workflows.machine.supervision.requests import HelpRequested, JoinRequested
+from workflows.machine.supervision.step import allowed, is_over, start
 from workflows.messages import (
     HelpView,
     StartSupervisionInput,
@@ -22,6 +25,19 @@ def begin_supervision(given: StartSupervisionInput) -> Supervision:
         caller_address=given.caller_address,
         agent=given.agent_call_sid,
     )
+
+
+def first_request(given: StartSupervisionInput) -> JoinRequested | HelpRequested:
+    """What the supervision begins with. Raises ValueError if that is nothing."""
+    first = given.join or given.help
+    if first is None:
+        raise ValueError("a supervision begins with a request")
+    return replace(first, at=given.accepted_at)
+
+
+def first_view(given: StartSupervisionInput) -> SupervisionView:
+    """What the first step will show."""
+    return supervision_view_of(start(begin_supervision(given), first_request(given)).value)
 
 
 def supervision_view_of(value: Supervision) -> SupervisionView:

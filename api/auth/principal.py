@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 _KEY_NAME = re.compile(r"^[A-Za-z0-9_.@-]{1,64}$")
@@ -15,6 +15,7 @@ ADDRESS = re.compile(
     re.ASCII,
 )
 """What an agent's phone may be called."""
+TEAM = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 
 
@@ -34,11 +35,43 @@ class Principal:
     role: Role
     address: str = ""
     """The phone of an agent, as `client:alice`. Empty for supervisors without a phone."""
+    teams: frozenset[str] = frozenset()
+    """Teams that the credential itself names, for a supervisor."""
+    covered: frozenset[str] | None = None
+    """The agents of the teams that a supervisor is in; None where there are no teams."""
 
     @property
     def by(self) -> str:
         """The word of the journal for a request of this principal."""
         return "agent" if self.role is Role.AGENT else "operator"
+
+
+Teams = Mapping[str, frozenset[str]]
+"""A team's name -> its members: agents by address, supervisors by `key:name` or by address."""
+
+
+def parse_teams(words: Iterable[str]) -> Teams:
+    """`team=member` words -> the teams. Raises ValueError that names the first word that is not."""
+    teams: dict[str, frozenset[str]] = {}
+    for word in words:
+        name, _, member = word.partition("=")
+        is_member = ADDRESS.fullmatch(member) or member.startswith("key:")
+        if not TEAM.fullmatch(name) or not is_member:
+            raise ValueError("each should be team=client:name, team=+number or team=key:name")
+        teams[name] = teams.get(name, frozenset()) | {member}
+    return teams
+
+
+def in_teams(principal: Principal, teams: Teams) -> Principal:
+    """The principal, and for a supervisor the agents whose calls are its business.
+
+    With teams, a supervisor who is in none of them covers nobody.
+    """
+    if principal.role is not Role.SUPERVISOR or not teams:
+        return principal
+    names = {principal.id, principal.address} - {""}
+    own = [who for team, who in teams.items() if team in principal.teams or names & who]
+    return replace(principal, covered=frozenset().union(*own))
 
 
 @dataclass(frozen=True)

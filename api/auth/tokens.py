@@ -1,6 +1,7 @@
 """JSON Web Tokens: checked against one configured key or issuer, with one configured algorithm.
 
-A token carries `sub`, `role` and `exp`, and for an agent `address` (default: `client:` and `sub`).
+A token carries `sub`, `role` and `exp`, for an agent `address` (default: `client:` and `sub`), and
+for a supervisor `teams`, a list of names.
 What it says about algorithms, key addresses or embedded keys is never followed.
 """
 
@@ -81,5 +82,9 @@ def _principal(claims: dict[str, Any]) -> Principal | None:
     address = claims.get("address", default)
     if address and (not isinstance(address, str) or not ADDRESS.fullmatch(address)):
         return None
+    teams = claims.get("teams", [])
+    if not isinstance(teams, list) or not all(isinstance(each, str) for each in teams):
+        return None
     issuer = claims.get("iss", "")
-    return Principal(f"jwt:{issuer}:{subject}", Role(role), address or default)
+    who = f"jwt:{issuer}:{subject}"
+    return Principal(who, Role(role), address or default, frozenset(teams))

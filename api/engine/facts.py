@@ -26,10 +26,12 @@ from workflows.machine.events import (
     LegAnswered,
     LegEnded,
     LegJoined,
+    LegRang,
     RoomEnded,
     TaskEnded,
     WorkerTimedOut,
 )
+from workflows.machine.labels import is_supervisor
 from workflows.machine.model import Presence
 from workflows.messages import (
     FACT,
@@ -41,6 +43,7 @@ from workflows.messages import (
     call_workflow_id,
     companion_workflow_ids,
     inbound_workflow_id,
+    supervision_workflow_id,
     transfer_workflow_id,
 )
 from workflows.views import CALLER_LABEL, begin_call, call_view_of
@@ -76,6 +79,9 @@ class Facts:
         """
         if isinstance(fact, TaskEnded | WorkerTimedOut):
             return await self._tell_of_task(conference_sid, fact, token)
+        if _is_supervisors(fact):
+            is_heard = await self._signal(supervision_workflow_id(conference_sid), fact, token)
+            return "supervision" if is_heard else "nobody"
         companions = companion_workflow_ids(conference_sid) if _is_of_room(fact) else ()
         heard_by, beside = await asyncio.gather(
             self._tell_owner(conference_sid, fact, token),
@@ -219,6 +225,12 @@ def _first_of(companions: Sequence[str], heard: Sequence[bool]) -> str:
     """The kind of the first companion that heard the news; empty if none did."""
     ids = (each for each, has_heard in zip(companions, heard, strict=True) if has_heard)
     return next(ids, "").partition("/")[0]
+
+
+def _is_supervisors(fact: Fact) -> bool:
+    """Whether only the supervision is concerned: a supervisor rings or has come. That one has left
+    is told to all, because a supervisor may have become the agent."""
+    return isinstance(fact, LegRang | LegAnswered | LegJoined) and is_supervisor(fact.label)
 
 
 def _name(fact: Fact, token: str) -> str:

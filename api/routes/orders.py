@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from api.auth.principal import Principal, Role
-from api.auth.rights import may_start, sees_all
+from api.auth.rights import covers, may_start, sees_all
 from api.dependencies import Parts
 from api.engine.provider import ProviderDownError
 from api.engine.records import CallRecord, person_at
@@ -95,7 +95,7 @@ def authorised(
         caller_address=next(iter(record.caller_addresses), ""),
     )
     if has_taskrouter and not order.task_sid:
-        order = replace(order, task_sid=_task_of_agent(order, record))
+        order = replace(order, task_sid=task_of_agent(order.agent_call_sid, record))
     return order
 
 
@@ -104,22 +104,22 @@ def _is_theirs(principal: Principal, people: TaskPeople | None) -> bool:
     if people is None:
         return False
     is_agent = bool(principal.address) and principal.address == people.agent_address
-    return is_agent or sees_all(principal)
+    return is_agent or covers(principal, people.agent_address)
 
 
-def _task_of_agent(order: StartTransferInput, record: CallRecord) -> str:
+def task_of_agent(agent_call_sid: str, record: CallRecord) -> str:
     """The agent's own task, so that it is closed when the agent leaves; empty if none is known.
 
     It is the one by which the last transfer found the agent, or the one that the agent had when
     the last transfer began; on a call that TaskRouter set up, the room is named by the first one.
     """
     latest = record.transfer
-    if latest is not None and order.agent_call_sid:
+    if latest is not None and agent_call_sid:
         for attempt in reversed(latest.view.attempts):
-            if attempt.task_sid and attempt.call_sid == order.agent_call_sid:
+            if attempt.task_sid and attempt.call_sid == agent_call_sid:
                 return attempt.task_sid
         for person in latest.view.people:
-            if person.party == Party.AGENT and person.call_sid == order.agent_call_sid:
+            if person.party == Party.AGENT and person.call_sid == agent_call_sid:
                 return latest.task_sid
     room_name = record.call.room_name if record.call else ""
     return room_name if TASK_SID.fullmatch(room_name) else ""

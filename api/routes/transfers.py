@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.encoders import jsonable_encoder
 
-from api.auth.principal import Principal
-from api.auth.rights import may_act, may_see, sees_all
+from api.auth.principal import Principal, Role
+from api.auth.rights import may_act, may_see
 from api.dependencies import Parts, PartsDep, PrincipalDep
 from api.engine.provider import ProviderDownError
 from api.engine.records import CallRecord, TransferRecord, with_journal
@@ -111,8 +111,9 @@ async def list_transfers(
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
     cursor: Annotated[str, Query(max_length=4000, description="`next` of the page before.")] = "",
 ) -> TransferList:
-    """Transfers, newest first. An agent sees its own; a named state is picked out of each page."""
-    if not sees_all(principal):
+    """Transfers, newest first. An agent sees its own, a supervisor those of the own team. Those,
+    and a named state, are picked out of each page."""
+    if principal.role is Role.AGENT:
         if agent and agent != principal.address:
             return TransferList(items=[])
         agent = principal.address
@@ -120,7 +121,8 @@ async def list_transfers(
         page = await parts.engine.records.transfers(call, agent, state, limit, cursor)
     except ValueError:
         raise invalid(FieldFault(field="cursor", message="should be `next` of a page")) from None
-    return TransferList(items=list(page.items), next=page.next)
+    shown = [view for view in page.items if may_see(principal, view)]
+    return TransferList(items=shown, next=page.next)
 
 
 @router.get("/{transfer_id}", summary="Read a transfer", responses=documented(401, 404, 422, 503))

@@ -25,6 +25,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from api.app import create_app
 from api.settings import Settings
 from tests.api.fakes import WORKFLOWS, FakeCall
+from tests.api.rooms import ROOMS
 from tests.api.signing import ACCOUNT, BASE_URL, TOKEN, Pairs, form, signed_headers
 from workflows.messages import (
     SEARCH_AGENT,
@@ -35,6 +36,7 @@ from workflows.messages import (
     call_workflow_id,
     transfer_workflow_id,
 )
+from workflows.supervision import SupervisionWorkflow
 
 KEYS = {
     "alice": "agent",
@@ -194,7 +196,8 @@ async def temporal() -> AsyncIterator[Client]:
     async with Worker(
         environment.client,
         task_queue=TASK_QUEUE,
-        workflows=WORKFLOWS,
+        workflows=(*WORKFLOWS, SupervisionWorkflow),
+        activities=ROOMS.activities(),
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
         yield environment.client
