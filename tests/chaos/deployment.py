@@ -9,11 +9,17 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
+from temporalio.service import RPCError
+
 from tests.chaos.checker import Bounds
 from tests.chaos.links import Match, Trap
 from tests.chaos.people import AGENT, BadDay
 from tests.chaos.rig import Rig
 from tests.e2e.processes import Process
+from tests.e2e.stories import worker_of
+from tests.e2e.telephones import until
+from worker import DEPLOYMENT
 
 STOP_SECONDS_MAX = 15.0
 """The worker's promise."""
@@ -69,19 +75,77 @@ async def deploy(build: str) -> Deployed:
         told.gap_seconds = time.monotonic() - began
         for each in parked:
             await _see_to_its_end(each, told)
-        told.problems += [
-            f"{name}: {line}"
-            for name, process in rig.processes.items()
-            if name.startswith("next")
-            for line in process.complaints()
-            if NONDETERMINISM in line and build != "careless"
-        ]
+        if build != "careless":
+            told.problems += _complaints(rig)
     return told
+
+
+async def deploy_pinned() -> Deployed:
+    """The other way: each transfer ends on the build it began with, so both builds run for a while.
+
+    The next build's code is the careless one, which does no harm here.
+    """
+    told = Deployed("pinned")
+    pinned = {"HANDOVER_VERSIONING": "true", "HANDOVER_BUILD_ID": "old"}
+    async with Rig(pinned) as rig:
+        await _make_current(rig, "old")
+        parked = await _park(rig)
+        told.phases = [each.phase for each in parked]
+        began = time.monotonic()
+        await _next(rig, "careless")
+        await _make_current(rig, "next-careless")
+        told.gap_seconds = time.monotonic() - began
+        for each in parked:
+            await _see_to_its_end(each, told)
+        await _one_more(rig, told)
+        began = time.monotonic()
+        await _stop_old(rig, told)
+        told.stop_seconds = time.monotonic() - began
+        told.problems += _complaints(rig)
+    return told
+
+
+async def _make_current(rig: Rig, build_id: str) -> None:
+    """What an operator does: new workflows begin on this build from now on."""
+    client = await rig.temporal()
+    request = SetWorkerDeploymentCurrentVersionRequest(
+        namespace=client.namespace, deployment_name=DEPLOYMENT, build_id=build_id
+    )
+
+    async def look() -> bool | None:
+        try:
+            await client.workflow_service.set_worker_deployment_current_version(request)
+        except RPCError:
+            # Its workers have not asked for work yet.
+            return None
+        return True
+
+    await until(look, f"build {build_id} to be current")
+
+
+async def _one_more(rig: Rig, told: Deployed) -> None:
+    """A transfer that begins after the deployment is the next build's."""
+    day = BadDay(rig, "+15550179999", "client:target-after")
+    await day.phones.behave(AGENT, "answer")
+    await day.open()
+    act, ends = await _consulting(day)
+    if (name := await worker_of(day)) not in rig.processes or not name.startswith("next"):
+        told.problems.append(f"a transfer after the deployment was carried out by {name}")
+    await _see_to_its_end(Parked("begun after it", day, act, ends), told)
+
+
+def _complaints(rig: Rig) -> list[str]:
+    return [
+        f"{name}: {line}"
+        for name, process in rig.processes.items()
+        for line in process.complaints()
+        if NONDETERMINISM in line
+    ]
 
 
 async def _stop_old(rig: Rig, told: Deployed) -> None:
     """SIGTERM to all at once: what is under way ends, nothing new is begun."""
-    olds = [rig.processes[name] for name in rig.workers]
+    olds = [rig.processes[name] for name in rig.workers if name.startswith("worker-")]
     await asyncio.gather(*(process.stop() for process in olds))
     for process in olds:
         if process.returncode != 0:

@@ -28,6 +28,8 @@ class Fault:
     id: str
     title: str
     strike: Strike
+    at_cues: bool = False
+    """Strikes where people wait, and not in the middle of a request."""
 
 
 async def worker_killed(rig: Rig, victim: str, _: Random) -> None:
@@ -92,12 +94,27 @@ async def apis_without_temporal(rig: Rig, _victim: str, chance: Random) -> None:
         link.mend()
 
 
+async def apis_killed(rig: Rig, _victim: str, _: Random) -> None:
+    """kill -9 of both: what Twilio tells in the meantime is lost, and the guardian finds it."""
+    for name in rig.api_ports:
+        rig.kill(name)
+    await asyncio.sleep(AWAY_SECONDS)
+    await asyncio.gather(*(rig.start_again(name) for name in rig.api_ports))
+
+
+async def callbacks_lost(rig: Rig, _victim: str, _: Random) -> None:
+    """From now on nothing that Twilio reports arrives, to the end of the story."""
+    await rig.lose_callbacks()
+
+
 FAULTS: tuple[Fault, ...] = (
     Fault("F01", "worker kill -9", worker_killed),
     Fault("F01s", "worker stopped and continued", worker_frozen),
     Fault("F02", "api kill -9, one of two", api_killed),
+    Fault("F02a", "both apis kill -9, back after 2 s", apis_killed),
     Fault("F03", "Temporal kill -9, back after 2 s", temporal_restarted),
     Fault("F04", "worker cut off from Temporal", worker_without_temporal),
     Fault("F04a", "apis cut off from Temporal", apis_without_temporal),
     Fault("F05", "workers cut off from Twilio", workers_without_twilio),
+    Fault("F11", "all callbacks lost", callbacks_lost, at_cues=True),
 )

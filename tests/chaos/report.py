@@ -117,7 +117,7 @@ def _table(head: str, rows: list[list[str]]) -> str:
 def _cells(told: Json) -> str:
     passed = told["played"] - len(told["failed"])
     lines = [
-        "## Cells F01 to F05 of cold and warm transfers\n",
+        "## Cells: what is done to the processes, at each step of cold and warm transfers\n",
         f"{passed} of {told['played']} cells passed; {told['applicable']} are there "
         f"(seed {told['seed']}).",
     ]
@@ -158,7 +158,9 @@ def _deployment(builds: list[Json]) -> str:
         + ", ".join(builds[0]["phases"])
         + "), both workers are stopped with SIGTERM, and two of a changed build are started. "
         "`patched`: its new step stands behind `patched()`. `careless`: it does not, which has to "
-        "show, harm nobody, and be mended by starting the old build again."
+        "show, harm nobody, and be mended by starting the old build again. `pinned`: the "
+        "same careless build beside the old one, with `HANDOVER_VERSIONING`: each transfer ends on "
+        "the build it began with, and the old workers go last."
     )
     return "\n".join(["## A deployment in the middle (F27)\n", about, "", table, *wrong])
 

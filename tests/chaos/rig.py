@@ -31,6 +31,7 @@ class Rig(Stack):
         self.to_temporal: dict[str, Link] = {}
         """By the name of the process that goes that way."""
         self.to_twilio: dict[str, HttpLink] = {}
+        self._has_faults = False
         self._comings: set[asyncio.Task[None]] = set()
 
     async def _start(self) -> None:
@@ -102,8 +103,17 @@ class Rig(Stack):
         self._comings.add(task)
         task.add_done_callback(self._comings.discard)
 
+    async def lose_callbacks(self) -> None:
+        """Nothing that Twilio reports arrives, until `heal`."""
+        body = {"on": "callback", "kind": "drop"}
+        await self.http.post(f"{self.simulator_url}/simulator/v1/faults", json=body)
+        self._has_faults = True
+
     async def heal(self) -> None:
         """Every link open, every process running and at work again."""
+        if self._has_faults:
+            await self.http.delete(f"{self.simulator_url}/simulator/v1/faults")
+            self._has_faults = False
         for link in (self.front, *self.to_temporal.values(), *self.to_twilio.values()):
             link.mend()
         for process in self.processes.values():

@@ -172,7 +172,7 @@ class Stack:
     def worker_with(self, pid: int) -> str:
         """The name of the worker that has this process id, alive or not."""
         for name, process in self.processes.items():
-            if name.startswith("worker") and process.pid == pid:
+            if name.startswith(("worker", "next")) and process.pid == pid:
                 return name
         return f"process {pid}"
 
