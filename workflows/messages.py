@@ -151,9 +151,17 @@ class TaskPeople:
 
 @dataclass(frozen=True)
 class RequestInput:
-    """What comes with a request: who asks. `by` is agent, supervisor, service or operator."""
+    """What comes with a request: who asks. `by` is agent, supervisor, service or operator.
+
+    Whoever asks without having looked first says of which transfer, and as which agent: a call's
+    next transfer has the same address, and another agent's is nobody else's business.
+    """
 
     by: str = "agent"
+    part: str = ""
+    """The transfer's own part of its public id. Empty: whichever transfer this is."""
+    agent: str = ""
+    """The agent whose transfer it has to be. Empty: anybody's."""
 
 
 @dataclass(frozen=True)

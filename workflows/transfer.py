@@ -27,6 +27,8 @@ with workflow.unsafe.imports_passed_through():
 RECORDING_SECONDS = 8.0
 """How long somebody who had the recording paused waits for it to be read back. It takes two round
 trips; past this the answer says that it still records."""
+NOT_MEANT = "not_meant"
+"""Type of the error for whoever means another transfer, or another agent's. It tells nothing."""
 REJECTED = "rejected"
 """Type of the error that refuses a request. Its details hold the `TransferView`."""
 
@@ -129,6 +131,9 @@ class TransferWorkflow(Shell[Transfer]):
 
     def _judge(self, verb: str, given: RequestInput) -> None:
         """Refuse a request that the table refuses now. A refusal leaves nothing in the history."""
+        is_meant = given.part in ("", self._value.part)
+        if not is_meant or given.agent not in ("", self._value.agent.address):
+            raise ApplicationError("not the transfer that was meant", type=NOT_MEANT)
         self._judge_request(REQUESTS[verb](at=now(), by=given.by))
 
     def _judge_request(self, request: Request) -> None:

@@ -55,6 +55,14 @@ def may_act(principal: Principal, view: TransferView) -> bool:
     return is_own(principal, view) or covers(principal, *agents)
 
 
+def acts_as(principal: Principal) -> str | None:
+    """Whose transfers the principal may act on, as far as that can be told without a look: those of
+    one agent, by the address, or everybody's, as an empty one. None: a look has to tell."""
+    if sees_all(principal):
+        return ""
+    return principal.address or None
+
+
 def may_see_call(principal: Principal, record: CallRecord) -> bool:
     """Whether the principal may know of this call."""
     if record.call is None and record.transfer is None:

@@ -7,7 +7,6 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from temporalio.client import (
-    Client,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -17,13 +16,16 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.engine.records import TransferRecord
 from api.engine.temporal import EngineUnreachableError, Temporal, bounded
-from workflows.messages import RequestInput, TransferView, transfer_workflow_id
+from workflows.messages import RequestInput, TransferView, split_public_id, transfer_workflow_id
 
 ANSWER_SECONDS = 5.0
 """A worker accepts an update in some 20 ms. Past this there is no worker, or it is overwhelmed."""
 
 REJECTED = "rejected"
 """The type of the `ApplicationError` of a request that makes no sense now."""
+
+NOT_MEANT = "not_meant"
+"""The type of that of a request that is not meant for this transfer."""
 
 UPDATES = {
     "complete": "complete",
@@ -48,6 +50,10 @@ class TransferOverError(Exception):
     """The transfer has ended; nothing can be asked of it any more."""
 
 
+class NotMeantError(Exception):
+    """The call's transfer is another one, or another agent's."""
+
+
 class Requests:
     """Sends requests. Raises the errors above, and `EngineUnreachableError`."""
 
@@ -60,10 +66,40 @@ class Requests:
         `key` makes a repetition the same request: its first answer is given again. An empty key
         makes each request a new one.
         """
+        return await self._update(
+            record.view.conference_sid, record.run_id, verb, RequestInput(by=by), key
+        )
+
+    async def send_unseen(
+        self, public_id: str, verb: str, by: str, agent: str, key: str
+    ) -> TransferView | None:
+        """The same in one round trip, without a look at the transfer first: the transfer itself
+        judges whether it is the one that is meant, and `agent`'s, unless that is empty.
+
+        None if it is not, or not any more: then a look has to tell why.
+        """
+        split = split_public_id(public_id)
+        if split is None:
+            return None
+        given = RequestInput(by=by, part=split[1], agent=agent)
+        try:
+            return await self._update(split[0], None, verb, given, key)
+        except (NotMeantError, TransferOverError):
+            return None
+
+    async def _update(
+        self, conference_sid: str, run_id: str | None, verb: str, given: RequestInput, key: str
+    ) -> TransferView:
         client = await self._temporal.client()
+        handle = client.get_workflow_handle(transfer_workflow_id(conference_sid), run_id=run_id)
         try:
             async with bounded(ANSWER_SECONDS):
-                return await self._update(client, record, verb, by, key)
+                view: TransferView = await handle.execute_update(
+                    UPDATES[verb],
+                    given,
+                    id=f"{verb}-{key}" if key else f"{verb}-{uuid.uuid4().hex}",
+                    result_type=TransferView,
+                )
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise EngineUnreachableError from error
         except WorkflowUpdateFailedError as error:
@@ -76,18 +112,6 @@ class Requests:
                 # or one that does not fit the history. Whoever asks may do so again.
                 raise EngineUnreachableError from error
             raise
-
-    async def _update(
-        self, client: Client, record: TransferRecord, verb: str, by: str, key: str
-    ) -> TransferView:
-        workflow_id = transfer_workflow_id(record.view.conference_sid)
-        handle = client.get_workflow_handle(workflow_id, run_id=record.run_id)
-        view: TransferView = await handle.execute_update(
-            UPDATES[verb],
-            RequestInput(by=by),
-            id=f"{verb}-{key}" if key else f"{verb}-{uuid.uuid4().hex}",
-            result_type=TransferView,
-        )
         return view
 
 
@@ -97,6 +121,8 @@ def _refusal(error: WorkflowUpdateFailedError) -> Exception:
     if isinstance(cause, ApplicationError):
         if cause.type == REJECTED:
             return RequestRefusedError(cause.message, _view_in(cause))
+        if cause.type == NOT_MEANT:
+            return NotMeantError()
         if cause.type == "AcceptedUpdateCompletedWorkflow":
             return TransferOverError()
     return EngineUnreachableError()

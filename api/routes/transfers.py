@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.encoders import jsonable_encoder
 
 from api.auth.principal import Principal, Role
-from api.auth.rights import may_act, may_see
+from api.auth.rights import acts_as, may_act, may_see
 from api.dependencies import Parts, PartsDep, PrincipalDep
 from api.engine.provider import ProviderDownError
 from api.engine.records import CallRecord, TransferRecord, with_journal
@@ -154,10 +154,10 @@ def _button(verb: str, summary: str) -> None:
         key = ""
         if idempotency_key is not None:
             key = transfer_part(principal.id, checked_key(idempotency_key))
-        record = await visible_transfer(transfer_id, principal, parts)
-        if not may_act(principal, record.view):
-            detail = "Only the agent whose transfer this is, or a supervisor, may ask for this."
-            raise Problem(403, "not_yours", detail)
+        view = await _send_unseen(transfer_id, verb, principal, parts, key)
+        if view is not None:
+            return view
+        record = await _actable_transfer(transfer_id, principal, parts)
         return await _send(verb, record, principal, parts, key)
 
 
@@ -176,6 +176,35 @@ async def visible_transfer(transfer_id: str, principal: Principal, parts: Parts)
     return record
 
 
+async def _actable_transfer(transfer_id: str, principal: Principal, parts: Parts) -> TransferRecord:
+    """The transfer; a 404 or a 403 unless the principal may press its buttons."""
+    record = await visible_transfer(transfer_id, principal, parts)
+    if not may_act(principal, record.view):
+        detail = "Only the agent whose transfer this is, or a supervisor, may ask for this."
+        raise Problem(403, "not_yours", detail)
+    return record
+
+
+async def _send_unseen(
+    transfer_id: str, verb: str, principal: Principal, parts: Parts, key: str
+) -> TransferView | None:
+    """Sends a request at once, as mostly it is sound: whoever clicked waits for it. None if the
+    transfer has to be looked at first, to say what is wrong."""
+    agent = acts_as(principal)
+    if agent is None:
+        return None
+    try:
+        return await parts.engine.requests.send_unseen(transfer_id, verb, principal.by, agent, key)
+    except RequestRefusedError as refused:
+        if refused.view is None:
+            return None
+        raise _refused(refused.reason, refused.view) from None
+    except EngineUnreachableError:
+        # Whoever must not know of it is not told that there is something to wait for.
+        await _actable_transfer(transfer_id, principal, parts)
+        raise _not_yet() from None
+
+
 async def _send(
     verb: str, record: TransferRecord, principal: Principal, parts: Parts, key: str
 ) -> TransferView:
@@ -185,28 +214,35 @@ async def _send(
     try:
         return await parts.engine.requests.send(record, verb, principal.by, key)
     except RequestRefusedError as refused:
-        view = refused.view or record.view
-        if view.is_over:
-            raise _over(view) from None
-        raise Problem(
-            409,
-            "request_refused",
-            f"The transfer cannot do this now: {refused.reason}.",
-            reason=refused.reason,
-            allowed=list(view.allowed),
-            transfer=jsonable_encoder(view),
-        ) from None
+        raise _refused(refused.reason, refused.view or record.view) from None
     except EngineUnreachableError:
-        raise Problem(
-            503,
-            "not_carried_out_yet",
-            "The engine took the request but has not carried it out, and still may. Read the "
-            "transfer before you ask again, or repeat the request with the same Idempotency-Key.",
-            {"Retry-After": "2"},
-        ) from None
+        raise _not_yet() from None
     except TransferOverError:
         latest = await parts.engine.records.find(record.view.id)
         raise _over((latest or record).view) from None
+
+
+def _refused(reason: str, view: TransferView) -> Problem:
+    if view.is_over:
+        return _over(view)
+    return Problem(
+        409,
+        "request_refused",
+        f"The transfer cannot do this now: {reason}.",
+        reason=reason,
+        allowed=list(view.allowed),
+        transfer=jsonable_encoder(view),
+    )
+
+
+def _not_yet() -> Problem:
+    return Problem(
+        503,
+        "not_carried_out_yet",
+        "The engine took the request but has not carried it out, and still may. Read the "
+        "transfer before you ask again, or repeat the request with the same Idempotency-Key.",
+        {"Retry-After": "2"},
+    )
 
 
 def _over(view: TransferView) -> Problem:

@@ -137,8 +137,30 @@ class FakeTransfer:
         workflow.upsert_memo({MEMO_VIEW: shown})
         return shown
 
+    @complete.validator
+    def _may_complete(self, given: RequestInput) -> None:
+        self._recognise(given)
+
+    @cancel.validator
+    def _may_cancel(self, given: RequestInput) -> None:
+        self._recognise(given)
+
+    @join.validator
+    def _may_join(self, given: RequestInput) -> None:
+        self._recognise(given)
+
+    @drop_target.validator
+    def _may_drop_target(self, given: RequestInput) -> None:
+        self._recognise(given)
+
+    def _recognise(self, given: RequestInput) -> None:
+        is_meant = given.part in ("", self._transfer.part)
+        if not is_meant or given.agent not in ("", self._transfer.agent.address):
+            raise ApplicationError("not the transfer that was meant", type="not_meant")
+
     @swap.validator
     def _may_swap(self, given: RequestInput) -> None:
+        self._recognise(given)
         raise ApplicationError(
             "nobody to swap with", view_of(self._transfer), type="rejected", non_retryable=True
         )

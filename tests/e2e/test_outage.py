@@ -12,6 +12,7 @@ import pytest_asyncio
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from api.engine.provider import FRESH_SECONDS
 from tests.e2e.scene import Ending, Scene
 from tests.e2e.stack import AGENTS, Options, Stack
 from tests.e2e.telephones import Telephones, until
@@ -60,6 +61,8 @@ async def opened(stack: Stack, caller: str, agent: str, target: str) -> Scene:
 async def refused(scene: Scene) -> None:
     """Once the outage is known, a new transfer is refused at once and in plain words."""
     await until(lambda: shown(scene.stack, is_down=True), "the outage to be known")
+    known_at = time.time()
+    await until(lambda: passed(known_at, FRESH_SECONDS), "the api to have looked")
     body = {"kind": "warm", "call": scene.call, "targets": ["client:hal"]}
     began = time.monotonic()
     answer = await scene.desk.request("POST", "/v1/transfers", body, key="in-the-outage")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
@@ -11,6 +12,7 @@ from tests.workflows.room import AGENT, CALLER
 from workflows.machine.events import LegAnswered
 from workflows.machine.invariants import BrokenInvariantError
 from workflows.machine.model import Kind, Policy, ReleaseAgent
+from workflows.messages import RequestInput, TransferView
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -174,3 +176,34 @@ async def test_flood_of_callbacks_is_bounded(stage: Stage) -> None:
     await stage.ask("cancel")
     result = await handle.result()
     assert len(result.journal) < 15
+
+
+@pytest.mark.parametrize(
+    ("meant", "is_taken"),
+    [
+        ({}, True),
+        ({"agent": "client:alice"}, True),
+        ({"agent": "client:mallory"}, False),
+        ({"part": "f" * 16}, False),
+        ({"part": "f" * 16, "agent": "client:alice"}, False),
+    ],
+)
+async def test_request_without_a_look_is_taken_by_the_transfer_that_is_meant_alone(
+    stage: Stage, meant: dict[str, str], is_taken: bool
+) -> None:
+    await stage.start(Kind.WARM, "client:bob")
+    await stage.until("dialing")
+    given = RequestInput(**{"part": stage.part, **meant})
+    if is_taken:
+        view = await stage.handle.execute_update("cancel", given, result_type=TransferView)
+        assert view.state == "cancelling"
+        return
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await stage.handle.execute_update("cancel", given, result_type=TransferView)
+    assert isinstance(refused.value.cause, ApplicationError)
+    assert (refused.value.cause.type, refused.value.cause.details) == ("not_meant", ())
+    names = [
+        EventType.Name(each.event_type) for each in (await stage.handle.fetch_history()).events
+    ]
+    assert not [name for name in names if "UPDATE_ACCEPTED" in name], "a refusal leaves no trace"
+    assert (await stage.view()).state == "dialing"
