@@ -40,6 +40,7 @@ from activities.calls import Calls
 from activities.client import open_client
 from activities.conferences import Conferences
 from activities.guardian.guard import Guard
+from activities.guardian.left_tasks import OpenTasks
 from activities.guardian.rescue import Rescue
 from activities.health import Health
 from activities.participants import Participants
@@ -200,7 +201,7 @@ def build_guardian(
         client,
         task_queue=GUARDIAN_TASK_QUEUE,
         workflows=[GuardianWorkflow],
-        activities=[guard.guard, rescue.rescue],
+        activities=[guard.guard, rescue.rescue, rescue.tasks.end_task],
         workflow_runner=workflow_runner(),
         interceptors=[Pulse()],
         identity=client.identity,
@@ -297,7 +298,14 @@ async def guarding(client: Client, settings: Settings, throttle: Throttle) -> As
     """
     async with open_client(settings.twilio, GUARDIAN_HTTP_SECONDS, throttle) as twilio:
         own = settings.worker
-        guard = Guard(twilio, client, own.handover_guardian_seconds, own.handover_guardian_page)
+        has_tasks = bool(settings.twilio.twilio_workspace_sid)
+        guard = Guard(
+            twilio,
+            client,
+            own.handover_guardian_seconds,
+            own.handover_guardian_page,
+            OpenTasks(twilio, settings.twilio) if has_tasks else None,
+        )
         rescue = Rescue(twilio, settings.twilio, client)
         worker = build_guardian(client, guard, rescue, own)
         working = asyncio.create_task(worker.run())

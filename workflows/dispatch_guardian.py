@@ -7,11 +7,13 @@ from typing import Any
 from temporalio import workflow
 
 from workflows.dispatch_order import Order
+from workflows.dispatch_tasks import CALL_OVER
 
 with workflow.unsafe.imports_passed_through():
     from activities.guardian import compare
     from activities.guardian.guard import Finding, Guard, GuardInput, GuardReport
     from activities.guardian.rescue import Rescue, RescueInput, RescueReport
+    from activities.tasks import EndTaskInput, Tasks
     from workflows.machine.events import (
         Fact,
         HoldFound,
@@ -94,6 +96,19 @@ def rescue_order(finding: Finding) -> Order | None:
     )
 
 
+def task_order(finding: Finding) -> Order | None:
+    """Close a task that nobody works on any more; None if this is about something else."""
+    if finding.kind != compare.TASK_LEFT:
+        return None
+    return Order(
+        Tasks.end_task,
+        EndTaskInput(task_sid=finding.task_sid, reason=CALL_OVER),
+        "close a task that nobody works on",
+        start_to_close=15.0,
+        schedule_to_close=30.0,
+    )
+
+
 def watch_of(report: RescueReport, at: float) -> StartCallInput | None:
     """Who is to watch a call that goes on; None if nobody has to."""
     found = report.watch
@@ -108,7 +123,8 @@ def watch_of(report: RescueReport, at: float) -> StartCallInput | None:
         agents=(),
         accepted_at=at,
         task_sid=found.room_name if is_task else "",
-        is_watched=True,
+        # Who is who is known, or is learnt from the task.
+        is_watched=bool(found.caller_call_sid),
     )
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Coroutine, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.client import Client
@@ -33,6 +35,7 @@ from workflows.dispatch_guardian import (
     fact_of,
     guard_order,
     rescue_order,
+    task_order,
     watch_of,
 )
 from workflows.dispatch_order import Order, carry_out
@@ -91,9 +94,9 @@ class GuardianWorkflow:
             for finding in report.findings:
                 await self._tell(finding)
                 if (order := rescue_order(finding)) is not None:
-                    task = asyncio.create_task(self._rescue(finding, order))
-                    self._rescues.add(task)
-                    task.add_done_callback(self._rescues.discard)
+                    self._beside(self._rescue(finding, order))
+                if (order := task_order(finding)) is not None:
+                    self._beside(self._close_task(finding, order))
             if workflow.info().is_continue_as_new_suggested():
                 break
         await workflow.wait_condition(lambda: not self._rescues)
@@ -140,6 +143,28 @@ class GuardianWorkflow:
         except ApplicationError:
             workflow.logger.info("who was to be told has ended since")
 
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._rescues.add(task)
+        task.add_done_callback(self._rescues.discard)
+
+    async def _close_task(self, finding: Finding, order: Order) -> None:
+        try:
+            await carry_out(order)
+        except ActivityError:
+            workflow.logger.error("a task could not be closed; it is tried again")
+            return
+        self._count(("end_task",), finding.conference_sid)
+
+    def _count(self, did: Sequence[str], conference_sid: str) -> None:
+        """Say and show what was done."""
+        view = self._carried.view
+        counts = Counter(view.rescues)
+        counts.update(did)
+        self._carried = replace(self._carried, view=replace(view, rescues=dict(counts)))
+        for each in did:
+            self._telemetry.rescued(each, conference_sid)
+
     async def _rescue(self, finding: Finding, order: Order) -> None:
         """One rescue; what it left undone is found again by a look."""
         try:
@@ -150,17 +175,11 @@ class GuardianWorkflow:
         watch = watch_of(report, now())
         if watch is not None:
             await self._start_watch(watch)
-        did = (*report.did, "watch") if watch is not None else report.did
-        view = self._carried.view
-        counts = Counter(view.rescues)
-        counts.update(did)
-        settled = dict(self._carried.settled)
         if report.is_settled:
-            settled[finding.key] = now() + SETTLED_SECONDS
-        view = replace(view, rescues=dict(counts))
-        self._carried = replace(self._carried, view=view, settled=settled)
-        for each in did:
-            self._telemetry.rescued(each, finding.conference_sid)
+            settled = self._carried.settled | {finding.key: now() + SETTLED_SECONDS}
+            self._carried = replace(self._carried, settled=settled)
+        did = (*report.did, "watch") if watch is not None else report.did
+        self._count(did, finding.conference_sid)
 
     async def _start_watch(self, given: StartCallInput) -> None:
         """Somebody watches the call again, to its end."""

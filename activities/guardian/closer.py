@@ -25,12 +25,14 @@ from activities.guardian.compare import (
     differences,
     overdue,
 )
+from activities.guardian.left_tasks import OpenTasks, left_over
 from activities.guardian.look import CallSeen, Look, call_seen
 from activities.guardian.owners import Owner, Owners, Person
-from activities.guardian.remedy import is_ours
+from activities.guardian.remedy import is_of_task, is_ours
 from activities.guardian.rescue import FAILURES_MIN
-from activities.reading import find_participant, read_conference, read_legs
-from activities.room import ENDED
+from activities.reading import find_participant, read_call, read_conference, read_whole
+from activities.room import CONNECTED, ENDED
+from activities.task_state import TaskState
 
 PARALLEL_MAX = 20
 ROOMS_MAX = 10
@@ -96,9 +98,30 @@ class Closer:
                 strange.add(sid)
         return found, strange
 
+    async def look_at_tasks(
+        self, suspected: Iterable[TaskState], tasks: OpenTasks, transfer: str
+    ) -> list[TaskState]:
+        """Which of these tasks nobody works on, with task, room, leg and transfer read afresh."""
+        found: list[TaskState] = []
+        for each in suspected:
+            task, room, owner = await asyncio.gather(
+                tasks.read(each.task_sid),
+                read_conference(self._client, each.conference_sid),
+                self._owners.read(f"{transfer}/{each.conference_sid}"),
+            )
+            leg = await read_call(self._client, each.worker_call_sid) if room.is_live else None
+            is_up = leg is not None and leg.status != ENDED
+            look = Look(
+                {each.worker_call_sid: CallSeen(CONNECTED)} if is_up else {},
+                {each.conference_sid: 0.0} if room.is_live else {},
+            )
+            running = [owner] if owner is not None and owner.is_running else []
+            found += left_over([task], look, running, transfer)
+        return found
+
     async def _has_ours(self, conference_sid: str) -> bool:
-        room = await read_legs(self._client, conference_sid)
-        return any(is_ours(leg.label) for leg in room.legs)
+        room = await read_whole(self._client, conference_sid)
+        return is_of_task(room.room_name) or any(is_ours(leg.label) for leg in room.legs)
 
     async def _narrow(self, suspected: Iterable[Suspicion]) -> Look:
         """What Twilio shows of the suspected legs and rooms, each asked for by itself."""

@@ -39,6 +39,8 @@ OWNER_STUCK = "owner_stuck"
 """A workflow runs, and its code fails at the next step again and again."""
 OWNER_OVERDUE = "owner_overdue"
 """A state's time was up long ago, and nothing has come of it."""
+TASK_LEFT = "task_left"
+"""A task is open that nobody works on any more."""
 ROOM_UNOWNED = "room_unowned"
 """Legs of ours are in a room in which no workflow was ever known."""
 

@@ -24,14 +24,17 @@ from activities.guardian.compare import (
     OWNER_OVERDUE,
     OWNER_STUCK,
     ROOM_UNOWNED,
+    TASK_LEFT,
     Suspicion,
     abandoned,
     differences,
     overdue,
 )
+from activities.guardian.left_tasks import OpenTasks, label_of, left_over
 from activities.guardian.look import Look, look_around, with_room
 from activities.guardian.owners import Owner, Owners
 from activities.reading import read_legs
+from activities.task_state import TaskState
 
 GRACE_SECONDS = 1.0
 """Between a suspicion and the second look: a report that is on its way arrives within this time."""
@@ -44,6 +47,9 @@ AGAIN_MAX = 200
 CUT_OFF_SECONDS = 3600.0
 """For how long an owner that was cut off is listed. Who was cut off before, while no guardian
 looked, is found by the live room that nobody owns."""
+TASKS_SECONDS = 12.0
+"""From one list of TaskRouter's open tasks to the next: what is left open is to be closed within
+half a minute."""
 ROOMS_READ_MAX = 5
 """Rooms whose people are read per look, in turn: with five transfers or fewer each is read every
 time, with a hundred every twentieth time, and a look costs the same."""
@@ -67,6 +73,8 @@ class GuardInput:
     task_queue: str
     silent_while: dict[str, str] = field(default_factory=dict)
     knows_holds: tuple[str, ...] = ()
+    transfer: str = "transfer"
+    """The kind of owner whose tasks are its own business as long as it runs."""
     seconds: float = 20.0
     looked_at: float = 0.0
     quiet: dict[str, float] = field(default_factory=dict)
@@ -87,6 +95,7 @@ class Finding:
     cause: str = ""
     answered_by: str = ""
     held: bool = False
+    task_sid: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,12 +120,19 @@ class Guard:
     nobody's way. `look_seconds` from one look to the next, `page_size` calls asked for at once."""
 
     def __init__(
-        self, client: Client, temporal: Temporal, look_seconds: float = 4.0, page_size: int = 1000
+        self,
+        client: Client,
+        temporal: Temporal,
+        look_seconds: float = 4.0,
+        page_size: int = 1000,
+        tasks: OpenTasks | None = None,
     ) -> None:
         self._client = client
         self._temporal = temporal
         self._look_seconds = look_seconds
         self._page_size = page_size
+        self._tasks = tasks
+        self._tasks_looked_at = 0.0
         self._strange: set[str] = set()
         """Rooms that are none of ours, so that each is asked about once. Only a cache."""
         self._last_room = ""
@@ -164,26 +180,40 @@ class Guard:
         ]
         suspected = [each for each in suspected if each.key not in report.quiet]
         rooms = self._unknown_rooms(look, running, cut_off, began)
+        tasks = await self._left_tasks(given, look, running, began)
         found: list[Suspicion] = []
-        if (suspected or rooms) and await _pause(GRACE_SECONDS):
+        left: list[TaskState] = []
+        if (suspected or rooms or tasks) and await _pause(GRACE_SECONDS):
             closer = Closer(self._client, owners, given.silent_while, given.knows_holds)
             found = await closer.look(suspected[:AGAIN_MAX], began)
             unowned, strange = await closer.look_into(rooms)
             found += [each for each in unowned if each.key not in report.quiet]
             self._strange = (self._strange | strange) & look.rooms.keys()
+            if self._tasks is not None:
+                left = await closer.look_at_tasks(tasks, self._tasks, given.transfer)
+        findings = [_finding(each) for each in found] + [_task_finding(each) for each in left]
+        findings = [each for each in findings if each.key not in report.quiet]
         quiet = {
-            each.key: began + QUIET_SECONDS.get(each.kind, QUIET_SECONDS_ELSE) for each in found
+            each.key: began + QUIET_SECONDS.get(each.kind, QUIET_SECONDS_ELSE) for each in findings
         }
-        fresh = [each for each in found if each.key not in report.quiet]
         return replace(
             report,
-            findings=tuple(_finding(each) for each in fresh),
+            findings=tuple(findings),
             looks=report.looks + 1,
             calls=len(look.calls),
             rooms=len(look.rooms),
             owners=len(running),
             quiet=quiet | report.quiet,
         )
+
+    async def _left_tasks(
+        self, given: GuardInput, look: Look, running: list[Owner], now: float
+    ) -> list[TaskState]:
+        """Open tasks that nobody seems to work on, asked for now and then."""
+        if self._tasks is None or now - self._tasks_looked_at < TASKS_SECONDS:
+            return []
+        self._tasks_looked_at = now
+        return left_over(await self._tasks.all(), look, running, given.transfer)
 
     async def _with_rooms(
         self, look: Look, running: list[Owner], knows_holds: Collection[str]
@@ -255,4 +285,16 @@ def _finding(suspicion: Suspicion) -> Finding:
         cause=seen.cause if seen else "",
         answered_by=seen.answered_by if seen else "",
         held=bool(seen and seen.held),
+    )
+
+
+def _task_finding(task: TaskState) -> Finding:
+    return Finding(
+        kind=TASK_LEFT,
+        key=f"{task.task_sid}/{TASK_LEFT}",
+        workflow_id="",
+        run_id="",
+        conference_sid=task.conference_sid,
+        label=label_of(task),
+        task_sid=task.task_sid,
     )

@@ -18,6 +18,7 @@ DIVERT = "divert"
 END_ROOM = "end_room"
 END_TASK = "end_task"
 
+_TASK_SID = re.compile(r"WT[0-9a-f]{32}")
 _LABEL = re.compile(r"[0-9a-f]{16}-[trv]\d{1,4}s?")
 CALLER = "caller"
 """The label of a caller whom our TwiML put into the room."""
@@ -55,6 +56,11 @@ class Step:
 def is_ours(label: str) -> bool:
     """Whether we gave a leg this label."""
     return label == CALLER or bool(_LABEL.fullmatch(label))
+
+
+def is_of_task(room_name: str) -> bool:
+    """Whether a room was made by TaskRouter, which names rooms after tasks."""
+    return bool(_TASK_SID.fullmatch(room_name))
 
 
 def remedy(left: Left, room: Room, live_calls: Iterable[str]) -> tuple[Step, ...]:

@@ -27,7 +27,7 @@ from activities.guardian.remedy import (
     RESUME,
     Left,
     Step,
-    is_ours,
+    is_of_task,
     remedy,
 )
 from activities.participants import Participants, ResumeInput
@@ -73,6 +73,7 @@ class Watch:
     conference_sid: str
     room_name: str
     caller_call_sid: str
+    """Empty: the task after which the room is named tells."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ class Rescue:
         self._participants = Participants(client, settings)
         self._calls = Calls(client, settings)
         self._conferences = Conferences(client, settings)
-        self._tasks = Tasks(client, settings)
+        self.tasks = Tasks(client, settings)
+        """For the guardian's queue: it closes tasks as well."""
 
     @activity.defn(name="rescue")
     async def rescue(self, given: RescueInput) -> RescueReport:
@@ -152,10 +154,10 @@ class Rescue:
             elif step.what == END_ROOM:
                 await self._conferences.end_room(EndRoomInput(conference_sid))
             elif step.what == END_TASK and self._has_tasks:
-                task = await self._tasks.read_task(ReadTaskInput(step.key, with_position=False))
+                task = await self.tasks.read_task(ReadTaskInput(step.key, with_position=False))
                 if task.status in OVER:
                     return False
-                await self._tasks.end_task(EndTaskInput(step.key, reason=REASON))
+                await self.tasks.end_task(EndTaskInput(step.key, reason=REASON))
             else:
                 return False
         except TwilioError as error:
@@ -173,7 +175,7 @@ def _left(given: RescueInput, dead: Owner | None, room: Room, is_held: bool) -> 
     is_transfer = dead.kind == given.transfer
     caller, agent, target = (dead.leg(party) for party in (CALLER, "agent", "target"))
     dialled = (target, agent) if not is_transfer or agent.label else (target,)
-    task_sid = dead.task_sid or (dead.room_name if dead.room_name.startswith("WT") else "")
+    task_sid = dead.task_sid or (dead.room_name if is_of_task(dead.room_name) else "")
     return Left(
         conference_sid=sid,
         is_transfer=is_transfer,
@@ -201,10 +203,10 @@ def _left(given: RescueInput, dead: Owner | None, room: Room, is_held: bool) -> 
 def _watch(left: Left, room: Room) -> Watch | None:
     """Whether people talk whom nobody watches, in a room that is ours to watch."""
     here = [leg for leg in room.legs if leg.status == CONNECTED and not leg.is_supervisor]
-    caller = next(
-        (leg for leg in here if leg.call_sid == left.caller_call_sid or leg.label == CALLER), None
-    )
-    is_of_us = bool(left.caller_call_sid) or any(is_ours(leg.label) for leg in here)
-    if caller is None or len(here) < 2 or left.is_transfer or not is_of_us:
+    known = left.caller_call_sid
+    caller = next((leg for leg in here if leg.call_sid == known or leg.label == CALLER), None)
+    if len(here) < 2 or left.is_transfer:
         return None
-    return Watch(room.conference_sid, room.room_name, caller.call_sid)
+    if caller is None and not is_of_task(room.room_name):
+        return None
+    return Watch(room.conference_sid, room.room_name, caller.call_sid if caller else "")
