@@ -26,7 +26,9 @@ QUEUES = Options(
     settings={
         # An offer counts its time also while the worker's phone rings: what Twilio does is not
         # published, and only so can a worker let it pass without the phone having the last word.
-        "SIMULATOR_SWITCHES": '{"calls_per_second": 0, "reservation_timer_in_setup": "runs"}'
+        "SIMULATOR_SWITCHES": '{"calls_per_second": 0, "reservation_timer_in_setup": "runs"}',
+        # What a story costs is counted to the request. The guardian's cost is not the transfer's.
+        "HANDOVER_GUARDIAN": "false",
     },
 )
 """The stack that these stories are played on."""

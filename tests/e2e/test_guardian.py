@@ -13,9 +13,10 @@ import pytest_asyncio
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
+from tests.e2e.guardians import guardian_of, nothing_runs
 from tests.e2e.scene import Scene
 from tests.e2e.stack import AGENTS, CALLS_RUNNING, Options, Stack
-from tests.e2e.telephones import Json, Telephones, until
+from tests.e2e.telephones import Telephones, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
@@ -221,25 +222,6 @@ async def test_caller_whose_set_up_was_ended_by_force_hears_the_apology(deaf: St
     await nothing_runs(deaf)
 
 
-async def nothing_runs(stack: Stack) -> None:
-    """Every workflow of a call comes to its end."""
-    client = await stack.temporal()
-
-    async def look() -> bool | None:
-        running = await client.count_workflows(CALLS_RUNNING)
-        return True if running.count == 0 else None
-
-    await until(look, "every workflow to end", 30.0)
-
-
-async def guardian(stack: Stack) -> Json:
-    """What the guardian shows of itself."""
-    client = await stack.temporal()
-    description = await client.get_workflow_handle("guardian").describe()
-    found: Json = await description.memo_value("view")
-    return found
-
-
 async def test_guardian_itself_had_nothing_to_complain_of(deaf: Stack) -> None:
     """After all the stories above: its activities neither failed nor ran out of time."""
     client = await deaf.temporal()
@@ -248,6 +230,6 @@ async def test_guardian_itself_had_nothing_to_complain_of(deaf: Stack) -> None:
         async for event in handle.fetch_history_events():
             assert event.event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
             assert event.activity_task_started_event_attributes.attempt <= 1
-    found = await guardian(deaf)
-    assert found["looks_failed"] == 0
-    assert found["looks"] > 0
+    found = await guardian_of(deaf)
+    assert (found.looks_failed, found.looks > 0) == (0, True)
+    assert set(found.findings) >= {"leg_joined", "leg_ended", "owner_cut_off"}
