@@ -18,7 +18,9 @@ from temporalio.api.enums.v1 import RetryState, TimeoutType
 from temporalio.api.failure.v1 import Failure
 from temporalio.bridge.proto.activity_result import ActivityResolution
 from temporalio.common import Priority, _CompositeEvent
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
+from activities.patience import Patience
 from tests.simulation.driver import CONVERTER, FAILURES, NAMESPACE, TASK_QUEUE, as_payload
 
 Outcome = Payload | Failure
@@ -170,6 +172,16 @@ def _timed_out(kind: Any, before: Failure | None) -> Failure:
     return failure
 
 
+class _Plain(ActivityInboundInterceptor):
+    """The activity itself, behind the product's interceptors."""
+
+    def __init__(self) -> None:
+        """Nothing comes after it."""
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        return await input.fn(*input.args)
+
+
 class Worker:
     """The worker process: its memory, and the activities under way in it."""
 
@@ -178,6 +190,8 @@ class Worker:
         found = [temporalio.activity._Definition.must_from_callable(each) for each in activities]
         self._activities = {str(each.name): each for each in found}
         self._running: dict[asyncio.Task[None], Order] = {}
+        self._patience = Patience(self._loop.time)
+        """As in `worker.py`: what was asked in vain is remembered by the process."""
         self.is_up = True
         self.epoch = 0
         self.on_up: list[Callable[[], None]] = []
@@ -190,6 +204,7 @@ class Worker:
             return 0
         self.is_up = False
         self.epoch += 1
+        self._patience = Patience(self._loop.time)
         lost, self._running = self._running, {}
         for task, order in lost.items():
             task.cancel()
@@ -226,7 +241,9 @@ class Worker:
             hints = list(definition.arg_types or ()) or None
             arguments = CONVERTER.from_payloads(list(order.given.arguments), hints)
             _Context.set(_context(order, run))
-            outcome = as_payload(await definition.fn(*arguments))
+            given = ExecuteActivityInput(definition.fn, arguments, None, {})
+            patient = self._patience.intercept_activity(_Plain())
+            outcome = as_payload(await patient.execute_activity(given))
         except asyncio.CancelledError:
             return
         except Exception as error:

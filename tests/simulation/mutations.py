@@ -17,6 +17,7 @@ from temporalio import activity, workflow
 
 import activities.creating
 import activities.participants
+import activities.patience
 import activities.tasks
 import api.engine.starts
 import workflows.dispatch
@@ -268,6 +269,7 @@ def busy_loop() -> AbstractContextManager[Any]:
         patch.object(workflows.shell, "carry_out", mutated),
         patch.object(Shell, "_pause_after_failures", no_pause),
         patch.object(activities.errors, "backoff", at_once),
+        patch.object(activities.patience.Patience, "wait_after", lambda *_: 0.0),
     )()
 
 

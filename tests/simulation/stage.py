@@ -119,8 +119,8 @@ class Stage:
         centre = self._build_centre() if mode == "taskrouter" else Centre()
         self.centre = centre
         twilio = worker_settings(mode, centre)
-        client = twilio_client(twilio, self.rest)
-        self.worker = Worker(_activities(client, twilio))
+        self.twilio = twilio_client(twilio, self.rest)
+        self.worker = Worker(_activities(self.twilio, twilio))
         self.server = Server(worker.WORKFLOWS, self.worker, Random(f"{seed} hops"), HOPS)
         self.edge = Edge(Client(self.server), api_settings(mode, centre))
         self.documents: dict[str, str] = {}

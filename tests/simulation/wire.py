@@ -19,6 +19,7 @@ from twilio.rest import Client as TwilioClient
 from yarl import URL
 
 from activities.client import HttpClient
+from activities.throttle import Throttle
 from simulator.core.outbox import Fetch, Reply
 from simulator.core.text import Form
 from simulator.http.overrides import split
@@ -172,7 +173,8 @@ def twilio_client(settings: Any, rest: Rest) -> TwilioClient:
         patch.object(aiohttp, "TCPConnector", lambda **_: None),
         patch.object(aiohttp, "DummyCookieJar", lambda: None),
     ):
-        http = HttpClient(settings.twilio_base_url or "")
+        throttle = Throttle(clock=asyncio.get_running_loop().time)
+        http = HttpClient(settings.twilio_base_url or "", throttle=throttle)
     username, password = settings.rest_credentials
     return TwilioClient(username, password, settings.twilio_account_sid, http_client=http)
 
