@@ -25,6 +25,7 @@ from tests.e2e.recording_stories import RECORDED, RECORDING_STORIES
 from tests.e2e.scene import Pair, Told
 from tests.e2e.stack import CALLS_RUNNING, Options, Stack
 from tests.e2e.stories import STORIES, Story
+from tests.e2e.supervision_stories import SUPERVISION_STORIES
 from tests.e2e.telephones import Telephones, until
 from tests.e2e.troupe import Troupe
 
@@ -40,7 +41,12 @@ PAINT = (
 )
 
 
-PROGRAMME: tuple[Story | QueueStory, ...] = (*STORIES, *RECORDING_STORIES, *QUEUE_STORIES)
+PROGRAMME: tuple[Story | QueueStory, ...] = (
+    *STORIES,
+    *SUPERVISION_STORIES,
+    *RECORDING_STORIES,
+    *QUEUE_STORIES,
+)
 """First those without TaskRouter, then those that are recorded, then those with TaskRouter: each
 kind needs a stack of its own."""
 
@@ -173,13 +179,13 @@ async def _stories(console: Console, stack: Stack, stories: Sequence[Story]) -> 
     peaceful = [
         (story, asyncio.create_task(troupe.perform(story)))
         for story in stories
-        if not story.breaks_things
+        if not story.plays_alone
     ]
     for story, performance in peaceful:
         told.append(await performance)
         tell(console, stories.index(story) + 1, told[-1])
     for story in stories:
-        if story.breaks_things:
+        if story.plays_alone:
             told.append(await troupe.perform(story))
             tell(console, stories.index(story) + 1, told[-1])
     return told
@@ -266,7 +272,7 @@ def summary(told: Sequence[Told]) -> Table:
         human = view.get("seconds_to_human")
         table.add_row(
             each.name,
-            view.get("reason", "not begun"),
+            view.get("reason", "supervised" if each.journal else "not begun"),
             f"{each.seconds:.1f}",
             f"{view.get('hold_seconds', 0):.1f}",
             "-" if human is None else f"{human:.1f}",

@@ -23,7 +23,7 @@ from tests.e2e.stack import Stack
 from tests.e2e.telephones import Json, NeverSeenError, Telephones, until
 from workflows.machine.journal import ladder
 from workflows.machine.model import Entry, State
-from workflows.messages import transfer_workflow_id
+from workflows.messages import supervision_workflow_id, transfer_workflow_id
 
 GUARD_SECONDS = 0.5
 """How long a new pair is watched before a transfer counts as done. The default is three seconds;
@@ -64,10 +64,14 @@ class Told:
     seconds: float = 0.0
     asides: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    journal: str = ""
+    """The story of a workflow that is no transfer."""
 
     @property
     def ladder(self) -> str:
         """The story as the operator sees it in Temporal's Web UI."""
+        if self.journal:
+            return self.journal
         if not self.view:
             return "(no transfer was begun)"
         return ladder(entries_of(self.view), self.view["started_at"])
@@ -89,6 +93,10 @@ class Scene:
         self.conference_sid = ""
         self.transfer_id = ""
         self.begun_at = 0.0
+        self.journal = ""
+        """The journal of the supervision, in a story that has one."""
+        self.is_supervised = False
+        """Whether what the story costs is what its supervision cost."""
 
     async def open(self) -> None:
         """The caller dials us and talks with the agent."""
@@ -163,11 +171,13 @@ class Scene:
 
     async def told(self, name: str, title: str, ending: Ending | None = None) -> Told:
         """What was seen so far, held against how it should have ended."""
-        told = Told(name, title, dict(self.people), asides=list(self.asides))
-        if not self.transfer_id:
+        told = Told(name, title, dict(self.people), asides=list(self.asides), journal=self.journal)
+        if not self.begun_at:
             return told
-        told.view = await self.desk.read(self.transfer_id)
-        told.seconds = (told.view["ended_at"] or time.time()) - told.view["started_at"]
+        told.seconds = time.time() - self.begun_at
+        if self.transfer_id:
+            told.view = await self.desk.read(self.transfer_id)
+            told.seconds = (told.view["ended_at"] or time.time()) - told.view["started_at"]
         if ending is not None:
             await self._settled(ending)
         parts = {address: part for part, address in self.people.items()}
@@ -180,11 +190,13 @@ class Scene:
         told.up = [part for part in self.people for _ in range(await self._calls(part))]
         told.talked = self._talked(hearing)
         sids = call_sids(entries) | {self.conference_sid} | self.further_sids(told.view)
-        history = await self._history(is_over=told.view["is_over"])
+        history = await self._history(is_over=bool(told.view) and told.view["is_over"])
         told.requests = len(await self._requests(sids, history))
         told.events, told.actions = len(history), actions_of(history).total()
         if ending is not None:
-            told.problems = [*differences(told, ending), *self._privacy(hearing, told.view)]
+            told.problems = differences(told, ending)
+        if ending is not None and told.view:
+            told.problems += self._privacy(hearing, told.view)
         return told
 
     def further_sids(self, view: Json) -> set[str]:
@@ -247,8 +259,9 @@ class Scene:
 
     async def _history(self, is_over: bool) -> list[HistoryEvent]:
         client = await self.stack.temporal()
-        handle = client.get_workflow_handle(transfer_workflow_id(self.conference_sid))
-        if is_over:
+        id_of = supervision_workflow_id if self.is_supervised else transfer_workflow_id
+        handle = client.get_workflow_handle(id_of(self.conference_sid))
+        if is_over and not self.is_supervised:
             # The answer says so a moment before the workflow is closed.
             with suppress(WorkflowFailureError):
                 await handle.result()
@@ -279,7 +292,7 @@ def _pair(names: Iterable[str]) -> Pair:
 def differences(told: Told, ending: Ending) -> list[str]:
     """Each point in which a story did not end as it should have."""
     found = []
-    if (told.view["state"], told.view["reason"]) != (ending.state, ending.reason):
+    if told.view and (told.view["state"], told.view["reason"]) != (ending.state, ending.reason):
         found.append(
             f"it ended as {told.view['state']} ({told.view['reason']}), "
             f"not as {ending.state} ({ending.reason})"

@@ -35,8 +35,15 @@ class Story:
     play: Play
     target: str
     next_target: str = ""
+    supervisor: str = ""
     breaks_things: bool = False
     """It ends processes that other stories need, so it is played alone."""
+
+    @property
+    def plays_alone(self) -> bool:
+        """Whether no other story is played beside it: it breaks something, or it needs an agent
+        who is in no other call."""
+        return self.breaks_things or bool(self.supervisor)
 
 
 async def warm(scene: Scene) -> Ending:

@@ -53,6 +53,8 @@ class Troupe:
         others = {"target": story.target}
         if story.next_target:
             others[NEXT] = story.next_target
+        if story.supervisor:
+            others["supervisor"] = story.supervisor
         scene = Scene(self.stack, f"+1555010{9000 + self._callers}", agent, **others)
         await scene.open()
         return scene
