@@ -64,6 +64,11 @@ def call_workflow_id(conference_sid: str) -> str:
     return f"call/{conference_sid}"
 
 
+def call_part(conference_sid: str) -> str:
+    """What the labels of the legs begin with that the owner of a call rings."""
+    return conference_sid[2 : 2 + PART_LENGTH]
+
+
 def hold_workflow_id(conference_sid: str) -> str:
     """The lock and the address of an agent's hold of a call."""
     return f"hold/{conference_sid}"

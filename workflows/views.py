@@ -33,6 +33,7 @@ from workflows.messages import (
     StartCallInput,
     StartTransferInput,
     TransferView,
+    call_part,
 )
 
 TABLES: dict[Kind, Table] = {
@@ -80,7 +81,7 @@ def begin_call(given: StartCallInput) -> Transfer:
     kind = Kind.ROUTED if given.task_sid or given.is_watched else Kind.INBOUND
     return Transfer(
         kind=kind,
-        part=given.conference_sid[2:18],
+        part=call_part(given.conference_sid),
         task_sid=given.task_sid,
         conference_sid=given.conference_sid,
         room_name=given.room_name,

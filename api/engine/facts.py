@@ -27,6 +27,7 @@ from workflows.machine.events import (
     LegEnded,
     LegJoined,
     LegRang,
+    LegScreened,
     RoomEnded,
     TaskEnded,
     WorkerTimedOut,
@@ -40,6 +41,7 @@ from workflows.messages import (
     TASK_QUEUE,
     StartCallInput,
     StartInboundInput,
+    call_part,
     call_workflow_id,
     companion_workflow_ids,
     inbound_workflow_id,
@@ -93,13 +95,17 @@ class Facts:
 
     async def _tell_owner(self, conference_sid: str, fact: Fact, token: str) -> str:
         """Tells the transfer, else the call. The end of the room is told to both: the transfer
-        ends by it, and so does the call, which would otherwise be believed to live on."""
+        ends by it, and so does the call, which would otherwise be believed to live on. How far an
+        agent's leg of the call's own set-up has come is told to the call first: a transfer may be
+        asked for before that is known, and the call would go on looking for an agent."""
         if await self._is_known(conference_sid, fact):
             return "known"
         owners = {
             "transfer": transfer_workflow_id(conference_sid),
             "call": call_workflow_id(conference_sid),
         }
+        if _is_of_set_up(conference_sid, fact):
+            owners = dict(reversed(owners.items()))
         heard_by = ""
         for owner, workflow_id in owners.items():
             if await self._signal(workflow_id, fact, token):
@@ -219,6 +225,12 @@ class Facts:
 
 def _is_of_room(fact: Fact) -> bool:
     return isinstance(fact, ROOM_FACTS)
+
+
+def _is_of_set_up(conference_sid: str, fact: Fact) -> bool:
+    """Whether this tells of a phone that the call's own workflow rings, by its label."""
+    is_progress = isinstance(fact, LegRang | LegAnswered | LegJoined | LegScreened)
+    return is_progress and fact.label.startswith(f"{call_part(conference_sid)}-")
 
 
 def _first_of(companions: Sequence[str], heard: Sequence[bool]) -> str:

@@ -73,6 +73,19 @@ async def test_fact_goes_to_the_call_when_no_transfer_is_under_way(site: Site) -
     ]
 
 
+async def test_answer_of_a_call_s_own_agent_goes_to_the_call_though_a_transfer_runs(
+    site: Site,
+) -> None:
+    """Or the call would go on looking for an agent, and take the caller away in the end."""
+    conference_sid = await site.call()
+    await site.start("alice", start_body(conference_sid))
+    path = f"/twilio/status/call/{conference_sid}/{conference_sid[2:18]}-t1"
+    assert (await site.webhook(path, progress("in-progress"))).status_code == 204
+    heard = await site.heard(call_workflow_id(conference_sid))
+    assert [fact["kind"] for fact in heard] == ["leg_answered"]
+    assert await site.heard(transfer_workflow_id(conference_sid)) == []
+
+
 async def test_w13_late_and_unknown_calls_are_done(site: Site) -> None:
     for conference_sid in (new_conference(), (await site.started(AT_ONCE))["conference_sid"]):
         path = status_path(conference_sid)

@@ -98,9 +98,9 @@ class Director:
 
     def _is_shown(self) -> bool:
         """Whether the engine knows that the agent has the call, if it is to know."""
-        return self._starter is not None or any(
-            watch.state == "talking" for watch in self.checker.calls.values()
-        )
+        if self._starter is not None or self.story.is_eager:
+            return self.checker.conference_sid() != ""
+        return any(watch.state == "talking" for watch in self.checker.calls.values())
 
     def _begin(self) -> None:
         self._begun_at = self.stage.loop.time()

@@ -44,6 +44,8 @@ class Story:
     switches: tuple[tuple[str, Any], ...] = ()
     seed: int = 0
     has_transfer: bool = True
+    is_eager: bool = False
+    """Whether the agent transfers in the very moment of picking up."""
     elsewhere: tuple[str, ...] | None = None
     """The call was set up by another application; these people end its room by leaving."""
 

@@ -166,6 +166,11 @@ def to_queue(rng: Random) -> Story:
     )  # fmt: skip
 
 
+def eager(rng: Random) -> Story:
+    """The agent transfers so soon that nobody has heard yet that the phone was picked up."""
+    return replace(rng.choice((warm, blond, cold))(rng), scenario="eager", is_eager=True)
+
+
 def elsewhere(rng: Random) -> Story:
     """A call that another application has set up, with exit flags as contact centres have them."""
     story = rng.choice((warm, blond, cold))(rng)
@@ -206,6 +211,7 @@ SCENARIOS: dict[str, Scenario] = {
     "machine": Scenario(machine, 4),
     "inbound": Scenario(inbound, 6),
     "elsewhere": Scenario(elsewhere, 8),
+    "eager": Scenario(eager, 3),
     "worker": Scenario(to_worker, 8),
     "queue": Scenario(to_queue, 8),
 }
