@@ -229,8 +229,9 @@ def _is_of_room(fact: Fact) -> bool:
 
 def _is_of_set_up(conference_sid: str, fact: Fact) -> bool:
     """Whether this tells of a phone that the call's own workflow rings, by its label."""
-    is_progress = isinstance(fact, LegRang | LegAnswered | LegJoined | LegScreened)
-    return is_progress and fact.label.startswith(f"{call_part(conference_sid)}-")
+    if not isinstance(fact, LegRang | LegAnswered | LegJoined | LegScreened):
+        return False
+    return fact.label.startswith(f"{call_part(conference_sid)}-")
 
 
 def _first_of(companions: Sequence[str], heard: Sequence[bool]) -> str:

@@ -27,7 +27,7 @@ from api import whisper
 from api.engine.provider import Provider, ProviderDownError
 from api.engine.records import CallRecord, Records, TransferRecord
 from api.engine.temporal import REQUEST_ID, EngineUnreachableError, Temporal, bounded
-from workflows.machine.model import Kind
+from workflows.machine.model import Kind, State
 from workflows.messages import (
     KEY_LIFE_SECONDS,
     KEYS_MAX,
@@ -47,6 +47,11 @@ from workflows.views import begin, view_of
 WORKFLOW_TYPES = {Kind.WARM: "WarmTransferWorkflow", Kind.COLD: "ColdTransferWorkflow"}
 TASK_SECONDS = 3
 """A workflow task takes milliseconds; one that is lost with its worker is repeated after this."""
+SET_UP = frozenset({State.AWAITING.value, State.FORGOING.value})
+"""States of a call that looks for its first agent."""
+HEARD_SECONDS, LOOK_SECONDS = 2.0, 0.1
+"""How long a start waits until the agent who asks for it is known to have picked up. The callback
+that says so takes a tenth of a second; when it is lost, the guardian says so within seconds."""
 DECISIONS_MAX = 5
 """Each further round needs another start to have won in between."""
 
@@ -152,6 +157,8 @@ class Starts:
         known, is_down = await asyncio.gather(
             self._records.call(order.conference_sid), self._provider.is_down()
         )
+        if is_being_set_up(known):
+            known = await self._once_answered(known)
         for _ in range(DECISIONS_MAX):
             latest = known.transfer
             match decide(latest, order.part, mark, order.accepted_at):
@@ -169,6 +176,19 @@ class Starts:
                     await self._begin(prepared, (*decision.chain, mine))
             known = replace(known, transfer=await self._records.latest(order.conference_sid))
         raise EngineUnreachableError
+
+    async def _once_answered(self, known: CallRecord) -> CallRecord:
+        """The call once its workflow has heard who picked up, or as it is when that takes longer.
+
+        Two would look for somebody for one caller, if a transfer began while the call's own
+        workflow still believes that a phone rings.
+        """
+        for _ in range(round(HEARD_SECONDS / LOOK_SECONDS)):
+            await asyncio.sleep(LOOK_SECONDS)
+            known = await self._records.call(known.conference_sid)
+            if not is_being_set_up(known):
+                break
+        return known
 
     async def _view_of(
         self, conference_sid: str, latest: TransferRecord | None, key: KeyRecord
@@ -209,6 +229,12 @@ class Starts:
                 )
         except WorkflowAlreadyStartedError:
             return
+
+
+def is_being_set_up(known: CallRecord) -> bool:
+    """Whether the call still looks for its first agent, as far as its workflow knows."""
+    call = known.call
+    return known.transfer is None and call is not None and not call.is_over and call.state in SET_UP
 
 
 def summary(order: StartTransferInput) -> str:

@@ -10,6 +10,7 @@ from api.auth.rights import covers, may_start, sees_all
 from api.dependencies import Parts
 from api.engine.provider import ProviderDownError
 from api.engine.records import CallRecord, person_at
+from api.engine.starts import is_being_set_up
 from api.errors import FieldFault, Problem, invalid, unknown
 from api.numbers import AddressRefusedError
 from api.schemas import PHONE_RING_SECONDS_MAX, StartTransferBody
@@ -79,6 +80,9 @@ def authorised(
         return order
     if record.is_over:
         raise Problem(409, "call_is_over", "This call has ended.")
+    if is_being_set_up(record):
+        detail = "Nobody is known to have picked up yet. Ask again in a moment."
+        raise Problem(409, "agent_not_on_call", detail, {"Retry-After": "2"})
     agent = person_at(order.agent_address, record.people)
     is_known = record.call is not None or record.transfer is not None
     if is_known and not order.agent_call_sid and agent is None:

@@ -300,7 +300,8 @@ class Director:
             if answer.is_ok:
                 self._transfer_id = self._transfer_id or str(answer.body["id"])
                 return answer
-            if answer.status not in (0, 503, 404):
+            is_early = answer.code == "agent_not_on_call"
+            if answer.status not in (0, 503, 404) and not is_early:
                 return answer
             await self.stage.until(lambda: False, 1.0)
         return answer
