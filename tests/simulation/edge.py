@@ -10,31 +10,25 @@ import asyncio
 import inspect
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Response
 from fastapi.encoders import jsonable_encoder
 from starlette.datastructures import FormData
 
+import api.app
 from api.auth.principal import Principal
 from api.auth.tokens import Tokens
-from api.dependencies import Engine, Parts
-from api.engine.facts import Facts
-from api.engine.provider import Provider, ProviderDownError
-from api.engine.recordings import Recordings
-from api.engine.records import Records
-from api.engine.requests import Requests
-from api.engine.starts import Starts
-from api.engine.streams import Streams
-from api.engine.tasks import Tasks
+from api.dependencies import Parts
+from api.engine.provider import ProviderDownError
 from api.engine.temporal import EngineUnreachableError, Temporal
 from api.errors import Problem
 from api.limits import StartRate
 from api.metrics import Metrics
-from api.numbers import DialingRules
 from api.routes import transfers
 from api.schemas import StartTransferBody
 from api.settings import Settings
@@ -95,15 +89,20 @@ def buttons() -> dict[str, Callable[..., Any]]:
 
 
 @cache
-def _shared(settings: Settings) -> tuple[Metrics, Tokens, DialingRules]:
+def _shared(settings: Settings) -> tuple[Metrics, Tokens]:
     """What is the same for every history, and costs."""
-    rules = DialingRules(
-        own_number=settings.twilio_number,
-        countries=frozenset(settings.handover_allowed_countries),
-        sip_domains=frozenset(settings.handover_allowed_sip_domains),
-        has_taskrouter=settings.is_taskrouter,
-    )
-    return Metrics(), Tokens(settings), rules
+    return Metrics(), Tokens(settings)
+
+
+def _parts(settings: Settings, temporal: Temporal, loop: Any) -> Parts:
+    """What the application itself is made of."""
+    metrics, tokens = _shared(settings)
+    with (
+        patch.object(api.app, "Metrics", lambda: metrics),
+        patch.object(api.app, "Tokens", lambda settings: tokens),
+    ):
+        parts = api.app._parts(settings, temporal)
+    return replace(parts, rate=StartRate(10_000, loop.time))
 
 
 class Edge:
@@ -113,28 +112,13 @@ class Edge:
         self._loop = asyncio.get_running_loop()
         temporal = Temporal(_never)
         temporal._client = client
-        records = Records(temporal)
-        provider = Provider(temporal)
-        metrics, tokens, rules = _shared(settings)
-        engine = Engine(
-            temporal=temporal,
-            records=records,
-            provider=provider,
-            starts=Starts(temporal, records, provider),
-            requests=Requests(temporal),
-            recordings=Recordings(temporal),
-            tasks=Tasks(temporal),
-            facts=Facts(temporal, records),
-            streams=Streams(temporal, 1.0),
-        )
-        rate = StartRate(10_000, self._loop.time)
-        self.parts = Parts(settings, engine, tokens, metrics, rules, rate)
+        self.parts = _parts(settings, temporal, self._loop)
         self._given = {
             "parts": self.parts,
             "settings": settings,
-            "facts": engine.facts,
-            "records": records,
-            "metrics": metrics,
+            "facts": self.parts.engine.facts,
+            "records": self.parts.engine.records,
+            "metrics": self.parts.metrics,
         }
         self.is_up = True
         self._under_way: set[asyncio.Task[Any]] = set()
