@@ -20,6 +20,7 @@ from workflows.machine.cold import COLD
 from workflows.machine.inbound import INBOUND
 from workflows.machine.model import State
 from workflows.machine.stimuli import REQUESTS, Stimulus
+from workflows.machine.supervision import draw
 from workflows.machine.table import Cell, Deadline, Table, Then, Verdict
 from workflows.machine.warm import WARM
 
@@ -48,6 +49,7 @@ def page() -> str:
     """The whole page."""
     tables = (WARM, COLD, INBOUND)
     parts = [_INTRODUCTION, _meanings(tables), *map(_section, tables), _columns(tables)]
+    parts.append(draw.section(members_told))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 

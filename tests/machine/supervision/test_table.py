@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from workflows.machine.supervision import table
+from workflows.machine.supervision import draw, table
 from workflows.machine.supervision.commands import COMMANDS
 from workflows.machine.supervision.model import TERMINAL, State
 from workflows.machine.supervision.stimuli import FACTS, REQUESTS, On
@@ -62,3 +64,9 @@ def test_every_stimulus_matters_somewhere() -> None:
             for row in table.ROWS.values()
             if on in row
         ), on
+
+
+def test_every_stimulus_is_drawn() -> None:
+    assert draw.left_out() == set()
+    page = Path("docs/state-machine.md").read_text(encoding="utf-8")
+    assert all(f"`{state.upper()}`" in page for state in State)
