@@ -29,6 +29,7 @@ from tests.chaos.cells import STEPS
 from tests.chaos.checker import Bounds
 from tests.chaos.deployment import deploy, deploy_pinned
 from tests.chaos.faults import FAULTS
+from tests.chaos.forced import forced
 from tests.chaos.measure import measure
 from tests.chaos.play import Cell, Played, play
 from tests.chaos.rig import Rig
@@ -37,6 +38,7 @@ from tests.chaos.storm import storm
 
 CELLS, CELLS_SHORT = 60, 6
 SAMPLES = 30
+CALLS = 50
 KEYS, POSTS = 100, 100
 SHORT_KEYS, SHORT_POSTS = 10, 20
 SOAK_MINUTES = 60.0
@@ -65,17 +67,19 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--measure", type=int, nargs="?", const=SAMPLES, metavar="N", help="N samples per fault")
     add("--deployment", action="store_true", help="exchange the workers in mid-transfer")
     add("--idempotency", type=int, nargs="*", metavar="N", help="keys, and posts of each")
+    add("--terminated", type=int, nargs="?", const=CALLS, metavar="N", help="N calls by force")
     add("--soak", type=float, nargs="?", const=SOAK_MINUTES, metavar="MINUTES")
     add("--keep", action="store_true", help="write the figures into docs and README")
     options = parser.parse_args(arguments)
     if options.cell and options.cells is None:
         options.cells = 0
-    parts = (options.cells, options.measure, options.idempotency, options.soak)
+    parts = (options.cells, options.measure, options.idempotency, options.terminated, options.soak)
     if options.deployment or any(each is not None for each in parts):
         return options
     options.cells = CELLS_SHORT if options.short else CELLS
     options.measure = None if options.short else SAMPLES
     options.idempotency = [SHORT_KEYS, SHORT_POSTS] if options.short else [KEYS, POSTS]
+    options.terminated = None if options.short else CALLS
     options.deployment = True
     return options
 
@@ -117,6 +121,9 @@ async def _parts(options: argparse.Namespace) -> int:
         keys, posts = [*options.idempotency, *(KEYS, POSTS)[len(options.idempotency) :]]
         told["storm"] = (await storm(keys, posts, options.seed)).as_dict()
         is_bad |= bool(told["storm"]["problems"])
+    if options.terminated is not None:
+        told["forced"] = (await forced(options.terminated)).as_dict()
+        is_bad |= bool(told["forced"]["problems"])
     if options.soak is not None:
         told["soak"] = (await soak(options.seed, options.soak, _soaking)).as_dict()
         is_bad |= bool(told["soak"]["problems"])

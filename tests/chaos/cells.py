@@ -84,11 +84,14 @@ async def cold(day: BadDay, cue: Cue) -> None:
     await day.over()
 
 
-async def recalled(day: BadDay, cue: Cue) -> None:
-    """The agent leaves at once, nobody takes the call, and the agent is rung back."""
-    await day.phones.behave(day.people["target"], "busy")
+async def recalled(day: BadDay, _: Cue) -> None:
+    """The agent leaves at once, the target declines, and the agent is rung back."""
     policy = {"release_agent": "on_dial", "recall_ring_seconds": RING_SECONDS}
     await day.transfer("cold", "target", ring_seconds=RING_SECONDS, **policy)
+    await day.rings("target")
+    await day.until("awaiting")
+    await day.phones.idle(day.people["agent"])
+    await day.hangs_up("target")
     await day.over()
 
 
@@ -99,7 +102,7 @@ def _pairs(*pairs: str) -> frozenset[frozenset[str]]:
 WARM = Story(warm, ("completed", "completed"), _pairs("caller+target"))
 COLD = Story(cold, ("completed", "completed"), _pairs("caller+target"))
 BACK = Story(given_back, ("cancelled", "cancelled_by_agent"), _pairs("caller+agent"))
-RECALL = Story(recalled, ("failed", "target_busy"), _pairs("caller+agent"))
+RECALL = Story(recalled, ("failed", "target_rejected"), _pairs("caller+agent"))
 
 CREATE = Match("POST", ALL)
 REMOVE = Match("DELETE", ONE)

@@ -306,16 +306,18 @@ async def _awaiting(day: BadDay) -> tuple[Act, tuple[str, str]]:
 
 
 async def _recalling(day: BadDay) -> tuple[Act, tuple[str, str]]:
-    await day.phones.behave(day.people["target"], "busy")
     policy = {"release_agent": "on_dial", "recall_ring_seconds": RING_SECONDS}
-    await day.transfer("cold", "target", **policy)
+    await day.transfer("cold", "target", ring_seconds=RING_SECONDS, **policy)
+    await day.rings("target")
+    await day.until("awaiting")
+    await day.hangs_up("target")
     await day.until("recalling")
     await day.rings("agent")
 
     async def act(parked: Parked) -> None:
         await parked.day.answers("agent")
 
-    return act, ("failed", "target_busy")
+    return act, ("failed", "target_rejected")
 
 
 async def _settling(day: BadDay) -> tuple[Act, tuple[str, str]]:

@@ -26,6 +26,7 @@ COMMANDS = {
     "measure": "make chaos ARGS=--measure",
     "deployment": "make chaos ARGS=--deployment",
     "storm": 'make chaos ARGS="--idempotency {keys} {posts}"',
+    "forced": 'make chaos ARGS="--terminated {number}"',
     "soak": "make soak MINUTES={minutes:g}",
 }
 
@@ -104,6 +105,7 @@ def _section(name: str, told: Any) -> str:
         "measure": _measure,
         "deployment": _deployment,
         "storm": _storm,
+        "forced": _forced,
         "soak": _soak,
     }[name](told)
 
@@ -177,6 +179,17 @@ def _storm(told: Json) -> str:
     return "\n".join([*lines, *(f"- {each}" for each in told["problems"])])
 
 
+def _forced(told: Json) -> str:
+    lines = [
+        "## Every workflow ended by force\n",
+        f"{told['number']} calls (ringing, consulting, talking), both workers killed, all "
+        f"{told['ended']} workflows terminated. {told['seconds']:.1f} s after the workers were "
+        f"started again nobody was on hold and no phone rang; {told['clean_seconds']:.1f} s after "
+        "the callers had hung up no leg and no workflow was left.",
+    ]
+    return "\n".join([*lines, *(f"- {each}" for each in told["problems"])])
+
+
 def _soak(told: Json) -> str:
     rows = [
         [
@@ -226,6 +239,9 @@ def _short(kept: Json) -> str:
     if told := kept.get("deployment", {}).get("told"):
         what = f"{len(told[0]['phases'])} transfers parked, all workers exchanged"
         rows.append([what, f"{sum(len(each['problems']) for each in told)} problems", "0"])
+    if told := kept.get("forced", {}).get("told"):
+        what = f"{told['ended']} workflows of {told['number']} calls ended by force, workers killed"
+        rows.append([what, f"everybody looked after in {told['seconds']:.0f} s", "60 s"])
     if told := kept.get("soak", {}).get("told"):
         faults = sum(told["faults"].values())
         what = f"soak, {told['minutes']:g} min: {told['calls']} calls, {faults} faults"
