@@ -8,21 +8,31 @@ and a link on every way between processes.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.chaos.links import HttpLink, Link, Trap
 from tests.e2e.processes import Process
 from tests.e2e.stack import Options, Stack
+
+FAKETIME = Path(f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
 class Rig(Stack):
     """`async with Rig() as rig`: everything is up inside, with every link open."""
 
     def __init__(
-        self, settings: Mapping[str, str] | None = None, *, workers: int = 2, apis: int = 2
+        self,
+        settings: Mapping[str, str] | None = None,
+        *,
+        workers: int = 2,
+        apis: int = 2,
+        clocks: Mapping[str, float] | None = None,
     ) -> None:
+        """`clocks`: by how many seconds the clock of a process, by its name, is wrong."""
         options = Options(
             workers=workers, apis=apis, is_durable=True, settings={**SETTINGS, **(settings or {})}
         )
@@ -31,6 +41,7 @@ class Rig(Stack):
         self.to_temporal: dict[str, Link] = {}
         """By the name of the process that goes that way."""
         self.to_twilio: dict[str, HttpLink] = {}
+        self._clocks = dict(clocks or {})
         self._has_faults = False
         self._comings: set[asyncio.Task[None]] = set()
 
@@ -82,6 +93,8 @@ class Rig(Stack):
             environment["TEMPORAL_ADDRESS"] = f"127.0.0.1:{link.port}"
         if way := self.to_twilio.get(name):
             environment["TWILIO_BASE_URL"] = f"http://127.0.0.1:{way.port}"
+        if seconds := self._clocks.get(name):
+            environment |= wrong_clock(seconds)
         return environment
 
     # --- breaking things ---
@@ -134,6 +147,15 @@ class Rig(Stack):
             trap.let_go()
             for link in self.to_twilio.values():
                 link.traps.remove(trap)
+
+
+def wrong_clock(seconds: float) -> dict[str, str]:
+    """The environment of a process whose wall clock is wrong: Debian's libfaketime."""
+    return {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME": f"{seconds:+.0f}s",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
 
 
 SETTINGS = {"HANDOVER_STARTS_PER_MINUTE": "100000", "HANDOVER_LOG_FORMAT": "json"}
