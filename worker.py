@@ -56,7 +56,9 @@ from workflows import logs, telemetry
 from workflows.call import CallWorkflow
 from workflows.cold_transfer import ColdTransferWorkflow
 from workflows.connection import ConnectionSettings, UnreachableError
+from workflows.control import AnnounceWorkflow, ControlWorkflow
 from workflows.guardian import GuardianWorkflow, ensure_guardian
+from workflows.hold import HoldWorkflow
 from workflows.inbound import InboundWorkflow
 from workflows.messages import GUARDIAN_TASK_QUEUE, TASK_QUEUE
 from workflows.provider import ProviderWorkflow, tell_outage
@@ -69,8 +71,11 @@ WORKFLOWS: tuple[type, ...] = (
     WarmTransferWorkflow,
     ColdTransferWorkflow,
     ProviderWorkflow,
+    HoldWorkflow,
     InboundWorkflow,
     CallWorkflow,
+    ControlWorkflow,
+    AnnounceWorkflow,
     TaskWorkflow,
     RecordingWorkflow,
     SupervisionWorkflow,
@@ -337,6 +342,7 @@ def activities_of(
     return [
         participants.hold_participant,
         participants.resume_participant,
+        participants.mute_participant,
         participants.add_participant,
         participants.remove_participant,
         voices.set_voice,
@@ -346,6 +352,7 @@ def activities_of(
         calls.divert_call,
         conferences.find_room,
         conferences.read_room,
+        conferences.announce,
         conferences.end_room,
         tasks.create_task,
         tasks.end_task,

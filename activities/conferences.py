@@ -1,4 +1,4 @@
-"""Whole rooms: find one by its name, look into it, end it."""
+"""Whole rooms: find one by its name, look into it, speak into it, end it."""
 
 from __future__ import annotations
 
@@ -52,6 +52,19 @@ class EndRoomInput:
     call_sids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class AnnounceInput:
+    """What is spoken, and to whom.
+
+    `path` is a path of ours that answers TwiML: what is said stands in that answer, never here.
+    Without `call_sid` everybody in the room hears it.
+    """
+
+    conference_sid: str
+    path: str
+    call_sid: str = ""
+
+
 class Conferences:
     """Activities on the Conference resource."""
 
@@ -102,6 +115,21 @@ class Conferences:
         if not given.with_addresses:
             return room
         return await with_addresses(self._client, room, [leg.call_sid for leg in room.legs])
+
+    @activity.defn(name="announce")
+    async def announce(self, given: AnnounceInput) -> None:
+        """Have Twilio fetch the words and speak them. Raises `gone` when the leg has left.
+
+        `AnnounceUrl` of a participant plays to that one alone, also on hold; of the conference, to
+        all: https://www.twilio.com/docs/voice/api/conference-participant-resource
+        """
+        room = self._client.conferences(given.conference_sid)
+        words = self._settings.public_url(given.path)
+        if given.call_sid:
+            leg = room.participants(given.call_sid)
+            await ask(leg.update_async(announce_url=words, announce_method="POST"))
+        else:
+            await ask(room.update_async(announce_url=words, announce_method="POST"))
 
     @activity.defn(name="end_room")
     async def end_room(self, given: EndRoomInput) -> None:

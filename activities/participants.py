@@ -66,6 +66,15 @@ class ResumeInput:
 
 
 @dataclass(frozen=True)
+class MuteInput:
+    """Who is to be heard, or not."""
+
+    conference_sid: str
+    call_sid: str
+    muted: bool
+
+
+@dataclass(frozen=True)
 class AddInput:
     """Whose phone is to be rung, straight into the room."""
 
@@ -113,7 +122,8 @@ class Participants:
         """Put one leg on hold, read it back, and answer the room.
 
         With `exit_flags_off`, first switch every `endConferenceOnExit` off and read that back too.
-        The answered room shows the flags as they were before, for whoever restores them.
+        The answered room shows the flags as they were before, for whoever restores them, and
+        whether the leg had been on hold already.
         """
         if not given.exit_flags_off:
             paused = await self._without_recordings(given)
@@ -124,6 +134,7 @@ class Participants:
         room, caller = await self._identify(room, given)
         flagged = _flags_before(room)
         paused = await self._without_recordings(given)
+        held = room.find(caller)
         room = await self._clear_exit_flags(room, caller)
         await self._update(given.conference_sid, caller, **self._hold())
         after = await read_legs(self._client, given.conference_sid)
@@ -131,6 +142,7 @@ class Participants:
         after = replace(
             after,
             room_name=room.room_name,
+            was_held=held is not None and held.held,
             legs=tuple(replace(leg, address=told.get(leg.call_sid, "")) for leg in after.legs),
             recordings=paused,
         )
@@ -158,6 +170,20 @@ class Participants:
         )
         on = {each.call_sid for each in room.legs if each.exit_flag} | set(flags)
         return room.with_exit_flags(on)
+
+    @activity.defn(name="mute_participant")
+    async def mute_participant(self, given: MuteInput) -> None:
+        """Mute or un-mute one leg, and read it back.
+
+        The SDK sends a bool as `true` or `false`, the only values that Twilio reads: any other
+        counts as false (https://www.twilio.com/docs/voice/api/conference-participant-resource).
+        """
+        await self._update(given.conference_sid, given.call_sid, muted=given.muted)
+        leg = await find_participant(self._client, given.conference_sid, given.call_sid)
+        if leg is None:
+            raise gone("the leg has left the room")
+        if leg.muted is not given.muted:
+            raise unavailable("the leg is not muted yet" if given.muted else "it is still muted")
 
     @activity.defn(name="add_participant")
     async def add_participant(self, given: AddInput) -> AddedLeg:

@@ -97,6 +97,8 @@ class Room:
     legs: tuple[RoomLeg, ...] = ()
     recordings: RoomRecordings | None = None
     """Only where they were read with the room."""
+    was_held: bool = False
+    """Whether the leg that was put on hold had been on hold before."""
 
     def find(self, call_sid: str = "", label: str = "") -> RoomLeg | None:
         """The leg with this call SID or this label; an empty argument matches nothing."""

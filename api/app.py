@@ -18,7 +18,9 @@ import workflows.connection
 from api import errors
 from api.auth.tokens import Tokens
 from api.dependencies import Engine, Parts
+from api.engine.controls import Controls
 from api.engine.facts import Facts
+from api.engine.holds import Holds
 from api.engine.provider import Provider, ProviderDownError
 from api.engine.recordings import Recordings
 from api.engine.records import Records
@@ -34,17 +36,19 @@ from api.numbers import DialingRules
 from api.routes import (
     calls,
     codec,
+    controls,
     events,
     guardian,
     health,
     help_wanted,
+    holds,
     page,
     recordings,
     supervisors,
     transfers,
 )
 from api.settings import Settings, SettingsError, load_settings
-from api.webhooks import assigned, status, taskrouter, voice
+from api.webhooks import announcements, assigned, status, taskrouter, voice
 from api.webhooks.signature import Signatures
 from workflows import logs
 from workflows.encryption import EncryptionCodec
@@ -54,6 +58,26 @@ DESCRIPTION = """Moves a live phone call from one person to another and never lo
 Errors are `application/problem+json` (RFC 9457) with a stable `code`. Every answer about a transfer
 holds `allowed`: the requests that make sense now.
 """
+
+ROUTES = (
+    transfers,
+    events,
+    calls,
+    holds,
+    controls,
+    recordings,
+    supervisors,
+    help_wanted,
+    guardian,
+    health,
+    page,
+    status,
+    voice,
+    announcements,
+    taskrouter,
+    assigned,
+)
+"""The modules whose routers the application has."""
 
 
 def create_app(settings: Settings | None = None, client: Client | None = None) -> FastAPI:
@@ -93,9 +117,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     app.state.signatures = Signatures(
         settings.public_base_url, settings.twilio_account_sid, settings.auth_tokens
     )
-    people = (transfers, events, calls, recordings, supervisors, help_wanted)
-    others = (guardian, health, page)
-    for module in (*people, *others, status, voice, taskrouter, assigned):
+    for module in ROUTES:
         app.include_router(module.router)
     if connection.codec_keys is not None:
         keys = EncryptionCodec(connection.codec_keys)
@@ -119,6 +141,8 @@ def _parts(settings: Settings, temporal: Temporal) -> Parts:
         starts=Starts(temporal, records, provider),
         requests=Requests(temporal),
         recordings=Recordings(temporal),
+        holds=Holds(temporal, records),
+        controls=Controls(temporal),
         tasks=Tasks(temporal),
         facts=Facts(temporal, records),
         streams=Streams(temporal, settings.handover_events_poll_seconds),

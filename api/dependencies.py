@@ -14,7 +14,9 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 
 from api.auth.principal import Principal, in_teams, principal_of_key
 from api.auth.tokens import Tokens
+from api.engine.controls import Controls
 from api.engine.facts import Facts
+from api.engine.holds import Holds
 from api.engine.provider import Provider
 from api.engine.recordings import Recordings
 from api.engine.records import Records
@@ -44,6 +46,8 @@ class Engine:
     starts: Starts
     requests: Requests
     recordings: Recordings
+    holds: Holds
+    controls: Controls
     tasks: Tasks
     facts: Facts
     streams: Streams
@@ -124,6 +128,10 @@ async def _records(parts: PartsDep) -> Records:
     return parts.engine.records
 
 
+async def _controls(parts: PartsDep) -> Controls:
+    return parts.engine.controls
+
+
 async def _metrics(parts: PartsDep) -> Metrics:
     return parts.metrics
 
@@ -131,4 +139,5 @@ async def _metrics(parts: PartsDep) -> Metrics:
 SettingsDep = Annotated[Settings, Depends(_settings)]
 FactsDep = Annotated[Facts, Depends(_facts)]
 RecordsDep = Annotated[Records, Depends(_records)]
+ControlsDep = Annotated[Controls, Depends(_controls)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from workflows.machine.model import Accept, Policy, ReleaseAgent, Target
+from workflows.hold_messages import HoldView
+from workflows.machine.model import Accept, HoldLimit, Policy, ReleaseAgent, Target
 from workflows.messages import (
     CallView,
     GuardianView,
@@ -29,6 +30,9 @@ ROUTED_RING_SECONDS_MAX = 600.0
 SKILLS_MAX = 5
 """TaskRouter has no expression for "all of these": the workflow compares this many one by one."""
 PRIORITY_MAX = 2**31 - 1
+HOLD_NOTICE_SECONDS_MIN = 10
+"""A notice takes some seconds to be spoken; more often than this there would be no music."""
+ANNOUNCEMENT_LENGTH_MAX = 500
 CONTEXT_LENGTH_MAX = 2500
 """A task's attributes are 4096 characters at most; those of the caller's own task travel too."""
 Address = Annotated[str, Field(min_length=1, max_length=320, examples=[ADDRESS_EXAMPLE])]
@@ -236,6 +240,93 @@ class StartTransferBody(Strict):
         )
 
 
+class HoldPolicyBody(Strict):
+    """How long a caller may be on hold, and what they hear meanwhile. Durations in seconds."""
+
+    seconds_max: float = Field(default=1800.0, ge=10, le=14_400)
+    reminder_seconds: float = Field(
+        default=60.0, ge=0, le=3600, description="How long before that the agent is reminded."
+    )
+    notice_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=3600,
+        description="How often the caller is told that somebody will be back; 0: never.",
+    )
+    at_max: Literal["resume", "recover"] = Field(
+        default="resume",
+        description="`resume`: back to the agent. `recover`: an agent who has gone is rung, else "
+        "the spoken apology and the mailbox.",
+    )
+    recall: bool = Field(default=True, description="Ring an agent who hangs up during the hold.")
+    recall_ring_seconds: float = Field(default=25.0, ge=5, le=120)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.reminder_seconds >= self.seconds_max:
+            raise ValueError("reminder_seconds should be less than seconds_max")
+        if 0 < self.notice_seconds < HOLD_NOTICE_SECONDS_MIN:
+            raise ValueError(f"notice_seconds should be 0, or at least {HOLD_NOTICE_SECONDS_MIN}")
+        return self
+
+    def value(self) -> Policy:
+        """The same in the engine's words."""
+        return Policy(
+            recall=self.recall,
+            recall_ring_seconds=self.recall_ring_seconds,
+            hold_seconds_max=self.seconds_max,
+            hold_reminder_seconds=self.reminder_seconds,
+            hold_notice_seconds=self.notice_seconds,
+            at_hold_max=HoldLimit(self.at_max),
+        )
+
+
+class HoldBody(Strict):
+    """Puts the caller on hold. May be left out altogether."""
+
+    agent: Address | None = Field(
+        default=None,
+        description="Address of the agent who holds. An agent may only name itself, and is the "
+        "default; for others, the one agent on the call.",
+    )
+    policy: HoldPolicyBody = HoldPolicyBody()
+
+
+class MuteBody(Strict):
+    """Whose phone is muted. May be left out altogether."""
+
+    agent: Address | None = Field(
+        default=None,
+        description="An agent may only name itself, and is the default; for others, the one agent "
+        "on the call.",
+    )
+
+
+class AnnounceBody(Strict):
+    """Has a text spoken into the call."""
+
+    text: str = Field(
+        min_length=1, max_length=ANNOUNCEMENT_LENGTH_MAX, examples=["This call is recorded."]
+    )
+    to: Literal["caller", "agent", "target", "all"] = "all"
+
+
+class Muted(BaseModel):
+    """Whether an agent is heard, as it was read back."""
+
+    conference_sid: str
+    agent: str
+    muted: bool
+
+
+class Announced(BaseModel):
+    """An announcement that Twilio has taken."""
+
+    conference_sid: str
+    id: str
+    to: str
+
+
 class Me(BaseModel):
     """Whom a credential stands for."""
 
@@ -260,6 +351,9 @@ class CallItem(BaseModel):
     transfer: TransferView | None
     recording: RecordingView | None = Field(
         default=None, description="Whether it is recorded; left out where nothing ever is."
+    )
+    hold: HoldView | None = Field(
+        default=None, description="The hold that is under way, its timer as of now."
     )
 
 

@@ -18,6 +18,8 @@ from api import whisper
 from api.auth.principal import ApiKey, Teams, parse_api_key, parse_teams
 
 ADDRESS = re.compile(r"client:[\w.@+=-]+|\+[1-9][0-9]{6,14}|sip:[^\s@]+@[^\s@]+", re.ASCII)
+HOLD_NOTICE = "Thank you for holding. Somebody will be with you again in a moment."
+HOLD_REMINDER = "A caller is still on hold."
 APOLOGY = "We are sorry. Your call cannot be taken at the moment. Please call again later."
 
 Words = Annotated[tuple[str, ...], NoDecode]
@@ -52,6 +54,10 @@ class Settings(AccountBaseSettings):
 
     handover_recording: Literal["none", "conversation", "everything"] = "none"
     """What of a call is recorded. `conversation`: not the consult. `everything`: that, too."""
+    handover_hold_notice: str = Field(default=HOLD_NOTICE, min_length=1, max_length=500)
+    """What a caller on hold hears every so often, if the hold's policy wants it."""
+    handover_hold_reminder: str = Field(default=HOLD_REMINDER, min_length=1, max_length=500)
+    """What an agent hears who has a caller on hold for nearly too long."""
 
     handover_whisper: str = Field(default="", max_length=500)
     """What a target hears before it is put through; see `api.whisper`. Empty: nothing."""

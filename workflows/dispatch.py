@@ -14,14 +14,21 @@ from collections.abc import Callable
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
 
-from workflows.dispatch_order import LOOK_FIRST, Order
+from workflows.dispatch_hold import (
+    ask_call,
+    ask_owners,
+    ask_transfer,
+    notify_caller,
+    remind_agent,
+    report_hold,
+    tell_hold,
+)
+from workflows.dispatch_order import LOOK_FIRST, Notice, Order
 from workflows.dispatch_recordings import (
     must_pause,
     pause_recordings,
     read_recordings,
-    recordings_reading,
     resume_recordings,
 )
 from workflows.dispatch_tasks import (
@@ -35,15 +42,12 @@ from workflows.dispatch_tasks import (
     read_task,
     reject_task,
     restore_worker,
-    task_reading,
     with_parameters,
 )
 
 with workflow.unsafe.imports_passed_through():
     from activities.calls import Calls, CreateCallInput, DivertInput, EndLegInput, FindLegInput
     from activities.conferences import Conferences, EndRoomInput, FindRoomInput, ReadRoomInput
-    from activities.creating import AddedLeg
-    from activities.errors import FailureDetails
     from activities.participants import (
         HELD,
         TALKING,
@@ -53,16 +57,8 @@ with workflow.unsafe.imports_passed_through():
         RemoveInput,
         ResumeInput,
     )
-    from activities.room import Room
     from workflows.machine.classify import WINDING_UP
     from workflows.machine.commands import Command, EndStray
-    from workflows.machine.events import (
-        CommandFailed,
-        CommandSucceeded,
-        Failure,
-        LegReading,
-        RoomReading,
-    )
     from workflows.machine.model import (
         Accept,
         Kind,
@@ -74,45 +70,13 @@ with workflow.unsafe.imports_passed_through():
     )
 
 
-def order_for(command: Command, begun: Transfer, now: Transfer) -> Order:
-    """The activity that carries out `command`.
+def order_for(command: Command, begun: Transfer, now: Transfer) -> Order | Notice:
+    """The activity that carries out `command`, or the notice to another workflow.
 
     `begun` is the transfer when the command was given: which leg is meant. `now` is the transfer
     when its turn has come: what has been learnt of that leg since.
     """
     return _ORDERS[command.name](command, begun, now)
-
-
-def outcome_of(command: Command, result: Any, at: float) -> CommandSucceeded:
-    """The event of a command that took effect."""
-    return CommandSucceeded(
-        at=at,
-        command=command.name,
-        key=command.key,
-        call_sid=result.call_sid if isinstance(result, AddedLeg) else "",
-        reading=_reading(result) if isinstance(result, Room) else None,
-        task=task_reading(result),
-        recordings=recordings_reading(result),
-    )
-
-
-def failure_of(command: Command, error: ActivityError, at: float) -> CommandFailed:
-    """The event of a command that took no effect. A time-out of Temporal's is `unavailable`."""
-    cause = error.cause
-    failure, details = Failure.UNAVAILABLE, FailureDetails()
-    if isinstance(cause, ApplicationError):
-        if cause.type in (Failure.GONE, Failure.REFUSED, Failure.UNMET):
-            failure = cause.type
-        details = _details(cause)
-    return CommandFailed(
-        at=at,
-        command=command.name,
-        key=command.key,
-        failure=failure,
-        cause=details.cause,
-        code=details.code,
-        reading=_reading(details.room) if details.room is not None else None,
-    )
 
 
 THOROUGH: dict[str, tuple[Party, ...]] = {
@@ -124,42 +88,10 @@ THOROUGH: dict[str, tuple[Party, ...]] = {
 
 def callback_path(transfer: Transfer, label: str) -> str:
     """Where Twilio reports on a leg of ours: the path finds the workflow without a look-up."""
-    owner = "call" if transfer.kind in (Kind.INBOUND, Kind.ROUTED) else "transfer"
-    return f"/twilio/status/{owner}/{transfer.conference_sid}/{label}"
-
-
-def _details(error: ApplicationError) -> FailureDetails:
-    """What an activity said of its failure. The converter gives details back as mappings."""
-    given = error.details[0] if error.details else None
-    if isinstance(given, FailureDetails):
-        return given
-    if not isinstance(given, dict):
-        return FailureDetails()
-    payload = workflow.payload_converter().to_payload(given)
-    return workflow.payload_converter().from_payload(payload, FailureDetails)
-
-
-def _reading(room: Room) -> RoomReading:
-    return RoomReading(
-        conference_sid=room.conference_sid,
-        room_name=room.room_name,
-        is_live=room.is_live,
-        legs=tuple(
-            LegReading(
-                call_sid=leg.call_sid,
-                label=leg.label if leg.is_in_room else "",
-                address=leg.address,
-                status=leg.status,
-                held=leg.held,
-                muted=leg.muted,
-                exit_flag=leg.exit_flag,
-                cause=leg.cause,
-                coaching=leg.coaching,
-                coach_call_sid=leg.coach_call_sid,
-            )
-            for leg in room.legs
-        ),
+    owner = {Kind.INBOUND: "call", Kind.ROUTED: "call", Kind.HOLD: "hold"}.get(
+        transfer.kind, "transfer"
     )
+    return f"/twilio/status/{owner}/{transfer.conference_sid}/{label}"
 
 
 def _sid(now: Transfer, leg: Leg) -> str:
@@ -198,10 +130,16 @@ def _secure_caller(_command: Command, begun: Transfer, now: Transfer) -> Order:
 def _hold(party: Party) -> Callable[[Command, Transfer, Transfer], Order]:
     def order(_command: Command, begun: Transfer, now: Transfer) -> Order:
         call_sid = _sid(now, begun.leg(party))
-        is_paused = party is Party.CALLER and must_pause(now)
+        is_caller = party is Party.CALLER
+        is_paused = is_caller and must_pause(now)
         return Order(
             Participants.hold_participant,
-            HoldInput(now.conference_sid, call_sid, pause_recordings=is_paused),
+            HoldInput(
+                conference_sid=now.conference_sid,
+                call_sid=call_sid or (now.caller.call_sid if is_caller else ""),
+                exit_flags_off=is_caller and now.has_flags_again,
+                pause_recordings=is_paused,
+            ),
             f"{party} on hold",
             start_to_close=4.5 if is_paused else 3.5,
             schedule_to_close=20.0,
@@ -424,7 +362,7 @@ def _divert_caller(_command: Command, _begun: Transfer, now: Transfer) -> Order:
     )
 
 
-_ORDERS: dict[str, Callable[[Command, Transfer, Transfer], Order]] = {
+_ORDERS: dict[str, Callable[[Command, Transfer, Transfer], Order | Notice]] = {
     "SecureCaller": _secure_caller,
     "HoldCaller": _hold(Party.CALLER),
     "ResumeCaller": _resume(Party.CALLER),
@@ -442,6 +380,13 @@ _ORDERS: dict[str, Callable[[Command, Transfer, Transfer], Order]] = {
     "EndRoom": _end_room,
     "ReadRoom": _read_room,
     "EndStray": _end_stray,
+    "TellHold": tell_hold,
+    "AskTransfer": ask_transfer,
+    "AskCall": ask_call,
+    "AskOwners": ask_owners,
+    "ReportHold": report_hold,
+    "NotifyCaller": notify_caller,
+    "RemindAgent": remind_agent,
     "AcceptTask": accept_task,
     "RejectTask": reject_task,
     "CloseTask": close_task,

@@ -11,6 +11,9 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError
 
+with workflow.unsafe.imports_passed_through():
+    from workflows.messages import FACT
+
 QUICKLY = RetryPolicy(
     initial_interval=timedelta(milliseconds=200),
     backoff_coefficient=2.0,
@@ -32,6 +35,12 @@ a second between two looks, because Twilio does not say how soon a create can be
 HEARTBEAT_SECONDS = 2.0
 """How long a worker that died in the middle of an attempt is missed: four signs of life
 (`activities/pulse.py`) that did not come. Less would take a busy worker for a dead one."""
+A_FEW_TIMES = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2.0,
+    maximum_attempts=3,
+)
+"""For announcements: spoken twice after a lost answer is better than never, and not for long."""
 
 
 @dataclass(frozen=True)
@@ -57,20 +66,35 @@ class Word:
     fact: Any
 
 
-async def carry_out(order: Order | Word) -> Any:
-    """Run the activity of `order`, with nothing left to defaults; or pass on a word.
+@dataclass(frozen=True)
+class Notice:
+    """A word to other workflows of the call, as the `fact` signal that everybody hears, of which
+    it matters whether it was heard."""
+
+    workflow_ids: tuple[str, ...]
+    fact: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What became of a notice: whether at least one of the workflows lives, and will hear it."""
+
+    by_anybody: bool
+
+
+async def carry_out(order: Order | Word | Notice) -> Any:
+    """Run the activity of `order`, with nothing left to defaults; or pass on a word, or a notice.
 
     Raises `ActivityError` when its time is up or its failure is final. A word is with the other
     workflow when this returns, before anything that is begun afterwards; where there is no such
     workflow, nobody had to be told.
     """
     if isinstance(order, Word):
-        try:
-            other = workflow.get_external_workflow_handle(order.workflow_id)
-            await other.signal(order.signal, order.fact)
-        except FailureError:
-            workflow.logger.info("nobody was there to be told")
+        await _told(order.workflow_id, order.signal, order.fact)
         return None
+    if isinstance(order, Notice):
+        heard = [await _told(each, FACT, order.fact) for each in order.workflow_ids]
+        return Heard(any(heard))
     return await workflow.execute_activity(
         order.activity,
         order.given,
@@ -82,3 +106,13 @@ async def carry_out(order: Order | Word) -> Any:
         # A request under way is never cut in half: its effect would be unknown.
         cancellation_type=workflow.ActivityCancellationType.ABANDON,
     )
+
+
+async def _told(workflow_id: str, signal: str, fact: Any) -> bool:
+    """Whether a workflow lives to hear the fact. A signal that Temporal took is never lost."""
+    try:
+        await workflow.get_external_workflow_handle(workflow_id).signal(signal, fact)
+    except FailureError:
+        # Temporal knows one reason: there is no workflow of this id that is running.
+        return False
+    return True

@@ -47,6 +47,15 @@ KEY_LIFE_SECONDS = 48 * 3600.0
 KEYS_MAX = 50
 """How many starts of one call are remembered."""
 
+MEMO_TEXT = "text"
+"""Memo field with the words of an announcement."""
+
+ANNOUNCE_PATH = "/twilio/announce"
+HOLD_NOTICE_PATH = "/twilio/announce/hold-notice"
+HOLD_REMINDER_PATH = "/twilio/announce/hold-reminder"
+"""Where Twilio fetches what is said to a caller on hold, and to the agent who holds them too
+long."""
+
 CONFERENCE_SID = re.compile(r"^CF[0-9a-f]{32}$")
 CALL_SID = re.compile(r"^CA[0-9a-f]{32}$")
 TASK_SID = re.compile(r"^WT[0-9a-f]{32}$")
@@ -89,6 +98,16 @@ def recording_workflow_id(conference_sid: str) -> str:
     return f"recording/{conference_sid}"
 
 
+def control_workflow_id(conference_sid: str) -> str:
+    """Mute and un-mute of a call, one after the other."""
+    return f"control/{conference_sid}"
+
+
+def announce_workflow_id(conference_sid: str, part: str) -> str:
+    """One spoken announcement of a call."""
+    return f"announce/{conference_sid}/{part}"
+
+
 def inbound_workflow_id(call_sid: str) -> str:
     """The set-up of one inbound call, before its conference is known."""
     return f"inbound/{call_sid}"
@@ -128,6 +147,8 @@ class StartTransferInput:
     """Empty: found by reading the room."""
     caller_address: str = ""
     """For whoever is shown the transfer; the engine never dials it. Empty: not known."""
+    is_on_hold: bool = False
+    """Whether the agent had the caller on hold when the transfer was asked for."""
     task_sid: str = ""
     """The agent's own task, with TaskRouter: closed when the agent leaves."""
     wrap_up: bool = False

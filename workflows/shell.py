@@ -26,8 +26,8 @@ from temporalio import workflow
 from temporalio.common import RawValue, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from workflows.dispatch import failure_of, outcome_of
 from workflows.dispatch_order import carry_out
+from workflows.dispatch_outcomes import failure_of, outcome_of
 
 with workflow.unsafe.imports_passed_through():
     from workflows.machine.commands import Command

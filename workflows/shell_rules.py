@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from workflows.dispatch_order import Order, Word
+from workflows.dispatch_order import Notice, Order, Word
 from workflows.machine.commands import Command
 from workflows.machine.events import CommandFailed, CommandSucceeded
 from workflows.machine.model import Entry
@@ -101,7 +101,7 @@ class Rules(Protocol[V]):
     def cancellation(self, at: float) -> Any:
         """The event of an operator's cancel in Temporal."""
 
-    def order_for(self, command: Command, begun: V, now: V) -> Order | Word:
+    def order_for(self, command: Command, begun: V, now: V) -> Order | Word | Notice:
         """How a command is carried out. `begun` is the value when it was given, `now` the value
         when its turn has come."""
 

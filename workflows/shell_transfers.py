@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workflows import dispatch
-from workflows.dispatch_order import Order
+from workflows.dispatch_order import Notice, Order, Word
+from workflows.hold_messages import HoldView
 from workflows.machine.classify import news_in
 from workflows.machine.commands import Command
 from workflows.machine.events import (
@@ -22,7 +23,7 @@ from workflows.machine.step import Stepped, is_over, start, step
 from workflows.machine.table import Table
 from workflows.messages import CallView, TransferView
 from workflows.shell_rules import Ending, Name, Turn
-from workflows.views import TABLES, call_view_of, seconds_to_human, view_of
+from workflows.views import TABLES, call_view_of, hold_view_of, seconds_to_human, view_of
 
 
 class TransferRules:
@@ -52,7 +53,7 @@ class TransferRules:
     def cancellation(self, at: float) -> Event:
         return CancellationRequested(at=at, by="operator")
 
-    def order_for(self, command: Command, begun: Transfer, now: Transfer) -> Order:
+    def order_for(self, command: Command, begun: Transfer, now: Transfer) -> Order | Word | Notice:
         return dispatch.order_for(command, begun, now)
 
     def news_in(
@@ -73,7 +74,9 @@ class TransferRules:
         """Gives the caller back by the shortest way."""
         return dispatch.rescue_orders(value)
 
-    def view(self, value: Transfer, at: float) -> TransferView | CallView:
+    def view(self, value: Transfer, at: float) -> TransferView | CallView | HoldView:
+        if value.kind is Kind.HOLD:
+            return hold_view_of(value, at)
         is_call = value.kind in (Kind.INBOUND, Kind.ROUTED)
         return call_view_of(value) if is_call else view_of(value, at)
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from workflows.hold_messages import HoldView, StartHoldInput
 from workflows.machine.cold import COLD
 from workflows.machine.events import RecordingsReading
+from workflows.machine.hold import HOLD
+from workflows.machine.holding import next_due
 from workflows.machine.inbound import INBOUND, ROUTED
 from workflows.machine.journal import waits_for
 from workflows.machine.model import (
@@ -13,6 +18,7 @@ from workflows.machine.model import (
     Policy,
     Presence,
     Recordings,
+    State,
     Target,
     Transfer,
 )
@@ -41,6 +47,7 @@ TABLES: dict[Kind, Table] = {
     Kind.COLD: COLD,
     Kind.INBOUND: INBOUND,
     Kind.ROUTED: ROUTED,
+    Kind.HOLD: HOLD,
 }
 """The table that each kind runs."""
 
@@ -69,6 +76,7 @@ def begin(given: StartTransferInput) -> Transfer:
         task_sid=given.task_sid,
         wrap_up=given.wrap_up,
         context=given.context,
+        takes_hold_over=given.is_on_hold,
         started_at=given.accepted_at,
         since=given.accepted_at,
         state=TABLES[given.kind].initial,
@@ -99,6 +107,67 @@ def begin_call(given: StartCallInput) -> Transfer:
         since=given.accepted_at,
         state=TABLES[kind].initial,
     )
+
+
+def begin_hold(given: StartHoldInput) -> Transfer:
+    """The hold as it is accepted: nothing has been done yet."""
+    return Transfer(
+        kind=Kind.HOLD,
+        part=given.part,
+        conference_sid=given.conference_sid,
+        caller=Leg(
+            address=given.caller_address,
+            call_sid=given.caller_call_sid,
+            presence=Presence.PRESENT,
+        ),
+        agent=Leg(
+            address=given.agent_address,
+            call_sid=given.agent_call_sid,
+            presence=Presence.PRESENT,
+        ),
+        targets=(),
+        policy=given.policy,
+        started_at=given.accepted_at,
+        since=given.accepted_at,
+        state=HOLD.initial,
+    )
+
+
+def hold_view_of(transfer: Transfer, now: float) -> HoldView:
+    """What a reader of a hold is shown at the moment `now`."""
+    left = None if transfer.deadline_at is None else transfer.deadline_at - now
+    over, is_held = is_over(transfer), transfer.caller.held
+    limit_at, _ = next_due(replace(transfer, state=State.REMINDED), now)
+    return HoldView(
+        id=transfer.public_id,
+        state=transfer.state.value,
+        conference_sid=transfer.conference_sid,
+        since=transfer.since,
+        started_at=transfer.started_at,
+        at=now,
+        is_held=is_held and not over,
+        step=transfer.step,
+        is_over=over,
+        reason=transfer.reason.value if transfer.reason else "",
+        decided_by=transfer.decided_by,
+        hold_seconds=_hold_seconds(transfer, now),
+        limit_at=limit_at if is_held and not over else None,
+        at_limit=transfer.policy.at_hold_max.value,
+        is_reminded=any(entry.state_to is State.REMINDED for entry in transfer.journal),
+        deadline_at=transfer.deadline_at,
+        allowed=allowed(HOLD, transfer),
+        waits_for=waits_for(transfer.pending, left),
+        people=tuple(each for each in _people(transfer) if each.party != Party.TARGET),
+        agent_address=transfer.agent.address,
+    )
+
+
+def read_at(view: HoldView, now: float) -> HoldView:
+    """A hold's view at a later moment: its timer runs while nothing happens."""
+    if not view.is_held:
+        return view
+    seconds = round(view.hold_seconds + max(0.0, now - view.at), 3)
+    return replace(view, hold_seconds=seconds, at=now)
 
 
 def view_of(transfer: Transfer, now: float | None = None) -> TransferView:

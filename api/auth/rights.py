@@ -12,6 +12,10 @@
 | see who supervises a call | – | those not hidden | 404 | of the team | yes |
 | supervise: join, change, take over, remove | – | 403 | 404 | of the team | yes |
 | ask for help, withdraw it | – | yes | 404 | 403 | yes |
+| hold | – | yes | 404 | yes | yes |
+| resume | yes | 403 | 404 | yes | yes |
+| mute, un-mute itself; announce | – | yes | 404 | yes | yes |
+| mute, un-mute another agent | – | 403 | 404 | yes | yes |
 
 A supervisor acts on the calls of the own team: those with an agent of a team that the supervisor
 is in (`HANDOVER_TEAMS`), and is answered 404 for others. Without that setting there is one team.
@@ -24,6 +28,7 @@ from collections.abc import Iterable
 
 from api.auth.principal import Principal, Role
 from api.engine.records import CallRecord, person_at
+from workflows.hold_messages import HoldView
 from workflows.machine.model import Party
 from workflows.messages import PersonView, TransferView
 
@@ -65,9 +70,11 @@ def acts_as(principal: Principal) -> str | None:
 
 def may_see_call(principal: Principal, record: CallRecord) -> bool:
     """Whether the principal may know of this call."""
-    if record.call is None and record.transfer is None:
+    if record.call is None and record.transfer is None and record.hold is None:
         return False
     if may_supervise(principal, record):
+        return True
+    if record.hold and record.hold.is_running and may_act_on_hold(principal, record.hold.view):
         return True
     if record.transfer and record.transfer.is_running and is_own(principal, record.transfer.view):
         return True
@@ -85,9 +92,16 @@ def may_record(principal: Principal, record: CallRecord) -> bool:
 
 def may_start(principal: Principal, record: CallRecord) -> bool:
     """Whether the principal may start a transfer of this call."""
-    if record.call is None and record.transfer is None:
+    if record.call is None and record.transfer is None and record.hold is None:
         return principal.role is Role.SERVICE
     return may_see_call(principal, record)
+
+
+def may_act_on_hold(principal: Principal, view: HoldView) -> bool:
+    """Whether the principal may end this hold: whoever holds the caller, and who sees all."""
+    return sees_all(principal) or (
+        bool(principal.address) and principal.address == view.agent_address
+    )
 
 
 def may_supervise(principal: Principal, record: CallRecord) -> bool:

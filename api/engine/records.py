@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from temporalio.client import WorkflowExecution, WorkflowExecutionDescription
-from temporalio.client import WorkflowExecutionStatus as Status
 
-from api.engine.temporal import Temporal, bounded
+from api.engine.hold_records import HoldRecord, hold_record
+from api.engine.temporal import LIVE, Temporal, bounded
 from workflows.machine.model import Entry, Party, Reason, State
 from workflows.messages import (
     MEMO_ENTRY,
@@ -29,11 +29,11 @@ from workflows.messages import (
     PersonView,
     TransferView,
     call_workflow_id,
+    hold_workflow_id,
     split_public_id,
     transfer_workflow_id,
 )
 
-LIVE = frozenset({Status.RUNNING, Status.CONTINUED_AS_NEW})
 ABSENT = frozenset({"none", "gone"})
 """Presences of somebody who is not on the call."""
 PARALLEL_READS_MAX = 16
@@ -67,21 +67,24 @@ class TransferRecord:
 
 @dataclass(frozen=True)
 class CallRecord:
-    """A call and its latest transfer, as far as either is known."""
+    """A call, its latest transfer and its latest hold, as far as each is known."""
 
     conference_sid: str
     call: CallView | None
     transfer: TransferRecord | None
+    hold: HoldRecord | None = None
 
     @property
     def people(self) -> tuple[PersonView, ...]:
         """Who is on the call now, as we believe it.
 
-        A running transfer knows best. Between transfers the newer word counts: the end of the last
-        transfer, or what the call's own workflow has seen since.
+        A running transfer knows best, then a running hold. Between transfers the newer word counts:
+        the end of the last transfer, or what the call's own workflow has seen since.
         """
         if self.transfer and self.transfer.is_running:
             return self.transfer.view.people
+        if self.hold and self.hold.is_running:
+            return self.hold.view.people
         if self.call and self.call.is_over:
             return ()
         if self.transfer and (self.call is None or self.call.since <= self.transfer.view.since):
@@ -100,7 +103,11 @@ class CallRecord:
 
     @property
     def _callers(self) -> tuple[PersonView, ...]:
-        known = (self.call, self.transfer.view if self.transfer else None)
+        known = (
+            self.call,
+            self.transfer.view if self.transfer else None,
+            self.hold.view if self.hold else None,
+        )
         people = tuple(person for view in known if view for person in view.people)
         return tuple(person for person in people if person.party == Party.CALLER)
 
@@ -159,11 +166,17 @@ class Records:
         return await transfer_record(description) if description else None
 
     async def call(self, conference_sid: str) -> CallRecord:
-        """What is known of a call. Both parts are None for a call that we never saw."""
-        transfer, call = await asyncio.gather(
-            self.latest(conference_sid), self.call_view(conference_sid)
+        """What is known of a call. All parts are None for a call that we never saw. They are read
+        at the same time: whoever clicked waits for this."""
+        transfer, call, hold = await asyncio.gather(
+            self.latest(conference_sid), self.call_view(conference_sid), self.hold(conference_sid)
         )
-        return CallRecord(conference_sid, call, transfer)
+        return CallRecord(conference_sid, call, transfer, hold)
+
+    async def hold(self, conference_sid: str, run_id: str | None = None) -> HoldRecord | None:
+        """The running hold of a call, or its last one, or one run of it."""
+        description = await self._temporal.describe(hold_workflow_id(conference_sid), run_id)
+        return await hold_record(description) if description else None
 
     async def call_view(self, conference_sid: str) -> CallView | None:
         """What the call's own workflow shows; None for a call that we did not set up."""

@@ -38,9 +38,9 @@ UPDATES = {
 
 
 class RequestRefusedError(Exception):
-    """The transfer is alive and says no: the reason, and the transfer as it is."""
+    """The workflow is alive and says no: the reason, and its view of how things are."""
 
-    def __init__(self, reason: str, view: TransferView | None) -> None:
+    def __init__(self, reason: str, view: Any) -> None:
         super().__init__(reason)
         self.reason = reason
         self.view = view
@@ -90,37 +90,56 @@ class Requests:
     async def _update(
         self, conference_sid: str, run_id: str | None, verb: str, given: RequestInput, key: str
     ) -> TransferView:
-        client = await self._temporal.client()
-        handle = client.get_workflow_handle(transfer_workflow_id(conference_sid), run_id=run_id)
-        try:
-            async with bounded(ANSWER_SECONDS):
-                view: TransferView = await handle.execute_update(
-                    UPDATES[verb],
-                    given,
-                    id=f"{verb}-{key}" if key else f"{verb}-{uuid.uuid4().hex}",
-                    result_type=TransferView,
-                )
-        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-            raise EngineUnreachableError from error
-        except WorkflowUpdateFailedError as error:
-            raise _refusal(error) from None
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                raise TransferOverError from None
-            if error.status is RPCStatusCode.FAILED_PRECONDITION:
-                # The transfer's code fails to run, and is tried again until it does: a bad build,
-                # or one that does not fit the history. Whoever asks may do so again.
-                raise EngineUnreachableError from error
-            raise
+        view: TransferView = await send_update(
+            self._temporal,
+            transfer_workflow_id(conference_sid),
+            run_id,
+            UPDATES[verb],
+            given,
+            f"{verb}-{key}" if key else f"{verb}-{uuid.uuid4().hex}",
+            TransferView,
+        )
         return view
 
 
-def _refusal(error: WorkflowUpdateFailedError) -> Exception:
+async def send_update(
+    temporal: Temporal,
+    workflow_id: str,
+    run_id: str | None,
+    update: str,
+    given: RequestInput,
+    update_id: str,
+    shown: type,
+) -> Any:
+    """The workflow's view, of the type `shown`, after it accepted a request.
+
+    Raises the errors above, and `EngineUnreachableError`.
+    """
+    client = await temporal.client()
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id)
+    try:
+        async with bounded(ANSWER_SECONDS):
+            return await handle.execute_update(update, given, id=update_id, result_type=shown)
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        raise EngineUnreachableError from error
+    except WorkflowUpdateFailedError as error:
+        raise _refusal(error, shown) from None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise TransferOverError from None
+        if error.status is RPCStatusCode.FAILED_PRECONDITION:
+            # The workflow's code fails to run, and is tried again until it does: a bad build, or
+            # one that does not fit the history. Whoever asks may do so again.
+            raise EngineUnreachableError from error
+        raise
+
+
+def _refusal(error: WorkflowUpdateFailedError, shown: type) -> Exception:
     """The cause of a failed update in our words."""
     cause = error.cause
     if isinstance(cause, ApplicationError):
         if cause.type == REJECTED:
-            return RequestRefusedError(cause.message, _view_in(cause))
+            return RequestRefusedError(cause.message, _view_in(cause, shown))
         if cause.type == NOT_MEANT:
             return NotMeantError()
         if cause.type == "AcceptedUpdateCompletedWorkflow":
@@ -128,13 +147,12 @@ def _refusal(error: WorkflowUpdateFailedError) -> Exception:
     return EngineUnreachableError()
 
 
-def _view_in(cause: ApplicationError) -> TransferView | None:
+def _view_in(cause: ApplicationError, shown: type) -> Any:
     """The view that came with a refusal, if it can be read."""
     for detail in cause.details:
         value: Any = asdict(detail) if is_dataclass(detail) else detail  # type: ignore[arg-type]
         try:
-            view: TransferView = value_to_type(TransferView, value)
+            return value_to_type(shown, value)
         except (TypeError, RuntimeError, KeyError):
             continue
-        return view
     return None

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from temporalio.common import (
     SearchAttributeKey,
@@ -80,9 +80,9 @@ class Reused:
 
 @dataclass(frozen=True)
 class Busy:
-    """Another transfer of this call is under way."""
+    """Another one of this call is under way."""
 
-    record: TransferRecord
+    record: Remembered
 
 
 Decision = Free | Repeated | Reused | Busy
@@ -118,8 +118,24 @@ def fingerprint(body: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
-def decide(record: TransferRecord | None, part: str, mark: str, now: float) -> Decision:
-    """What a start with this part and fingerprint means, given the latest transfer of the call."""
+class Remembered(Protocol):
+    """One run of a workflow that remembers the starts of its call."""
+
+    @property
+    def keys(self) -> tuple[KeyRecord, ...]:
+        """The starts that are remembered."""
+
+    @property
+    def run_id(self) -> str:
+        """The run itself."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is under way."""
+
+
+def decide(record: Remembered | None, part: str, mark: str, now: float) -> Decision:
+    """What a start with this part and fingerprint means, given the latest run of its kind."""
     if record is None:
         return Free(())
     for key in record.keys:
@@ -169,11 +185,12 @@ class Starts:
                     raise KeyReusedError
                 case decision:
                     prepared = prepared or prepare(known)
-                    if isinstance(decision, Busy):
-                        raise TransferInProgressError(decision.record)
+                    if isinstance(decision, Busy) and latest is not None:
+                        raise TransferInProgressError(latest)
                     if is_down:
                         raise ProviderDownError
-                    await self._begin(prepared, (*decision.chain, mine))
+                    if isinstance(decision, Free):
+                        await self._begin(prepared, (*decision.chain, mine))
             known = replace(known, transfer=await self._records.latest(order.conference_sid))
         raise EngineUnreachableError
 

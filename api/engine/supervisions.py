@@ -25,9 +25,9 @@ from temporalio.converter import value_to_type
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.engine.records import LIVE, journal
+from api.engine.records import journal
 from api.engine.starts import DECISIONS_MAX, TASK_SECONDS
-from api.engine.temporal import REQUEST_ID, EngineUnreachableError, Temporal, bounded
+from api.engine.temporal import LIVE, REQUEST_ID, EngineUnreachableError, Temporal, bounded
 from workflows.machine.supervision.requests import (
     HelpRequested,
     HelpWithdrawn,

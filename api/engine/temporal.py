@@ -19,6 +19,7 @@ from temporalio.api.workflowservice.v1 import (
     StartWorkflowExecutionResponse,
 )
 from temporalio.client import Client, WorkflowExecutionDescription
+from temporalio.client import WorkflowExecutionStatus as Status
 from temporalio.service import RPCError, RPCStatusCode, WorkflowService
 
 from workflows.connection import UnreachableError
@@ -38,6 +39,9 @@ UNREACHABLE = frozenset(
         RPCStatusCode.ABORTED,
     }
 )
+
+LIVE = frozenset({Status.RUNNING, Status.CONTINUED_AS_NEW})
+"""States of a workflow that is under way."""
 
 Metadata = Mapping[str, str | bytes]
 Connect = Callable[[], Awaitable[Client]]

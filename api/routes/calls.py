@@ -73,4 +73,5 @@ def _item(record: CallRecord, principal: Principal) -> CallItem:
         people=list(record.people),
         call=record.call,
         transfer=view if view and may_see(principal, view) else None,
+        hold=record.hold.view if record.hold and record.hold.is_running else None,
     )

@@ -97,6 +97,7 @@ def authorised(
         agent_call_sid=agent_call_sid,
         caller_call_sid=record.caller_call_sid or order.caller_call_sid,
         caller_address=next(iter(record.caller_addresses), ""),
+        is_on_hold=known.hold is not None and known.hold.is_running,
     )
     if has_taskrouter and not order.task_sid:
         order = replace(order, task_sid=task_of_agent(order.agent_call_sid, record))

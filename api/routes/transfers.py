@@ -88,7 +88,7 @@ async def start_transfer(
         raise Problem(410, "transfer_forgotten", detail) from None
     except TransferInProgressError as error:
         parts.metrics.start(body.kind, "refused")
-        raise _in_progress(principal, error.record) from None
+        raise in_progress(principal, error.record) from None
     except ProviderDownError:
         parts.metrics.start(body.kind, "refused")
         raise
@@ -202,7 +202,7 @@ async def _send_unseen(
     except EngineUnreachableError:
         # Whoever must not know of it is not told that there is something to wait for.
         await _actable_transfer(transfer_id, principal, parts)
-        raise _not_yet() from None
+        raise not_carried_out_yet("transfer") from None
 
 
 async def _send(
@@ -216,7 +216,7 @@ async def _send(
     except RequestRefusedError as refused:
         raise _refused(refused.reason, refused.view or record.view) from None
     except EngineUnreachableError:
-        raise _not_yet() from None
+        raise not_carried_out_yet("transfer") from None
     except TransferOverError:
         latest = await parts.engine.records.find(record.view.id)
         raise _over((latest or record).view) from None
@@ -235,12 +235,13 @@ def _refused(reason: str, view: TransferView) -> Problem:
     )
 
 
-def _not_yet() -> Problem:
+def not_carried_out_yet(what: str) -> Problem:
+    """503: a request was sent, and whether it is accepted is not known. `what` can be read."""
     return Problem(
         503,
         "not_carried_out_yet",
         "The engine took the request but has not carried it out, and still may. Read the "
-        "transfer before you ask again, or repeat the request with the same Idempotency-Key.",
+        f"{what} before you ask again, or repeat the request with the same Idempotency-Key.",
         {"Retry-After": "2"},
     )
 
@@ -256,7 +257,8 @@ def _over(view: TransferView) -> Problem:
     )
 
 
-def _in_progress(principal: Principal, record: TransferRecord) -> Problem:
+def in_progress(principal: Principal, record: TransferRecord) -> Problem:
+    """409: a transfer of the call is under way; its id for whoever may know of it."""
     extra: dict[str, Any] = {}
     if may_see(principal, record.view):
         extra = {"transfer_id": record.view.id, "allowed": list(record.view.allowed)}

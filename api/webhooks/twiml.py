@@ -98,6 +98,14 @@ def join(base_url: str, conference_sid: str, label: str, room_name: str, whisper
     return str(response)
 
 
+def say(words: str) -> str:
+    """A sentence into a room, after which whoever heard it goes on hearing what they heard."""
+    response = VoiceResponse()
+    if words:
+        response.say(words)
+    return str(response)
+
+
 def say_and_hang_up(words: str) -> str:
     """A sentence and the end."""
     response = VoiceResponse()

@@ -27,6 +27,8 @@ from api.settings import Settings
 from tests.api.fakes import WORKFLOWS, FakeCall
 from tests.api.rooms import ROOMS
 from tests.api.signing import ACCOUNT, BASE_URL, TOKEN, Pairs, form, signed_headers
+from workflows.control import AnnounceWorkflow, ControlWorkflow
+from workflows.hold import HoldWorkflow
 from workflows.messages import (
     SEARCH_AGENT,
     SEARCH_KIND,
@@ -196,7 +198,13 @@ async def temporal() -> AsyncIterator[Client]:
     async with Worker(
         environment.client,
         task_queue=TASK_QUEUE,
-        workflows=(*WORKFLOWS, SupervisionWorkflow),
+        workflows=(
+            *WORKFLOWS,
+            SupervisionWorkflow,
+            HoldWorkflow,
+            ControlWorkflow,
+            AnnounceWorkflow,
+        ),
         activities=ROOMS.activities(),
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):

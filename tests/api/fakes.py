@@ -259,6 +259,26 @@ class FakeRecording:
         return self._view
 
 
+@workflow.defn(name="ListeningWorkflow")
+class FakeCompanion:
+    """Stands beside a call and hears of its room, no more."""
+
+    def __init__(self) -> None:
+        self._facts: list[dict[str, Any]] = []
+
+    @workflow.run
+    async def run(self) -> None:
+        await workflow.wait_condition(lambda: any(f["kind"] == "room_ended" for f in self._facts))
+
+    @workflow.signal(name=FACT)
+    def fact(self, fact: dict[str, Any]) -> None:
+        self._facts.append(fact)
+
+    @workflow.query
+    def facts(self) -> list[dict[str, Any]]:
+        return self._facts
+
+
 @workflow.defn(name="InboundWorkflow")
 class FakeInbound:
     @workflow.run
@@ -280,4 +300,5 @@ WORKFLOWS = (
     FakeInbound,
     FakeTask,
     FakeRecording,
+    FakeCompanion,
 )

@@ -1,4 +1,4 @@
-"""Rooms in memory for the one workflow that the API's tests run for real: the supervision."""
+"""Rooms in memory for the workflows that the API's tests run for real, one per conference."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from temporalio import activity
 
 from activities.calls import EndedLeg, EndLegInput
-from activities.conferences import ReadRoomInput
+from activities.conferences import AnnounceInput, ReadRoomInput
 from activities.creating import AddedLeg
-from activities.participants import AddInput, RemoveInput
+from activities.participants import AddInput, HoldInput, MuteInput, RemoveInput, ResumeInput
 from activities.room import Room
 from activities.voices import VoiceInput
 from tests.workflows.room import FakeRoom
@@ -49,6 +49,22 @@ class Rooms:
     async def read_room(self, given: ReadRoomInput) -> Room:
         return await self.of(given).read_room(given)
 
+    @activity.defn
+    async def hold_participant(self, given: HoldInput) -> Room:
+        return await self.of(given).hold_participant(given)
+
+    @activity.defn
+    async def resume_participant(self, given: ResumeInput) -> Room:
+        return await self.of(given).resume_participant(given)
+
+    @activity.defn
+    async def mute_participant(self, given: MuteInput) -> None:
+        await self.of(given).mute_participant(given)
+
+    @activity.defn
+    async def announce(self, given: AnnounceInput) -> None:
+        await self.of(given).announce(given)
+
     def activities(self) -> Sequence[Any]:
         """All of them."""
         return [
@@ -57,6 +73,10 @@ class Rooms:
             self.remove_participant,
             self.end_leg,
             self.read_room,
+            self.hold_participant,
+            self.resume_participant,
+            self.mute_participant,
+            self.announce,
         ]
 
 

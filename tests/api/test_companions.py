@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from api.engine.facts import Facts
 from tests.api.conftest import Site, new_conference
-from tests.api.fakes import FakeCall
+from tests.api.fakes import FakeCompanion
 from workflows.machine.events import Fact, LegEnded, LegJoined, LegRang, RoomEnded
 from workflows.messages import (
     TASK_QUEUE,
-    StartCallInput,
     call_workflow_id,
     companion_workflow_ids,
     hold_workflow_id,
@@ -27,11 +24,8 @@ LEG = "CA" + "d" * 32
 
 async def beside(site: Site, conference_sid: str) -> None:
     """Both companions of a call, alive: what they do with news is not asked here."""
-    given = StartCallInput(conference_sid, "room", "CA" + "c" * 32, "", (), time.time())
     for workflow_id in companion_workflow_ids(conference_sid):
-        await site.temporal.start_workflow(
-            FakeCall.run, given, id=workflow_id, task_queue=TASK_QUEUE
-        )
+        await site.temporal.start_workflow(FakeCompanion.run, id=workflow_id, task_queue=TASK_QUEUE)
 
 
 async def kinds(site: Site, workflow_id: str) -> list[str]:

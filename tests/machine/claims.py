@@ -90,8 +90,17 @@ MAY_LAST = {
 }
 """States that last while a phone rings."""
 
-MAY_STAY = {State.CONSULTING, State.REVISITING, State.CONFERRING, State.SETTLING, State.TALKING}
-"""States that last as long as people talk, or until a short clock."""
+MAY_STAY = {
+    State.CONSULTING,
+    State.REVISITING,
+    State.CONFERRING,
+    State.SETTLING,
+    State.TALKING,
+    State.HELD,
+    State.REMINDED,
+    State.YIELDING,
+}
+"""States that last as long as people talk or one waits for the other, or until a short clock."""
 
 
 def informed(transfer: Transfer, lines: Lines) -> None:
@@ -120,6 +129,9 @@ def informed(transfer: Transfer, lines: Lines) -> None:
     if transfer.state in (State.CONSULTING, State.REVISITING):
         claim(agent_line(lines).status == "in", "S1: the agent has left the consult")
         claim(any(line.status == "in" for line in targets(lines)), "S1: the target has left")
+    if transfer.state in (State.HELD, State.REMINDED):
+        claim(caller.held, "S28: believed to be on hold, and is not")
+        claim(agent_line(lines).status == "in", "S1: the agent has left the caller on hold")
     if transfer.state is State.CONSULTING:
         claim(caller.held, "S6: the caller is not on hold in the consult")
     if transfer.state is State.REVISITING:
@@ -151,8 +163,12 @@ def at_rest(transfer: Transfer, lines: Lines) -> None:
     else:
         left = live
     claim(is_troubled or not left, f"S2: left over: {[line.name for line in left]}")
-    claim(is_troubled or not caller.held, f"S8: the caller is left on hold ({state})")
-    if state in (State.CANCELLED, State.FAILED) and not is_troubled:
+    is_taken_over = state is State.TAKEN_OVER
+    claim(
+        is_troubled or is_taken_over or not caller.held,
+        f"S8: the caller is left on hold ({state})",
+    )
+    if state in (State.CANCELLED, State.FAILED, State.RESUMED) and not is_troubled:
         agent = agent_line(lines)
         if caller.is_live and agent.status == "in" and agent.name == "agent":
             claim(agent.exit_flag, "S8: the exit flag is not what it was")
@@ -160,7 +176,10 @@ def at_rest(transfer: Transfer, lines: Lines) -> None:
         claim(is_troubled or not live, "S27: cancelled, and a target's leg lives")
     if state is State.ABANDONED:
         claim(not caller.is_live, "S27: abandoned, and the caller is there")
-        others = [line.name for line in lines.lines if line.status in LOOSE_ENDS]
+        is_somebodys = "call" in lines.alive  # whose own workflow ends the room
+        others = [
+            line.name for line in lines.lines if line.status in LOOSE_ENDS and not is_somebodys
+        ]
         claim(is_troubled or not others, f"S2: left over: {others}")
     if state is State.DIVERTED:
         claim(caller.status in ("diverted", "gone"), "S27: diverted, and the caller is not")

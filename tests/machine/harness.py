@@ -36,6 +36,7 @@ from tests.machine.switchboard import (
 from workflows.machine.classify import news_in
 from workflows.machine.cold import COLD
 from workflows.machine.events import REQUESTS, DeadlinePassed, Event
+from workflows.machine.hold import HOLD
 from workflows.machine.inbound import INBOUND, ROUTED
 from workflows.machine.invariants import check
 from workflows.machine.journal import ladder
@@ -55,7 +56,13 @@ from workflows.machine.model import (
 from workflows.machine.step import allowed, is_over, start, step
 from workflows.machine.warm import WARM
 
-TABLES = {Kind.WARM: WARM, Kind.COLD: COLD, Kind.INBOUND: INBOUND, Kind.ROUTED: ROUTED}
+TABLES = {
+    Kind.WARM: WARM,
+    Kind.COLD: COLD,
+    Kind.INBOUND: INBOUND,
+    Kind.ROUTED: ROUTED,
+    Kind.HOLD: HOLD,
+}
 
 
 def a_transfer(kind: Kind = Kind.WARM, targets: int = 1, **changes: Any) -> Transfer:

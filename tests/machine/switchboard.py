@@ -1,4 +1,4 @@
-"""The lines: a telephone network small enough to be explored, as a value.
+"""What happens on the lines: a telephone network small enough to be explored, as a value.
 
 It knows phones, one room, hold, exit flags, and the commands that are under way at it. It shares no
 rule with the machine: what is true here is what people would hear. A command takes effect at some
@@ -9,11 +9,19 @@ time, any number of times, in any order, or never.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
 
-from tests.machine.tape import ABOUT_TAPE, HOLDS, RECORDING, Tape
+from tests.machine.lines import (
+    AGENT,
+    CALLER,
+    LOOSE_ENDS,
+    ROOM,
+    Job,
+    Line,
+    Lines,
+)
+from tests.machine.tape import ABOUT_TAPE, HOLDS, RECORDING
 from workflows.machine.commands import Command
 from workflows.machine.events import (
     CommandFailed,
@@ -27,90 +35,10 @@ from workflows.machine.events import (
     LegReading,
     LegScreened,
     Outcome,
-    RecordingsReading,
     RoomEnded,
     RoomReading,
 )
 from workflows.machine.model import EVERY_RECORDING, Transfer
-
-ROOM = "CFroom"
-CALLER, AGENT = 0, 1
-"""Where the lines of these two stand; legs that are dialled follow in the order of the dials."""
-
-LOOSE_ENDS = frozenset({"ringing", "asked", "in", "out"})
-"""Ways of being alive: ringing; picked up and asked to take the call; in the room; out of it."""
-
-
-class Line(NamedTuple):
-    """One phone's leg in the network."""
-
-    name: str
-    label: str = ""
-    status: str = "in"
-    """ringing, asked, in, out, diverted, gone"""
-    held: bool = False
-    exit_flag: bool = False
-    was: frozenset[str] = frozenset()
-    """What was once true and may be reported: rang, answered, accepted, refused, joined, ended."""
-    cause: str = ""
-
-    @property
-    def sid(self) -> str:
-        return f"CA{self.name}"
-
-    @property
-    def is_live(self) -> bool:
-        return self.status != "gone"
-
-    @property
-    def is_heard(self) -> bool:
-        return self.status == "in" and not self.held
-
-
-class Job(NamedTuple):
-    """One command on its way: begun, in effect, told."""
-
-    command: str
-    key: str
-    party: str
-    waits_for: tuple[str, ...]
-    label: str
-    """The leg that was meant when the command was begun."""
-    result: str = ""
-    """Empty until it took effect: ok, unmet, gone, refused or unavailable."""
-    reading: RoomReading | None = None
-    recordings: RecordingsReading | None = None
-
-
-class Lines(NamedTuple):
-    """The whole network, and what is under way at it."""
-
-    lines: tuple[Line, ...]
-    room: bool = True
-    jobs: tuple[Job, ...] = ()
-    talked: frozenset[str] = frozenset()
-    """Labels of the targets who have talked with the caller."""
-    troubles: tuple[str, ...] = ()
-    """The commands that failed although nothing was wrong with what they asked."""
-    tape: Tape = Tape()
-
-    @property
-    def caller(self) -> Line:
-        return self.lines[CALLER]
-
-    @property
-    def agent(self) -> Line:
-        return self.lines[AGENT]
-
-    def by_label(self, label: str) -> int:
-        """Where the line with `label` stands, -1 if there is none. Of several workers who were
-        rung for one task it is the last."""
-        places = reversed(range(len(self.lines)))
-        return next((place for place in places if self.lines[place].label == label), -1)
-
-    def dialled(self) -> tuple[Line, ...]:
-        """The legs that the transfer made."""
-        return self.lines[AGENT + 1 :]
 
 
 def with_line(world: Lines, index: int, **changes: object) -> Lines:
@@ -363,7 +291,7 @@ def _secure(world: Lines, job: Job) -> Effect:
     if world.caller.status != "in" or world.agent.status != "in":
         return world, "unmet", reading_of(world)
     world = _private(world)
-    before = reading_of(world)
+    before = replace(reading_of(world), was_held=world.caller.held)
     if world.caller.held and world.agent.exit_flag:
         world = with_line(world, CALLER, held=False)
     world = with_line(world, AGENT, exit_flag=False)
@@ -459,6 +387,15 @@ def _resume_tape(world: Lines, job: Job) -> Effect:
     return world, "ok", None
 
 
+def _ask(*owners: str) -> Callable[[Lines, Job], Effect]:
+    """A word to other workflows of the call: is one of them there to hear it?"""
+
+    def effect(world: Lines, job: Job) -> Effect:
+        return world, "ok" if world.alive & set(owners) else "gone", None
+
+    return effect
+
+
 def _end_room(world: Lines, job: Job) -> Effect:
     for index, line in enumerate(world.lines):
         if line.status in LOOSE_ENDS:
@@ -484,6 +421,13 @@ _EFFECTS = {
     "EndRoom": _end_room,
     "ReadRoom": _find,
     "EndStray": _end_leg,
+    "TellHold": _ask("hold"),
+    "AskTransfer": _ask("transfer"),
+    "ReportHold": _ask("transfer"),
+    "AskCall": _ask("call"),
+    "AskOwners": _ask("hold", "transfer"),
+    "NotifyCaller": _nothing,
+    "RemindAgent": _nothing,
     # What TaskRouter is told changes nothing on the lines.
     "AcceptTask": _nothing,
     "RejectTask": _nothing,

@@ -45,6 +45,9 @@ BROKEN: dict[str, Callable[[], Transfer]] = {
     "earlier_attempts_are_over": two_attempts,
     "completed_means_talking": lambda: ended(State.COMPLETED),
     "cancelled_leaves_no_target": lambda: ended(State.CANCELLED, target=HERE),
+    "resumed_means_off_hold": lambda: ended(
+        State.RESUMED, caller=Leg(presence=Presence.PRESENT, held=True)
+    ),
     "abandoned_leaves_nobody": lambda: ended(
         State.ABANDONED, reason=Reason.CALLER_HUNG_UP, target=HERE
     ),

@@ -42,9 +42,11 @@ from workflows.machine.events import (
     RecordingResumeRequested,
     TaskEnded,
 )
+from workflows.machine.hold import HOLD
 from workflows.machine.inbound import INBOUND
 from workflows.machine.model import (
     Accept,
+    HoldLimit,
     Kind,
     Leg,
     Party,
@@ -82,6 +84,11 @@ class World:
     """How many moves less deep than the others, for worlds in which much may happen at once."""
     tape: Tape = NO_TAPE
     """What records the room at the beginning. If anything does, people pause and resume it."""
+    notice: bool = False
+    """Whether a caller on hold is told every so often that somebody will be back."""
+    at_limit: HoldLimit = HoldLimit.RESUME
+    beside: tuple[str, ...] = ()
+    """The other workflows of the call that live: transfer, call."""
     played: tuple[str, ...] = ()
     """Moves by name that are played before the exploration begins, to begin it deep inside."""
 
@@ -114,6 +121,8 @@ class World:
                 release_agent=self.release,
                 recall=self.recall,
                 pause_recordings=self.tape.pauses,
+                hold_notice_seconds=600.0 if self.notice else 0.0,
+                at_hold_max=self.at_limit,
             ),
             started_at=AT,
             since=AT,
@@ -123,7 +132,11 @@ class World:
         agent_line = Line("agent", exit_flag=True)
         if is_call:
             agent_line = Line("agent", status="gone")
-        lines = Lines(lines=(Line("caller"), agent_line), tape=self.tape)
+        lines = Lines(
+            lines=(Line("caller"), agent_line),
+            tape=self.tape,
+            alive=frozenset(self.beside),
+        )
         begun = start(self.table, transfer)
         return Node(begun.transfer, begin(lines, begun.commands, begun.transfer))
 
@@ -224,6 +237,8 @@ def _network(bounds: Bounds, node: Node) -> Iterator[Move]:
             continue
         done = take_effect(lines, job)
         yield f"{job.command} takes effect", Node(transfer, done)
+        if job.command in WORDS:
+            continue  # between workflows nothing is lost, and nothing is unknown
         if len(lines.troubles) < bounds.faults:
             failed = trouble(lines, job, "unavailable")
             yield f"{job.command} fails", told(transfer, failed, job_of(failed, job.key))
@@ -236,6 +251,10 @@ def _network(bounds: Bounds, node: Node) -> Iterator[Move]:
             if job.command in ("DialTarget", "RecallAgent"):
                 no = trouble(lines, job, "refused")
                 yield f"{job.command} is refused", told(transfer, no, job_of(no, job.key))
+
+
+WORDS = frozenset({"TellHold", "AskTransfer", "AskCall", "AskOwners", "ReportHold"})
+"""Commands that are words to other workflows, and never reach the lines."""
 
 
 def job_of(lines: Lines, key: str) -> Job:
@@ -267,7 +286,7 @@ _PROOF = {
 }
 """Whose absence from its reading a command proves, as `workflows/dispatch.py` has it."""
 
-_TABLES = {table.kind: table for table in (WARM, COLD, INBOUND)}
+_TABLES = {table.kind: table for table in (WARM, COLD, INBOUND, HOLD)}
 
 
 def hear(table: Table, node: Node, event: Event) -> Node:
@@ -311,7 +330,10 @@ def _words(world: World, node: Node) -> Iterator[Move]:
 
 
 def deadline(world: World, node: Node) -> Node:
-    event = DeadlinePassed(at=AT, step=node.transfer.deadline_step)
+    transfer = node.transfer
+    # A hold counts its notices from one moment to the next; for all else time stands still.
+    at = transfer.deadline_at if transfer.due and transfer.deadline_at else AT
+    event = DeadlinePassed(at=at, step=transfer.deadline_step)
     return hear(world.table, node, event)
 
 
@@ -329,6 +351,8 @@ def belief(transfer: Transfer) -> tuple[Any, ...]:
         transfer.recalls,
         transfer.reason,
         replace(transfer.recordings, read_at=0.0),
+        transfer.due,
+        transfer.takes_hold_over,
     )
 
 
@@ -337,6 +361,7 @@ def _leg(leg: Leg) -> tuple[Any, ...]:
         leg.presence,
         leg.held,
         leg.is_hold_doubtful,
+        leg.is_hold_contested,
         leg.is_doubtful,
         bool(leg.call_sid),
         leg.label,
@@ -391,6 +416,20 @@ def _done(*commands: str) -> tuple[str, ...]:
 
 _RINGING = _done("SecureCaller", "DialTarget")
 _CONSULT = (*_RINGING, "t1 answers", "reported: t1 answered")
+
+
+def _unheard(command: str) -> tuple[str, ...]:
+    """The moves by which a word to another workflow finds nobody."""
+    return f"{command} takes effect", f"{command} is told: gone"
+
+
+_HELD = (*_done("SecureCaller"), *_unheard("ReportHold"))
+_AGENT_AWAY = (
+    "the agent hangs up",
+    "reported: agent ended",
+    *_unheard("AskTransfer"),
+    *_done("ReadRoom"),
+)
 _THREE = (*_CONSULT, "the agent asks: join", *_done("ResumeCaller"))
 _SWAPPED = (*_CONSULT, "the agent asks: swap", *_done("HoldTarget", "ResumeCaller"))
 _LEFT_RINGING = (*_RINGING, "the agent asks: complete", *_done("LetAgentGo"))
@@ -438,4 +477,11 @@ WORLDS: tuple[World, ...] = (
     World("warm, recorded, swapped", WARM, shallower=1, tape=RECORDED, played=_RECORDED_SWAPPED),
     World("warm, paused by a person", WARM, shallower=1, tape=KEPT, played=_RECORDED_CONSULT),
     World("inbound, two agents", INBOUND, targets=2, room_ends=True),
+    World("hold", HOLD, targets=0),
+    World("hold, the room ends", HOLD, targets=0, room_ends=True, beside=("call",)),
+    World("hold, a transfer lives", HOLD, targets=0, beside=("transfer",)),
+    World("hold, to its maximum", HOLD, targets=0, notice=True, played=_HELD),
+    World("hold, to the ladder", HOLD, targets=0, at_limit=HoldLimit.RECOVER, played=_HELD),
+    World("hold, agent away", HOLD, targets=0, room_ends=True, played=(*_HELD, *_AGENT_AWAY)),
+    World("hold, no recall", HOLD, targets=0, recall=False, played=_HELD),
 )

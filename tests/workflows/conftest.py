@@ -21,6 +21,8 @@ from temporalio.worker import Worker
 from tests.workflows.room import AGENT, CALLER, FakeRoom
 from worker import WORKFLOWS, workflow_runner
 from workflows.cold_transfer import ColdTransferWorkflow
+from workflows.hold import HoldWorkflow
+from workflows.hold_messages import HoldView, StartHoldInput
 from workflows.inbound import InboundWorkflow
 from workflows.machine.events import Fact, LegAnswered, LegEnded
 from workflows.machine.model import Kind, Policy, Target
@@ -36,6 +38,7 @@ from workflows.messages import (
     StartTransferInput,
     TransferView,
     call_workflow_id,
+    hold_workflow_id,
     inbound_workflow_id,
     recording_workflow_id,
     transfer_workflow_id,
@@ -114,6 +117,29 @@ class Stage:
         self.part = given.part
         return self.handle
 
+    async def start_hold(
+        self, policy: Policy | None = None, agent: str = AGENT
+    ) -> WorkflowHandle[Any, HoldView]:
+        """The agent puts the caller on hold."""
+        given = StartHoldInput(
+            part=uuid.uuid4().hex[:16],
+            conference_sid=self.room.conference_sid,
+            agent_address="client:alice",
+            accepted_at=time.time(),
+            policy=policy or Policy(),
+            agent_call_sid=agent,
+            caller_call_sid=CALLER,
+        )
+        self.part = given.part
+        self.handle = await self.client.start_workflow(
+            HoldWorkflow.run,
+            given,
+            id=hold_workflow_id(self.room.conference_sid),
+            task_queue=self.queue,
+            task_timeout=timedelta(seconds=3),
+        )
+        return self.handle
+
     async def start_call(self, *agents: str, ring_seconds: float = 25.0) -> None:
         """An inbound call arrives: its set-up finds the room and starts the call's owner."""
         given = StartInboundInput(
@@ -157,7 +183,8 @@ class Stage:
     async def view(self) -> Any:
         """What a reader is shown: the memo, by a plain description."""
         description = await self.handle.describe()
-        shown = CallView if self.handle.id.startswith("call/") else TransferView
+        kind = self.handle.id.partition("/")[0]
+        shown = {"call": CallView, "hold": HoldView}.get(kind, TransferView)
         return await description.memo_value("view", type_hint=shown)
 
     async def until(self, state: str) -> Any:
@@ -189,11 +216,10 @@ class Stage:
         )
         return view
 
-    async def ask(self, verb: str) -> TransferView:
+    async def ask(self, verb: str) -> Any:
         """Make a request as the API does."""
-        return await self.handle.execute_update(
-            verb, RequestInput("agent"), result_type=TransferView
-        )
+        shown = HoldView if self.handle.id.startswith("hold/") else TransferView
+        return await self.handle.execute_update(verb, RequestInput("agent"), result_type=shown)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -17,12 +17,13 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from tests.workflows.conftest import Stage, development_server
+from tests.workflows.hold_paths import HOLD_PATHS
 from tests.workflows.paths import CALL_PATHS, PATHS, RECORDING_PATHS
 from tests.workflows.supervised import SUPERVISION_PATHS
 from worker import WORKFLOWS, workflow_runner
 
 HISTORIES = Path(__file__).parent / "histories"
-ALL = (*PATHS, *CALL_PATHS, *RECORDING_PATHS, *SUPERVISION_PATHS)
+ALL = (*PATHS, *CALL_PATHS, *RECORDING_PATHS, *SUPERVISION_PATHS, *HOLD_PATHS)
 
 
 async def record(version: str) -> int:

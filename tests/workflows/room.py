@@ -16,10 +16,10 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.calls import CreateCallInput, DivertInput, EndedLeg, EndLegInput, FindLegInput
-from activities.conferences import EndRoomInput, FindRoomInput, ReadRoomInput
+from activities.conferences import AnnounceInput, EndRoomInput, FindRoomInput, ReadRoomInput
 from activities.creating import AddedLeg
 from activities.errors import FailureDetails
-from activities.participants import AddInput, HoldInput, RemoveInput, ResumeInput
+from activities.participants import AddInput, HoldInput, MuteInput, RemoveInput, ResumeInput
 from activities.recordings import EVERY, RecordingsInput
 from activities.room import ENDED, Room, RoomLeg, RoomRecordings
 from activities.voices import WHISPER, VoiceInput, next_change
@@ -78,6 +78,10 @@ class FakeRoom:
         """The leg with this label."""
         return next(leg for leg in self.legs.values() if leg.label == label)
 
+    def answer(self, leg: RoomLeg) -> None:
+        """A ringing phone is picked up."""
+        self._change(leg.call_sid, status="connected")
+
     def room(self) -> Room:
         """The room as an activity answers it."""
         return Room(self.conference_sid, "room", self.is_live, tuple(self.legs.values()))
@@ -100,6 +104,8 @@ class FakeRoom:
             self.read_recordings,
             self.pause_recordings,
             self.resume_recordings,
+            self.announce,
+            self.mute_participant,
         ]
 
     async def _enter(self, name: str, given: Any) -> None:
@@ -119,8 +125,9 @@ class FakeRoom:
     async def hold_participant(self, given: HoldInput) -> Room:
         await self._enter("hold_participant", given)
         recordings = self._set_tape("paused") if given.pause_recordings else None
+        was_held = self.legs[given.call_sid or CALLER].held
         self._change(given.call_sid or CALLER, held=True)
-        return replace(self.room(), recordings=recordings)
+        return replace(self.room(), recordings=recordings, was_held=was_held)
 
     @activity.defn
     async def resume_participant(self, given: ResumeInput) -> Room:
@@ -221,6 +228,15 @@ class FakeRoom:
     async def read_room(self, given: ReadRoomInput) -> Room:
         await self._enter("read_room", given)
         return self.room()
+
+    @activity.defn
+    async def mute_participant(self, given: MuteInput) -> None:
+        await self._enter("mute_participant", given)
+        self._change(given.call_sid, muted=given.muted)
+
+    @activity.defn
+    async def announce(self, given: AnnounceInput) -> None:
+        await self._enter("announce", given)
 
     @activity.defn
     async def end_room(self, given: EndRoomInput) -> None:

@@ -9,6 +9,7 @@ import pytest
 from temporalio.converter import default
 
 from workflows import messages
+from workflows.hold_messages import AnnounceOrder, ControlView, HoldView, MuteOrder, StartHoldInput
 from workflows.machine.events import FACTS, Fact, fact_from
 from workflows.machine.model import Accept, Entry, Kind, Policy, State, Target
 from workflows.messages import (
@@ -59,6 +60,11 @@ CROSSING: tuple[Any, ...] = (
         journal=(ENTRY,),
     ),
     CallView(CONFERENCE, "talking", 1.5, 1.0, people=(PERSON,), journal=(ENTRY,)),
+    StartHoldInput("ab" * 8, CONFERENCE, "client:alice", 1.5, Policy(hold_seconds_max=60.0)),
+    HoldView("id", "held", CONFERENCE, 1.5, 1.0, people=(PERSON,), journal=(ENTRY,)),
+    MuteOrder(CONFERENCE, "CAx", True),
+    AnnounceOrder(CONFERENCE, "ab" * 8, "Hello.", "caller", "CAx"),
+    ControlView(False, "gone"),
 )
 
 
@@ -78,7 +84,7 @@ def test_unknown_field_of_newer_code_is_passed_over(value: Any) -> None:
 @pytest.mark.parametrize("fact", get_args(Fact), ids=lambda fact: fact.__name__)
 def test_fact_comes_back_from_its_mapping(fact: type[Any]) -> None:
     texts = {each.name: each.name for each in fields(fact) if each.name not in ("at", "kind")}
-    texts = {name: True if name == "willing" else text for name, text in texts.items()}
+    texts = {name: True if name in ("willing", "held") else text for name, text in texts.items()}
     sent = fact(at=4.0, **texts)
     assert fact_from(asdict(sent)) == sent
     assert FACTS[sent.kind] is fact

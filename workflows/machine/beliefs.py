@@ -56,6 +56,9 @@ def caller_gone(transfer: Transfer) -> Heard:
 
 def without_agent(transfer: Transfer, at: float, otherwise: Stimulus) -> Heard:
     """The agent is gone: is there a target for the caller, or the prospect of one?"""
+    if transfer.kind is Kind.HOLD:
+        # A transfer may have removed the agent: the hold asks before it takes a step.
+        return transfer, otherwise
     if not transfer.target.is_live:
         return transfer, alone(transfer, at)
     if transfer.state in GIVING_BACK:

@@ -30,19 +30,23 @@ from workflows.machine.events import (
     DeadlinePassed,
     Event,
     HoldFound,
+    HoldReported,
     LegAnswered,
     LegEnded,
     LegJoined,
     LegRang,
     LegScreened,
+    OwnerSought,
     RecordingPausedByPerson,
     RecordingPauseRequested,
     RecordingResumeRequested,
     Request,
     RoomEnded,
     TaskEnded,
+    TransferStarted,
     WorkerTimedOut,
 )
+from workflows.machine.holding import DUE, hear_hold_fact
 from workflows.machine.labels import is_supervisor
 from workflows.machine.model import (
     Accept,
@@ -76,6 +80,7 @@ _REQUESTED: dict[str, Stimulus] = {
     "target_drop_requested": Stimulus.DROP_TARGET,
     "recording_pause_requested": Stimulus.PAUSE_RECORDING,
     "recording_resume_requested": Stimulus.RESUME_RECORDING,
+    "resume_requested": Stimulus.RESUME,
 }
 
 
@@ -105,6 +110,8 @@ def hear(transfer: Transfer, event: Event) -> Heard:
         if not isinstance(party, Party):
             return transfer, Stimulus.NOTED
         return hear_hold(transfer, party, event.held)
+    if isinstance(event, TransferStarted | HoldReported | OwnerSought):
+        return hear_hold_fact(transfer, event)
     if isinstance(event, AgentReplaced):
         return _hear_replaced(transfer, event)
     if isinstance(event, RecordingPausedByPerson):
@@ -113,6 +120,9 @@ def hear(transfer: Transfer, event: Event) -> Heard:
         transfer = paused_by_person(transfer)
     elif isinstance(event, RecordingResumeRequested):
         transfer = resumed_by_person(transfer)
+    if transfer.kind is Kind.HOLD:
+        # An operator who cancels a hold wants the caller off hold.
+        return transfer, Stimulus.RESUME
     return transfer, stimulus_of(event)
 
 
@@ -124,6 +134,8 @@ def stimulus_of(request: Request) -> Stimulus:
 def _hear_deadline(transfer: Transfer, passed: DeadlinePassed) -> Heard:
     if passed.step != transfer.deadline_step or transfer.deadline_at is None:
         return transfer, Stimulus.NOTED
+    if transfer.due:
+        return transfer, DUE[transfer.due]
     if transfer.state in _DONE_WITH_TARGET and awaits(transfer, "EndTarget"):
         # The end of the leg cannot be had in time. Nobody must wait for it.
         return target_gone(transfer, passed.at, Cause.UNAVAILABLE, is_doubtful=True)

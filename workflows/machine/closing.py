@@ -44,6 +44,7 @@ from workflows.machine.fragments import (
     NO_WINDING_UP,
     OTHERS_COME_AND_GO,
     QUIET,
+    TAKES_HOLD_OVER,
     TARGET_HAS_TAKEN,
     TOGETHER,
     cancel_talking,
@@ -354,6 +355,7 @@ RECALLING = row(
 DIVERTING = row(
     OTHERS_COME_AND_GO,
     NO_RECORDING,
+    TAKES_HOLD_OVER,
     NO_READING,
     NO_CLAIM,
     NO_WINDING_UP,
@@ -382,6 +384,7 @@ _CALLER_GONE = "the caller has gone; only the legs are left to be ended"
 
 RELEASING = row(
     OTHERS_COME_AND_GO,
+    TAKES_HOLD_OVER,
     own={
         **{
             stimulus: ignore(_CALLER_GONE)

@@ -151,6 +151,47 @@ class ReadRoom(Command):
 
 
 @dataclass(frozen=True)
+class TellHold(Command):
+    """An agent's hold, that this transfer has the caller now."""
+
+    is_optional = True
+
+
+@dataclass(frozen=True)
+class AskTransfer(Command):
+    """Ask whether a transfer of this call lives: then the caller's leg is the transfer's."""
+
+
+@dataclass(frozen=True)
+class AskCall(Command):
+    """Ask whether the call has an owner of its own, who ends the room when the caller has gone."""
+
+
+@dataclass(frozen=True)
+class AskOwners(Command):
+    """Ask whether a transfer or a hold of this call lives that looks after the caller."""
+
+
+@dataclass(frozen=True)
+class ReportHold(Command):
+    """A transfer, if one lives, what this hold did to the caller last, and whose exit flags it had
+    switched off. On the caller's leg, so that no change of the hold is under way any more."""
+
+    leg = Party.CALLER
+    is_optional = True
+
+
+@dataclass(frozen=True)
+class NotifyCaller(Command):
+    """The caller on hold, by a spoken notice, that somebody will be back."""
+
+
+@dataclass(frozen=True)
+class RemindAgent(Command):
+    """The agent, by a spoken reminder, that somebody waits on hold."""
+
+
+@dataclass(frozen=True)
 class EndStray(Command):
     """A leg of ours that turned up after it had been given up."""
 
@@ -255,6 +296,13 @@ COMMANDS: dict[str, type[Command]] = {
         EndRecall,
         EndRoom,
         ReadRoom,
+        TellHold,
+        AskTransfer,
+        AskCall,
+        AskOwners,
+        ReportHold,
+        NotifyCaller,
+        RemindAgent,
         EndStray,
         AcceptTask,
         RejectTask,

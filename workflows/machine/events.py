@@ -142,6 +142,34 @@ class AgentReplaced:
 
 
 @dataclass(frozen=True)
+class TransferStarted:
+    """A transfer has the caller's leg: whoever held it for the agent lets go."""
+
+    at: float = 0.0
+    kind: Literal["transfer_started"] = "transfer_started"
+
+
+@dataclass(frozen=True)
+class HoldReported:
+    """What an agent's hold last did to the caller, or its question who has the caller's leg."""
+
+    at: float = 0.0
+    hold: str = ""
+    """`on`, `off`, or empty: nothing was done, the hold only asks."""
+    flagged: str = ""
+    """Call SIDs, with commas between: whose exit flags the hold had switched off."""
+    kind: Literal["hold_reported"] = "hold_reported"
+
+
+@dataclass(frozen=True)
+class OwnerSought:
+    """A question whose answer is that it arrived: is this workflow alive?"""
+
+    at: float = 0.0
+    kind: Literal["owner_sought"] = "owner_sought"
+
+
+@dataclass(frozen=True)
 class LegReading:
     """One leg as Twilio tells it when asked.
 
@@ -169,6 +197,8 @@ class RoomReading:
     room_name: str = ""
     is_live: bool = True
     legs: tuple[LegReading, ...] = ()
+    was_held: bool = False
+    """Whether the leg that was put on hold had been on hold before."""
 
 
 @dataclass(frozen=True)
@@ -314,6 +344,15 @@ class RecordingResumeRequested:
     kind: Literal["recording_resume_requested"] = "recording_resume_requested"
 
 
+@dataclass(frozen=True)
+class ResumeRequested:
+    """The agent takes the caller off hold."""
+
+    at: float = 0.0
+    by: str = "agent"
+    kind: Literal["resume_requested"] = "resume_requested"
+
+
 Fact = (
     LegRang
     | LegAnswered
@@ -326,6 +365,9 @@ Fact = (
     | RoomEnded
     | RecordingPausedByPerson
     | AgentReplaced
+    | TransferStarted
+    | HoldReported
+    | OwnerSought
 )
 Outcome = CommandSucceeded | CommandFailed
 Request = (
@@ -336,6 +378,7 @@ Request = (
     | TargetDropRequested
     | RecordingPauseRequested
     | RecordingResumeRequested
+    | ResumeRequested
 )
 Event = Fact | Outcome | Request | DeadlinePassed
 
@@ -346,6 +389,7 @@ REQUESTS: dict[str, type[Request]] = {
     "swap": SwapRequested,
     "join": JoinRequested,
     "drop-target": TargetDropRequested,
+    "resume": ResumeRequested,
 }
 """The verb of the API -> the request it makes."""
 

@@ -22,6 +22,7 @@ from workflows.machine.commands import (
     ResumeCaller,
     ResumeRecordings,
     ResumeTarget,
+    TellHold,
 )
 from workflows.machine.model import Reason, State
 from workflows.machine.stimuli import Stimulus as On
@@ -84,6 +85,25 @@ NO_RECORDING: Row = not_under_way(
     On.RECORDING_NOT_RESUMED,
     On.RECORDING_PAUSED_BY_PERSON,
 )
+NO_HOLD: Row = not_under_way(
+    "hold of an agent's",
+    On.TRANSFER_STARTED,
+    On.NOTICE_DUE,
+    On.REMINDER_DUE,
+)
+NO_QUESTION: Row = not_under_way(
+    "question to another workflow",
+    On.OWNER_FOUND,
+    On.OWNER_MISSING,
+    On.OWNER_MISSING_OFF_HOLD,
+    On.OWNER_MISSING_NO_AGENT,
+)
+TAKES_HOLD_OVER: Row = {
+    **NO_HOLD,
+    **NO_QUESTION,
+    On.HOLD_FOUND: stay(TellHold, why="the caller is this transfer's"),
+}
+"""A hold that the agent began before is not under way any more once it has been told."""
 NO_WINDING_UP: Row = not_under_way("winding up", On.SETTLED)
 NO_CLAIM: Row = not_under_way("claim of the call", On.CALL_UNMET)
 NO_CALLER_HOLD: Row = not_under_way("hold of the caller", On.CALLER_HELD, On.CALLER_NOT_HELD)
@@ -143,7 +163,13 @@ LADDER: Row = {
 }
 """Next target, then the agent who sent the call, then the apology and the mailbox."""
 
-QUIET: tuple[Row, ...] = (OTHERS_COME_AND_GO, RECORDING, NO_READING, NO_DIVERSION)
+QUIET: tuple[Row, ...] = (
+    OTHERS_COME_AND_GO,
+    RECORDING,
+    NO_READING,
+    NO_DIVERSION,
+    TAKES_HOLD_OVER,
+)
 """What no transfer state but the last ones is concerned with."""
 
 TOGETHER: tuple[Row, ...] = (*QUIET, CALL_CAN_END, NO_RECALL, NO_WINDING_UP, NO_CLAIM, LADDER)
@@ -156,6 +182,12 @@ TOGETHER: tuple[Row, ...] = (*QUIET, CALL_CAN_END, NO_RECALL, NO_WINDING_UP, NO_
 def give_back(because: Reason | None = None) -> Cell:
     """The transfer failed and the target's leg is gone."""
     return go(State.RETURNING, GiveCallerBack, because=because)
+
+
+def give_back_at_once(because: Reason) -> Cell:
+    """The transfer failed before it had the caller; a hold of the agent's, if one was under way,
+    ends with it."""
+    return go(State.RETURNING, GiveCallerBack, TellHold, because=because)
 
 
 def target_left(because: Reason | None = None) -> Cell:

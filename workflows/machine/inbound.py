@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from workflows.machine.closing import CLOSING_DEADLINES, DIVERTING
 from workflows.machine.commands import (
+    AskOwners,
     CloseRoomTasks,
     CloseTask,
     DialTarget,
@@ -25,6 +26,8 @@ from workflows.machine.fragments import (
     NO_CALLER_RESUME,
     NO_CLAIM,
     NO_DIVERSION,
+    NO_HOLD,
+    NO_QUESTION,
     NO_READING,
     NO_RECALL,
     NO_RECORDING,
@@ -42,8 +45,10 @@ from workflows.machine.table import Deadline, Row, Table, go, ignore, row, stay,
 _NO_AGENT: Row = {On.AGENT_LEFT: ignore("the agent stands in the target's place here")}
 
 _NOBODY_REMOVED = ignore("nobody is removed between transfers")
+_NO_HOLD: Row = {**NO_HOLD, On.HOLD_FOUND: ignore("a hold asks transfers only")}
 
 _NOTHING_CHANGES: tuple[Row, ...] = (
+    _NO_HOLD,
     NO_DIVERSION,
     NO_RECALL,
     NO_CLAIM,
@@ -64,6 +69,7 @@ _LADDER: Row = {
 
 _AWAITING = row(
     *_NOTHING_CHANGES,
+    NO_QUESTION,
     OTHERS_COME_AND_GO,
     NO_READING,
     CALL_CAN_END,
@@ -87,6 +93,7 @@ _AWAITING = row(
 
 _FORGOING = row(
     *_NOTHING_CHANGES,
+    NO_QUESTION,
     OTHERS_COME_AND_GO,
     NO_READING,
     CALL_CAN_END,
@@ -100,6 +107,7 @@ _FORGOING = row(
 
 _TALKING = row(
     *_NOTHING_CHANGES,
+    NO_QUESTION,
     NO_TARGET_YET,
     own={
         On.CALLER_LEFT: go(
@@ -120,13 +128,12 @@ _TALKING = row(
 
 _CHECKING = row(
     *_NOTHING_CHANGES,
+    NO_QUESTION,
     NO_TARGET_YET,
     own={
         On.ROOM_FINE: go(State.TALKING),
-        On.CALLER_ALONE: go(
-            State.RELEASING, CloseRoomTasks, then(EndRoom), because=Reason.CALL_ENDED
-        ),
-        On.CALLER_FORGOTTEN: go(State.DIVERTING, DivertCaller, because=Reason.NOBODY_ANSWERED),
+        On.CALLER_ALONE: go(State.ASKING, AskOwners),
+        On.CALLER_FORGOTTEN: go(State.ASKING, AskOwners),
         On.ROOM_UNAVAILABLE: go(State.CHECKING, Read),
         On.CALLER_LEFT: go(
             State.RELEASING, CloseRoomTasks, then(EndRoom), because=Reason.CALLER_HUNG_UP
@@ -140,6 +147,32 @@ _CHECKING = row(
         On.ALONE_RECALL: stay(Read, EndTask),
         On.ALONE_DIVERT: stay(Read, EndTask),
         On.DEADLINE: go(State.CHECKING, Read),
+    },
+)
+
+_ASKING = row(
+    *_NOTHING_CHANGES,
+    NO_TARGET_YET,
+    own={
+        On.OWNER_FOUND: go(State.TALKING),
+        On.OWNER_MISSING: go(State.DIVERTING, DivertCaller, because=Reason.NOBODY_ANSWERED),
+        On.OWNER_MISSING_OFF_HOLD: go(
+            State.RELEASING, CloseRoomTasks, then(EndRoom), because=Reason.CALL_ENDED
+        ),
+        On.OWNER_MISSING_NO_AGENT: ignore("only a hold asks so"),
+        On.CALLER_LEFT: go(
+            State.RELEASING, CloseRoomTasks, then(EndRoom), because=Reason.CALLER_HUNG_UP
+        ),
+        On.ROOM_ENDED: go(State.ENDED, CloseTask, because=Reason.CALL_ENDED),
+        On.STRANGER_LEFT: go(State.CHECKING, Read, EndTask),
+        On.STRAY_LEG: ignore("the reading will show it"),
+        On.AGENT_REPLACED: go(State.CHECKING, Read),
+        On.AGENT_TASK_OPEN: _NOBODY_REMOVED,
+        On.ALONE_NEXT: go(State.CHECKING, Read, EndTask),
+        On.ALONE_RECALL: go(State.CHECKING, Read, EndTask),
+        On.ALONE_DIVERT: go(State.CHECKING, Read, EndTask),
+        On.DEADLINE: go(State.CHECKING, Read),
+        **dict.fromkeys(NO_READING, ignore("the reading was for a question settled since")),
     },
 )
 
@@ -165,6 +198,7 @@ INBOUND = Table(
         State.FORGOING: _FORGOING,
         State.TALKING: _TALKING,
         State.CHECKING: _CHECKING,
+        State.ASKING: _ASKING,
         State.DIVERTING: DIVERTING,
         State.RELEASING: _RELEASING,
     },
@@ -173,6 +207,7 @@ INBOUND = Table(
         State.FORGOING: Deadline(60.0),
         State.TALKING: Deadline(4 * 3600.0),
         State.CHECKING: Deadline(60.0),
+        State.ASKING: Deadline(15.0),
         State.DIVERTING: CLOSING_DEADLINES[State.DIVERTING],
         State.RELEASING: CLOSING_DEADLINES[State.RELEASING],
     },
@@ -186,13 +221,20 @@ ROUTED = Table(
     first=(Read,),
     rows={
         State.CHECKING: _CHECKING,
+        State.ASKING: _ASKING,
         State.TALKING: _TALKING,
         State.DIVERTING: DIVERTING,
         State.RELEASING: _RELEASING,
     },
     deadlines={
         state: INBOUND.deadlines[state]
-        for state in (State.CHECKING, State.TALKING, State.DIVERTING, State.RELEASING)
+        for state in (
+            State.CHECKING,
+            State.ASKING,
+            State.TALKING,
+            State.DIVERTING,
+            State.RELEASING,
+        )
     },
 )
 """The rules of a call that TaskRouter set up: nobody is rung, the call is watched to its end."""

@@ -14,7 +14,15 @@ from workflows.machine.recordings import is_private
 
 _TALKS_IN_PRIVATE = frozenset({State.CONSULTING})
 _RESCUED_BY_COMMAND = frozenset(
-    {State.RECALLING, State.DIVERTING, State.RELEASING, State.DOUBTING, State.CHECKING}
+    {
+        State.RECALLING,
+        State.DIVERTING,
+        State.RELEASING,
+        State.DOUBTING,
+        State.CHECKING,
+        State.ASKING,
+        State.YIELDING,
+    }
 )
 _LOOKED_AT_LEAVING = frozenset({State.DOUBTING, State.RETURNING, State.CANCELLING})
 """The target went after the removal was begun: its own look, just before, decides."""
@@ -83,6 +91,11 @@ def cancelled_leaves_no_target(transfer: Transfer) -> bool:
     return not transfer.target.is_live and not transfer.caller.held
 
 
+def resumed_means_off_hold(transfer: Transfer) -> bool:
+    """A hold that ended by itself left the caller off hold, as it was read back (S8, S28)."""
+    return transfer.state is not State.RESUMED or not transfer.caller.held
+
+
 def abandoned_leaves_nobody(transfer: Transfer) -> bool:
     """After the caller's hang-up no leg of the target is left (S2)."""
     if transfer.state is not State.ABANDONED or transfer.reason != "caller_hung_up":
@@ -119,6 +132,7 @@ INVARIANTS: tuple[Callable[[Transfer], bool], ...] = (
     earlier_attempts_are_over,
     completed_means_talking,
     cancelled_leaves_no_target,
+    resumed_means_off_hold,
     abandoned_leaves_nobody,
     end_has_reason,
     agent_leaves_only_for_somebody,

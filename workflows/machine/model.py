@@ -9,6 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from workflows.machine.words import Accept as Accept
+from workflows.machine.words import Cause as Cause
+from workflows.machine.words import HoldLimit as HoldLimit
+from workflows.machine.words import Presence as Presence
+from workflows.machine.words import Reason as Reason
+from workflows.machine.words import ReleaseAgent as ReleaseAgent
+
 
 class Party(StrEnum):
     """Who a leg belongs to."""
@@ -26,6 +33,8 @@ class Kind(StrEnum):
     INBOUND = "inbound"
     ROUTED = "routed"
     """A call that TaskRouter set up, or that has lost its first owner: it is only watched."""
+    HOLD = "hold"
+    """An agent's own hold of a caller: nobody is rung."""
 
 
 class State(StrEnum):
@@ -118,6 +127,22 @@ class State(StrEnum):
     CHECKING = "checking"
     """Somebody left a call between two transfers; Twilio is being asked who is still there."""
 
+    HELD = "held"
+    """Caller: on hold, as the agent asked. Agent: hears nobody. Nobody else is looked for."""
+
+    REMINDED = "reminded"
+    """Caller: on hold, soon for too long. Agent: was told so. Target: none."""
+
+    ASKING = "asking"
+    """Caller: on hold, or alone. Before anything is done for the caller, it is asked whether
+    another workflow looks after them."""
+
+    YIELDING = "yielding"
+    """Caller: looked after by a transfer, which has not yet said that it took the hold over."""
+
+    RESUMING = "resuming"
+    """Caller: being taken off hold. Agent: there. Target: none."""
+
     COMPLETED = "completed"
     """Over. Caller and target were left talking, without the agent."""
 
@@ -136,79 +161,11 @@ class State(StrEnum):
     DIVERTED = "diverted"
     """Over. Nobody could be had: the caller was told so and may leave a message."""
 
+    RESUMED = "resumed"
+    """Over. The caller is off hold and with the agent."""
 
-class Presence(StrEnum):
-    """How far a leg has come, as we believe it. The order is the order of a leg's life."""
-
-    NONE = "none"
-    DIALED = "dialed"
-    RINGING = "ringing"
-    SCREENED = "screened"
-    """Picked up, but not yet known to be a person who wants the call."""
-    PRESENT = "present"
-    LEAVING = "leaving"
-    """Its removal is under way."""
-    GONE = "gone"
-
-
-class Accept(StrEnum):
-    """What a phone number's answer must be followed by before it counts."""
-
-    NONE = "none"
-    PRESS_1 = "press_1"
-
-
-class ReleaseAgent(StrEnum):
-    """When a cold transfer lets the agent go."""
-
-    ON_DIAL = "on_dial"
-    ON_RINGING = "on_ringing"
-    ON_ANSWER = "on_answer"
-
-
-class Cause(StrEnum):
-    """Why an attempt to reach somebody came to nothing."""
-
-    BUSY = "busy"
-    NO_ANSWER = "no_answer"
-    REJECTED = "rejected"
-    FAILED = "failed"
-    BLOCKED = "blocked"
-    MACHINE = "machine"
-    DROPPED = "dropped"
-    """Answered, and gone again within the guarded first seconds."""
-    CANCELLED = "cancelled"
-    UNAVAILABLE = "unavailable"
-    """The provider could not be asked, or did not say what became of the request."""
-
-
-class Reason(StrEnum):
-    """Why a transfer ended as it did. One per end; the words of the API and of the metrics."""
-
-    COMPLETED = "completed"
-    COMPLETED_BY_HANGUP = "completed_by_hangup"
-    CANCELLED_BY_AGENT = "cancelled_by_agent"
-    CANCELLED_BY_OPERATOR = "cancelled_by_operator"
-    TARGET_DROPPED_BY_AGENT = "target_dropped_by_agent"
-    TARGET_BUSY = "target_busy"
-    TARGET_NO_ANSWER = "target_no_answer"
-    TARGET_REJECTED = "target_rejected"
-    TARGET_FAILED = "target_failed"
-    TARGET_BLOCKED = "target_blocked"
-    TARGET_MACHINE = "target_machine"
-    TARGET_DROPPED = "target_dropped"
-    TARGET_UNAVAILABLE = "target_unavailable"
-    TARGET_HUNG_UP = "target_hung_up"
-    CONSULT_TIMEOUT = "consult_timeout"
-    CALLER_HUNG_UP = "caller_hung_up"
-    CALLER_NOT_HELD = "caller_not_held"
-    RECORDING_NOT_PAUSED = "recording_not_paused"
-    AGENT_NOT_ON_CALL = "agent_not_on_call"
-    CALL_NOT_ACTIVE = "call_not_active"
-    PROVIDER_DOWN = "provider_down"
-    NOBODY_ANSWERED = "nobody_answered"
-    CALL_ENDED = "call_ended"
-    ENGINE_FAULT = "engine_fault"
+    TAKEN_OVER = "taken_over"
+    """Over. A transfer looks after the caller now; this hold did not touch them again."""
 
 
 @dataclass(frozen=True)
@@ -253,6 +210,13 @@ class Policy:
     """A target that is gone again within this time has not taken the call."""
     pause_recordings: bool = False
     """Whether what records the room pauses while agent and target consult."""
+    hold_seconds_max: float = 1800.0
+    """How long an agent's hold may last."""
+    hold_reminder_seconds: float = 60.0
+    """How long before that the agent is reminded; 0: not at all."""
+    hold_notice_seconds: float = 0.0
+    """How often the caller on hold is told that somebody will be back; 0: never."""
+    at_hold_max: HoldLimit = HoldLimit.RESUME
 
 
 @dataclass(frozen=True)
@@ -270,6 +234,9 @@ class Leg:
     held: bool = False
     is_hold_doubtful: bool = False
     """The last change of `held` came back without an answer: it may be in effect all the same."""
+    is_hold_contested: bool = False
+    """Another workflow changed the hold while a change of ours was under way: which of the two was
+    the last is not known."""
     exit_flag: bool = False
     """Whether the leg carried `endConferenceOnExit` when the transfer took it over."""
 
@@ -397,6 +364,12 @@ class Transfer:
     recalls: int = 0
     pending: tuple[str, ...] = ()
     """Keys of the commands whose outcome is not known yet."""
+    takes_hold_over: bool = False
+    """Whether an agent's hold was, or may have been, under way when this transfer began."""
+    has_flags_again: bool = False
+    """Whether the agent's hold may have switched exit flags on after this transfer began."""
+    due: str = ""
+    """What the deadline of a hold is for: `notice`, `reminder`, or empty for its maximum."""
     held_since: float | None = None
     hold_seconds: float = 0.0
     met_at: float | None = None
@@ -455,6 +428,8 @@ TERMINAL = frozenset(
         State.ABANDONED,
         State.DIVERTED,
         State.ENDED,
+        State.RESUMED,
+        State.TAKEN_OVER,
     }
 )
 """States in which nothing happens any more."""

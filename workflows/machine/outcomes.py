@@ -28,8 +28,9 @@ from workflows.machine.events import (
     LegReading,
     RoomReading,
 )
+from workflows.machine.holding import hear_reading, next_for_caller
 from workflows.machine.labels import is_supervisor
-from workflows.machine.model import Cause, Leg, Party, Presence, ReleaseAgent, Transfer
+from workflows.machine.model import Cause, Kind, Leg, Party, Presence, ReleaseAgent, Transfer
 from workflows.machine.recordings import ABOUT_RECORDINGS, names_under_way
 from workflows.machine.stimuli import Stimulus
 
@@ -84,6 +85,7 @@ _UNSETTLING = frozenset(
         Stimulus.CALLER_NOT_RESUMED,
         Stimulus.ROOM_UNAVAILABLE,
         Stimulus.AGENT_TASK_OPEN,
+        Stimulus.OWNER_MISSING,
         Stimulus.ALONE_NEXT,
         Stimulus.ALONE_RECALL,
         Stimulus.ALONE_DIVERT,
@@ -139,11 +141,31 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
         caller = replace(transfer.caller, held=False)
         return replace(transfer, caller=caller), Stimulus.CALLER_DIVERTED
     elif command == "ReadRoom" and done.reading is not None:
+        if transfer.kind is Kind.HOLD:
+            return hear_reading(transfer, done.reading, done.at)
         return _room_read(transfer, done.reading)
+    elif command in _QUESTIONS:
+        return transfer, Stimulus.OWNER_FOUND
     elif command == "EndRoom":
         for party in (Party.CALLER, Party.AGENT, Party.TARGET):
             transfer = with_presence(transfer, party, Presence.GONE)
     return transfer, Stimulus.NOTED
+
+
+_QUESTIONS = frozenset({"AskTransfer", "AskCall", "AskOwners", "ReportHold"})
+"""Commands whose arrival at another workflow shows that it lives."""
+
+
+def _nobody_heard(transfer: Transfer, failed: CommandFailed) -> Heard:
+    """A question found no workflow to answer it."""
+    is_asked_again = any(key.endswith(f"-{failed.command}") for key in transfer.pending)
+    if failed.failure != Failure.GONE or failed.command == "ReportHold" or is_asked_again:
+        return transfer, Stimulus.NOTED
+    if failed.command == "AskTransfer":
+        return transfer, next_for_caller(transfer)
+    if failed.command == "AskOwners" and not transfer.caller.held:
+        return transfer, Stimulus.OWNER_MISSING_OFF_HOLD
+    return transfer, Stimulus.OWNER_MISSING
 
 
 def _caller_changed(transfer: Transfer, done: CommandSucceeded) -> Heard:
@@ -153,6 +175,11 @@ def _caller_changed(transfer: Transfer, done: CommandSucceeded) -> Heard:
         return transfer, Stimulus.NOTED
     is_held = done.command in ("SecureCaller", "HoldCaller")
     caller = replace(transfer.caller, held=is_held, is_hold_doubtful=False)
+    if caller.is_hold_contested:
+        # The agent's hold did the opposite at the same time, and may have had the last word.
+        caller = replace(caller, is_hold_contested=False, is_hold_doubtful=True, held=not is_held)
+        transfer = replace(transfer, caller=caller)
+        return transfer, Stimulus.CALLER_RESUMED if is_held else Stimulus.CALLER_HELD
     transfer = replace(transfer, caller=caller)
     if is_held:
         return transfer, Stimulus.CALLER_HELD
@@ -196,7 +223,11 @@ def hear_hold(transfer: Transfer, party: Party, is_held: bool) -> Heard:
 
 def _learn(transfer: Transfer, reading: RoomReading) -> Transfer:
     """Who is who, and the exit flags to be restored, from the reading that came with the claim."""
-    transfer = replace(transfer, room_name=reading.room_name or transfer.room_name)
+    transfer = replace(
+        transfer,
+        room_name=reading.room_name or transfer.room_name,
+        takes_hold_over=transfer.takes_hold_over or reading.was_held,
+    )
     agent, caller = transfer.agent, transfer.caller
     for seen in reading.legs:
         is_agent = seen.call_sid == agent.call_sid or (
@@ -239,6 +270,8 @@ def _room_read(transfer: Transfer, reading: RoomReading) -> Heard:
         return transfer, Stimulus.ROOM_ENDED
     here = [leg for leg in reading.legs if leg.status == "connected" and _counts(transfer, leg)]
     caller = next((leg for leg in here if leg.call_sid == transfer.caller.call_sid), None)
+    if caller is not None:
+        transfer = replace(transfer, caller=replace(transfer.caller, held=caller.held))
     if caller is None:
         return with_presence(transfer, Party.CALLER, Presence.GONE), Stimulus.CALLER_LEFT
     if len(here) > 1:
@@ -302,6 +335,8 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
     if command == "RecallAgent" and transfer.agent.is_live:
         gone = replace(transfer.agent, presence=Presence.GONE, is_doubtful=True)
         return replace(transfer, agent=gone), Stimulus.AGENT_UNREACHED
+    if command in _QUESTIONS:
+        return _nobody_heard(transfer, failed)
     if command in ("ReadRoom", "EndRoom"):
         return transfer, Stimulus.ROOM_UNAVAILABLE
     return transfer, Stimulus.NOTED

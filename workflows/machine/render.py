@@ -17,6 +17,7 @@ from pathlib import Path
 
 from workflows.machine import model, stimuli
 from workflows.machine.cold import COLD
+from workflows.machine.hold import HOLD
 from workflows.machine.inbound import INBOUND
 from workflows.machine.model import State
 from workflows.machine.stimuli import REQUESTS, Stimulus
@@ -29,6 +30,7 @@ PAGE = Path("docs/state-machine.md")
 TITLES = {
     "warm": "Warm transfer: the agent talks to the target first",
     "cold": "Cold transfer: the agent does not talk to the target",
+    "hold": "Hold: the agent lets the caller wait",
     "inbound": "Inbound call: an agent is found, and the call is watched to its end",
 }
 
@@ -39,7 +41,8 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("The caller", ("caller_", "call_")),
     ("Nobody for the caller", ("alone_",)),
     ("Recordings", ("recording_",)),
-    ("Room, strangers, time", ("room_", "str", "settled", "deadline")),
+    ("Hold, transfer and call", ("transfer_", "hold_", "owner_")),
+    ("Room, strangers, time", ("room_", "str", "settled", "deadline", "notice_", "reminder_")),
 )
 """The grids of a table: a title and how its stimuli begin. Each stimulus falls into the first group
 that fits, so that none can be left out."""
@@ -47,7 +50,7 @@ that fits, so that none can be left out."""
 
 def page() -> str:
     """The whole page."""
-    tables = (WARM, COLD, INBOUND)
+    tables = (WARM, COLD, HOLD, INBOUND)
     parts = [_INTRODUCTION, _meanings(tables), *map(_section, tables), _columns(tables)]
     parts.append(draw.section(members_told))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -170,6 +173,7 @@ _OF = {
     "consult": "`consult_seconds_max`",
     "guard": "`guard_seconds`",
     "recall": "`recall_ring_seconds`",
+    "hold": "`hold_seconds_max` since the caller was held",
 }
 
 

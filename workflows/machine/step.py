@@ -26,21 +26,25 @@ from workflows.machine.commands import (
     ReadRecordings,
     RecallAgent,
     RejectTask,
+    ReportHold,
     RestoreWorker,
     ResumeCaller,
     ResumeRecordings,
     ResumeTarget,
     SecureCaller,
+    TellHold,
 )
 from workflows.machine.events import (
     RECORDED,
     CommandFailed,
     Event,
+    HoldReported,
     LegEnded,
     LegScreened,
     Request,
     WorkerTimedOut,
 )
+from workflows.machine.holding import flagged_sids, next_due, wanted_hold
 from workflows.machine.model import (
     JOURNAL_ENTRIES_MAX,
     TERMINAL,
@@ -53,6 +57,7 @@ from workflows.machine.model import (
     Party,
     Presence,
     Reason,
+    State,
     Transfer,
 )
 from workflows.machine.outcomes import REMOVALS
@@ -198,6 +203,11 @@ def _needed(
 
 def _has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
     """Whether an optional command has something to act on: TaskRouter is there, and it matters."""
+    if command is TellHold:
+        return transfer.takes_hold_over or isinstance(event, HoldReported)
+    if command is ReportHold:
+        has_changed = transfer.state in (State.HELD, State.RESUMED)
+        return has_changed or bool(flagged_sids(transfer)) or wanted_hold(transfer) is not None
     if command is CloseTask:
         return _has_open_task(transfer)
     if command is RejectTask:
@@ -323,6 +333,8 @@ def _begin(
         transfer = _dial(transfer, at, key)
     elif cls is CloseTask:
         transfer = replace(transfer, is_task_closed=True)
+    elif cls is TellHold:
+        transfer = replace(transfer, takes_hold_over=False)
     elif cls.__name__ in REMOVALS:
         if transfer.agent.is_here:
             leaving = replace(transfer.agent, presence=Presence.LEAVING)
@@ -357,7 +369,11 @@ def _dial(transfer: Transfer, at: float, key: str) -> Transfer:
 
 def _with_deadline(table: Table, transfer: Transfer, at: float, is_again: bool) -> Transfer:
     if transfer.state in TERMINAL:
-        return replace(transfer, deadline_at=None, deadline_step=transfer.step)
+        return replace(transfer, deadline_at=None, deadline_step=transfer.step, due="")
+    if table.deadlines[transfer.state].of == "hold":
+        due, what = next_due(transfer, at)
+        return replace(transfer, deadline_at=due, deadline_step=transfer.step, due=what)
+    transfer = replace(transfer, due="")
     due = at + _seconds(table.deadlines[transfer.state], transfer, at)
     if is_again:
         due = max(due, at + RING_GRACE_SECONDS)
@@ -414,6 +430,8 @@ def _reasoned(transfer: Transfer, cell: Cell, stimulus: str, event: Event | None
 def _decider(stimulus: str) -> str:
     if stimulus == Stimulus.DEADLINE:
         return "deadline"
+    if stimulus in (Stimulus.HOLD_FOUND, Stimulus.TRANSFER_STARTED):
+        return "transfer"
     for party in ("caller", "agent", "target"):
         if stimulus in {f"{party}_{did}" for did in ("left", "answered", "lost_last", "lost_next")}:
             return party

@@ -99,6 +99,22 @@ class Stimulus(StrEnum):
     RECORDING_NOT_RESUMED = "recording_not_resumed"
     RECORDING_PAUSED_BY_PERSON = "recording_paused_by_person"
     """It happened past the transfer, in the moment in which the transfer began or ended."""
+    TRANSFER_STARTED = "transfer_started"
+    """A transfer has the caller's leg."""
+    HOLD_FOUND = "hold_found"
+    """An agent's hold asks who has the caller's leg."""
+    OWNER_FOUND = "owner_found"
+    """Asked, another workflow lives that looks after the caller."""
+    OWNER_MISSING = "owner_missing"
+    """Asked, no other workflow lives, and the caller is on hold."""
+    OWNER_MISSING_OFF_HOLD = "owner_missing_off_hold"
+    """Asked, no other workflow lives, and the caller is alone and off hold."""
+    OWNER_MISSING_NO_AGENT = "owner_missing_no_agent"
+    """Asked, no other workflow lives, and the agent is gone, or has let the time pass."""
+    NOTICE_DUE = "notice_due"
+    """The caller on hold is to be told that somebody will be back."""
+    REMINDER_DUE = "reminder_due"
+    """The agent is to be told that the hold will soon be too long."""
     SETTLED = "settled"
     """Everything that was under way has come to an end."""
     DEADLINE = "deadline"
@@ -110,6 +126,7 @@ class Stimulus(StrEnum):
     DROP_TARGET = "drop_target"
     PAUSE_RECORDING = "pause_recording"
     RESUME_RECORDING = "resume_recording"
+    RESUME = "resume"
 
     NOTED = "noted"
     """Nothing to decide: said before, too late, about a leg that is gone, or only a name learnt. No
@@ -125,6 +142,7 @@ REQUESTS: frozenset[Stimulus] = frozenset(
         Stimulus.DROP_TARGET,
         Stimulus.PAUSE_RECORDING,
         Stimulus.RESUME_RECORDING,
+        Stimulus.RESUME,
     }
 )
 """What people ask for: rejected unless a row says otherwise."""
@@ -138,6 +156,7 @@ VERBS: dict[str, Stimulus] = {
     "swap": Stimulus.SWAP,
     "join": Stimulus.JOIN,
     "drop-target": Stimulus.DROP_TARGET,
+    "resume": Stimulus.RESUME,
 }
 """The API's word for each request about a transfer. Those about the recording are asked of the
 call, whether it is being transferred or not."""

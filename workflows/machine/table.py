@@ -102,7 +102,7 @@ class Deadline:
 
     seconds: float = 0.0
     of: str = ""
-    """`ring`, `consult`, `guard` or `recall`: the time of the target or the policy, plus
+    """`ring`, `consult`, `guard`, `recall` or `hold`: the time of the target or the policy, plus
     `seconds`."""
 
 

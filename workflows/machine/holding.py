@@ -1,0 +1,152 @@
+"""What an agent's hold and a transfer tell each other, and when a hold's time is up.
+
+Both are workflows of their own over the same caller. Here is what each makes of the other's word:
+a transfer has the caller's leg, and a hold says what it did to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from workflows.machine.beliefs import Heard, alone, caller_gone
+from workflows.machine.events import (
+    HoldReported,
+    LegReading,
+    OwnerSought,
+    RoomReading,
+    TransferStarted,
+)
+from workflows.machine.labels import is_supervisor
+from workflows.machine.model import HoldLimit, Kind, Leg, Party, Reason, State, Transfer
+from workflows.machine.stimuli import Stimulus
+
+HoldFact = TransferStarted | HoldReported | OwnerSought
+
+HOLD_CHANGES = {
+    "SecureCaller": True,
+    "HoldCaller": True,
+    "ResumeCaller": False,
+    "GiveCallerBack": False,
+}
+"""The commands that change whether the caller is on hold -> what they want."""
+
+
+def hear_hold_fact(transfer: Transfer, fact: HoldFact) -> Heard:
+    """What one workflow of a call makes of another's word."""
+    if isinstance(fact, TransferStarted):
+        is_hold = transfer.kind is Kind.HOLD
+        return transfer, Stimulus.TRANSFER_STARTED if is_hold else Stimulus.NOTED
+    if isinstance(fact, OwnerSought):
+        return transfer, Stimulus.NOTED
+    return _hear_report(transfer, fact)
+
+
+def _hear_report(transfer: Transfer, told: HoldReported) -> Heard:
+    """A transfer hears of the agent's hold. What it wants of the caller's hold its rows say: to
+    them the report is an older change of its own that took effect in between."""
+    transfer = _with_flags(transfer, told)
+    is_first = transfer.state is State.HOLDING
+    if is_first:
+        transfer = replace(transfer, takes_hold_over=True)
+    if not told.hold:
+        return transfer, Stimulus.HOLD_FOUND
+    is_held, caller = told.hold == "on", transfer.caller
+    wanted = wanted_hold(transfer)
+    if wanted is not None:
+        is_contested = caller.is_hold_contested or wanted is not is_held
+        caller = replace(caller, is_hold_contested=is_contested)
+        return replace(transfer, caller=caller), Stimulus.NOTED
+    if is_first or not caller.is_live or caller.held is is_held:
+        return transfer, Stimulus.NOTED
+    transfer = replace(transfer, caller=replace(caller, held=is_held))
+    return transfer, Stimulus.CALLER_HELD if is_held else Stimulus.CALLER_RESUMED
+
+
+def wanted_hold(transfer: Transfer) -> bool | None:
+    """What the last change under way wants of the caller's hold; None if none is under way."""
+    names = (key.rsplit("-", 1)[-1] for key in reversed(transfer.pending))
+    return next((HOLD_CHANGES[name] for name in names if name in HOLD_CHANGES), None)
+
+
+def _with_flags(transfer: Transfer, told: HoldReported) -> Transfer:
+    """Learn whose exit flags were on before the hold: they are to be restored by whoever gives the
+    caller back. A hold that has let go has switched them on again."""
+    flagged = frozenset(filter(None, told.flagged.split(",")))
+    for party in (Party.CALLER, Party.AGENT):
+        leg = transfer.leg(party)
+        if leg.call_sid in flagged:
+            transfer = transfer.with_leg(party, replace(leg, exit_flag=True))
+    is_again = bool(flagged) and told.hold == "off"
+    return replace(transfer, has_flags_again=transfer.has_flags_again or is_again)
+
+
+def flagged_sids(transfer: Transfer) -> str:
+    """The legs whose exit flags were on when this workflow took the call, with commas between."""
+    legs = (transfer.caller, transfer.agent)
+    return ",".join(leg.call_sid for leg in legs if leg.exit_flag and leg.call_sid)
+
+
+# --- what follows for the caller of a hold ------------------------------------------------------
+
+
+def next_for_caller(transfer: Transfer) -> Stimulus:
+    """No transfer has the caller: what is to be done?"""
+    if not transfer.agent.is_here or _is_given_up(transfer):
+        return Stimulus.OWNER_MISSING_NO_AGENT
+    return Stimulus.OWNER_MISSING
+
+
+def _is_given_up(transfer: Transfer) -> bool:
+    """Whether the agent, who may still be there, has let the time for taking the caller back pass,
+    and the policy does not give the caller back all the same."""
+    is_late = transfer.reason is Reason.HOLD_TIMEOUT
+    return is_late and transfer.policy.at_hold_max is HoldLimit.RECOVER
+
+
+def hear_reading(transfer: Transfer, reading: RoomReading, at: float) -> Heard:
+    """Who is with the caller, by Twilio's word, after a transfer or the agent has left."""
+    if not reading.is_live:
+        return transfer, Stimulus.ROOM_ENDED
+    here = [leg for leg in reading.legs if leg.status == "connected"]
+    caller = next((leg for leg in here if leg.call_sid == transfer.caller.call_sid), None)
+    if caller is None:
+        return caller_gone(transfer)
+    transfer = replace(transfer, caller=replace(transfer.caller, held=caller.held))
+    if not any(_is_company(transfer.agent, leg, caller) for leg in here):
+        return transfer, alone(transfer, at)
+    is_given_up = caller.held and transfer.agent.is_here and _is_given_up(transfer)
+    return transfer, Stimulus.ALONE_DIVERT if is_given_up else Stimulus.ROOM_FINE
+
+
+def _is_company(agent: Leg, leg: LegReading, caller: LegReading) -> bool:
+    """Whether a leg in the room is somebody for the caller. The agent's own leg is so only while we
+    have not heard that it has left: a reading may be older than that."""
+    if leg.call_sid == caller.call_sid or is_supervisor(leg.label):
+        return False
+    return agent.is_here or leg.call_sid != agent.call_sid
+
+
+# --- time ----------------------------------------------------------------------------------------
+
+
+def next_due(transfer: Transfer, at: float) -> tuple[float, str]:
+    """When the next thing of a hold is due, and what: `notice`, `reminder`, or empty for the end.
+
+    All moments are counted from when the caller was put on hold, so that a notice in between moves
+    neither the reminder nor the end.
+    """
+    policy = transfer.policy
+    since = transfer.held_since if transfer.held_since is not None else at
+    end = since + policy.hold_seconds_max
+    if transfer.state is not State.HELD:
+        return end, ""
+    due, what = end, ""
+    if policy.hold_reminder_seconds > 0:
+        due, what = end - policy.hold_reminder_seconds, "reminder"
+    if policy.hold_notice_seconds > 0 and at + policy.hold_notice_seconds < due:
+        due, what = at + policy.hold_notice_seconds, "notice"
+    return due, what
+
+
+DUE: dict[str, Stimulus] = {"notice": Stimulus.NOTICE_DUE, "reminder": Stimulus.REMINDER_DUE}
+"""What a deadline is for -> what its passing is."""
