@@ -32,13 +32,19 @@ with workflow.unsafe.imports_passed_through():
         StartCallInput,
     )
 
-OWNERS = ("WarmTransferWorkflow", "ColdTransferWorkflow", "CallWorkflow")
+OWNERS = (
+    "WarmTransferWorkflow",
+    "ColdTransferWorkflow",
+    "CallWorkflow",
+    "HoldWorkflow",
+    "SupervisionWorkflow",
+)
 """The workflows that look after a call."""
 
-SILENT_WHILE = {"call": "transfer"}
-"""While a transfer lives, the call's own workflow hears of nothing but the end of the room."""
+SILENT_WHILE = {"call": "transfer", "hold": "transfer"}
+"""While a transfer lives, the others hear of nothing but the end of the room."""
 
-KNOWS_HOLDS = ("transfer",)
+KNOWS_HOLDS = ("transfer", "hold")
 """Owners whose views say who is on hold. A call between transfers does not know."""
 
 EXPECTED = frozenset({compare.LEG_MOVED_ON})

@@ -174,12 +174,35 @@ class Owners:
             state=str(view.get("state") or ""),
             since=float(view.get("since") or 0.0),
             deadline_at=view.get("deadline_at"),
-            people=tuple(_person(each) for each in view.get("people") or ()),
+            people=_people(view),
             attempts=tuple(_attempt(each) for each in view.get("attempts") or ()),
             part=str(view.get("id") or "").partition("-")[2],
             room_name=str(view.get("room_name") or ""),
             closed_at=closed.timestamp() if closed else 0.0,
         )
+
+
+SUPERVISOR = "supervisor"
+
+
+def _people(view: Mapping[str, Any]) -> tuple[Person, ...]:
+    """Everybody whom a view names: people, supervisors, and the agent whom these advise."""
+    people = [_person(each) for each in view.get("people") or ()]
+    people += [_supervisor(each) for each in view.get("supervisors") or ()]
+    if view.get("agent_call_sid"):
+        people.append(Person("agent", str(view["agent_call_sid"]), presence="present"))
+    return tuple(people)
+
+
+def _supervisor(told: Mapping[str, Any]) -> Person:
+    state = str(told.get("state") or "")
+    on_the_line = {"dialing": "dialed", "leaving": "leaving"}.get(state, "present")
+    return Person(
+        SUPERVISOR,
+        call_sid=str(told.get("call_sid") or ""),
+        label=str(told.get("id") or ""),
+        presence="gone" if told.get("is_over") else on_the_line,
+    )
 
 
 def _person(told: Mapping[str, Any]) -> Person:

@@ -30,7 +30,8 @@ class Left:
 
     conference_sid: str = ""
     is_transfer: bool = True
-    """A call between transfers holds nobody: if somebody is on hold there, somebody else did it."""
+    """Or an agent's hold. A call between them holds nobody: if somebody is on hold there, somebody
+    else did it."""
     part: str = ""
     """The first half of the labels that it gave."""
     caller_call_sid: str = ""

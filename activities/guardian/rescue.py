@@ -7,7 +7,7 @@ been done already is not found any more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from temporalio import activity
@@ -17,7 +17,7 @@ from twilio.rest import Client
 from activities.calls import Calls, DivertInput, EndLegInput
 from activities.conferences import Conferences, EndRoomInput
 from activities.errors import GONE, REFUSED, TwilioError
-from activities.guardian.owners import Owner, Owners
+from activities.guardian.owners import SUPERVISOR, Owner, Owners
 from activities.guardian.remedy import (
     CALLER,
     DIVERT,
@@ -121,12 +121,15 @@ class Rescue:
                 return RescueReport(is_settled=False)
             await owners.end(dead, "stuck in its own code; its people are looked after")
         room = await read_whole(self._client, given.conference_sid)
-        left = _left(given, dead, room, is_held=hold is not None and hold.is_running)
+        is_held = _is_another(hold, given)
+        left = _left(given, dead, is_held)
         live = await self._live(room, (left.caller_call_sid, *left.call_sids))
-        steps = remedy(left, room, live)
+        if dead is not None and any(each.party == SUPERVISOR for each in dead.people):
+            steps = _without_supervisors(dead, live)
+        else:
+            steps = remedy(left, room, live)
         did = [step.what for step in steps if await self._carry_out(given.conference_sid, step)]
-        is_watched = call is not None and call.is_running and call.run_id != given.run_id
-        watch = None if is_watched or did else _watch(left, room)
+        watch = None if _is_another(call, given) or did else _watch(left, room)
         return RescueReport(tuple(did), is_settled=not did, watch=watch)
 
     async def _dead(self, owners: Owners, given: RescueInput) -> Owner | None:
@@ -167,12 +170,19 @@ class Rescue:
         return True
 
 
-def _left(given: RescueInput, dead: Owner | None, room: Room, is_held: bool) -> Left:
+def _is_another(owner: Owner | None, given: RescueInput) -> bool:
+    """Whether this owner runs, and is not the very run whose people are looked after."""
+    if owner is None or not owner.is_running:
+        return False
+    return (owner.workflow_id, owner.run_id) != (given.workflow_id, given.run_id)
+
+
+def _left(given: RescueInput, dead: Owner | None, is_held: bool) -> Left:
     """What the owner knew, or what a room tells in which nobody was ever known."""
     sid = given.conference_sid
     if dead is None:
         return Left(sid, is_transfer=False, part=sid[2 : 2 + PART_LENGTH], is_hold_foreign=True)
-    is_transfer = dead.kind == given.transfer
+    is_transfer = dead.kind in (given.transfer, given.hold)
     caller, agent, target = (dead.leg(party) for party in (CALLER, "agent", "target"))
     dialled = (target, agent) if not is_transfer or agent.label else (target,)
     task_sid = dead.task_sid or (dead.room_name if is_of_task(dead.room_name) else "")
@@ -198,6 +208,12 @@ def _left(given: RescueInput, dead: Owner | None, room: Room, is_held: bool) -> 
         ),
         is_hold_foreign=is_held,
     )
+
+
+def _without_supervisors(dead: Owner, live: Collection[str]) -> tuple[Step, ...]:
+    """Whom nobody keeps from being heard any more must go."""
+    supervisors = (each.call_sid for each in dead.people if each.party == SUPERVISOR)
+    return tuple(Step(END_LEG, sid) for sid in supervisors if sid in live)
 
 
 def _watch(left: Left, room: Room) -> Watch | None:

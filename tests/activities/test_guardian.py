@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from temporalio.client import WorkflowExecutionStatus as Status
 from temporalio.testing import ActivityEnvironment
 from twilio.rest import Client
 
+from activities.client import open_client
 from activities.guardian import closer, guard
 from activities.guardian.guard import Guard, GuardInput, GuardReport
 from activities.guardian.rescue import Rescue, RescueInput, RescueReport
@@ -42,6 +43,13 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """No second between two looks, and rooms are old enough at once."""
     monkeypatch.setattr(guard, "GRACE_SECONDS", 0.0)
     monkeypatch.setattr(guard, "ROOM_AGE_SECONDS_MIN", -5.0)
+
+
+@pytest.fixture
+async def sdk(settings: TwilioSettings) -> AsyncIterator[Client]:
+    """As patient as the guardian's own: no test here waits for a time-out."""
+    async with open_client(settings, 10.0) as client:
+        yield client
 
 
 @pytest.fixture
@@ -462,6 +470,60 @@ async def test_people_who_talk_are_watched_again(
     assert (report.watch is None) == is_watched
     if report.watch is not None:
         assert report.watch.caller_call_sid == caller
+
+
+async def test_supervisor_whom_nobody_keeps_quiet_any_more_must_go(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    boss = phones.enter("client:sue", Label=f"{PART}-v1")
+    dead = believers.add(
+        f"supervision/{phones.room}",
+        supervisors=[
+            {"id": f"{PART}-v1", "call_sid": boss, "state": "listening", "is_over": False},
+            {"id": f"{PART}-v2", "call_sid": agent, "state": "left", "is_over": True},
+        ],
+        agent_call_sid=agent,
+    )
+    dead.cut_off()
+    assert (await act(dead, phones.room)).did == ("end_leg",)
+    assert phones.status(boss) == "completed"
+    assert phones.status(caller) == phones.status(agent) == "in-progress"
+
+
+async def test_hold_whose_workflow_was_ended_by_force_is_ended(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    phones.change(caller, Hold="true")
+    people = person("caller", caller, held=True), person("agent", agent)
+    dead = believers.add(f"hold/{phones.room}", *people)
+    believers.add(f"call/{phones.room}", person("caller", caller), person("agent", agent))
+    dead.cut_off()
+    assert (await act(dead, phones.room)).did == ("resume",)
+    assert not phones.leg(caller).hold
+
+
+async def test_supervisor_who_hung_up_unheard_is_found(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    boss = phones.enter("client:sue", Label=f"{PART}-v1")
+    told = {"id": f"{PART}-v1", "call_sid": boss, "state": "listening", "is_over": False}
+    believers.add(f"supervision/{phones.room}", supervisors=[told], agent_call_sid=agent)
+    believers.add(f"call/{phones.room}", person("caller", caller), person("agent", agent))
+    assert not (await look()).findings
+    phones.hangs_up("client:sue")
+    (finding,) = (await look()).findings
+    assert (finding.kind, finding.call_sid) == ("leg_ended", boss)
+    assert finding.workflow_id == f"supervision/{phones.room}"
+
+
+async def test_caller_in_a_room_of_ours_that_nobody_knows_hears_the_apology(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    phones.enter(CALLER, Label="caller")
+    assert (await act(None, phones.room)).did == ("divert",)
 
 
 def test_unknown_rooms_are_few_per_look() -> None:
