@@ -212,8 +212,8 @@ def _left(given: RescueInput, dead: Owner | None, is_held: bool) -> Left:
 
 def _without_supervisors(dead: Owner, live: Collection[str]) -> tuple[Step, ...]:
     """Whom nobody keeps from being heard any more must go."""
-    supervisors = (each.call_sid for each in dead.people if each.party == SUPERVISOR)
-    return tuple(Step(END_LEG, sid) for sid in supervisors if sid in live)
+    supervisors = (each for each in dead.people if each.party == SUPERVISOR and each.is_on_the_line)
+    return tuple(Step(END_LEG, each.call_sid) for each in supervisors if each.call_sid in live)
 
 
 def _watch(left: Left, room: Room) -> Watch | None:

@@ -1,0 +1,196 @@
+"""The guardian's rescues at a simulated network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+from temporalio.client import Client as Temporal
+from temporalio.client import WorkflowExecutionStatus as Status
+from temporalio.testing import ActivityEnvironment
+from twilio.rest import Client
+
+from activities.guardian.rescue import Rescue, RescueInput, RescueReport
+from activities.settings import TwilioSettings
+from tests.activities.believers import Believer, Believers, person
+from tests.activities.telephony import CALLER, TARGET, Telephony
+from tests.activities.test_guardian import LABEL, PART, TYPES, dial
+
+Act = Callable[..., Awaitable[RescueReport]]
+
+
+@pytest.fixture
+def believers() -> Believers:
+    return Believers()
+
+
+@pytest.fixture
+def act(sdk: Client, settings: TwilioSettings, believers: Believers) -> Act:
+    made = Rescue(sdk, settings, cast(Temporal, believers))
+
+    async def once(dead: Believer | None, conference_sid: str, **more: Any) -> RescueReport:
+        given = RescueInput(
+            conference_sid,
+            TYPES,
+            "view",
+            "task",
+            "handover",
+            workflow_id=dead.id if dead else "",
+            run_id=dead.run_id if dead else "",
+            **more,
+        )
+        return await ActivityEnvironment().run(made.rescue, given)
+
+    return once
+
+
+async def test_caller_left_in_a_consult_is_back_with_the_agent(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    target = phones.enter(TARGET, Label=LABEL)
+    phones.change(caller, Hold="true")
+    dead = believers.add(
+        f"transfer/{phones.room}",
+        person("caller", caller, held=True),
+        person("agent", agent),
+        person("target", target, label=LABEL),
+        id=f"{phones.room}-{PART}",
+    )
+    dead.cut_off()
+    report = await act(dead, phones.room)
+    assert report.did == ("end_leg", "resume")
+    assert (phones.status(target), phones.leg(caller).hold) == ("completed", False)
+    again = await act(dead, phones.room)
+    assert (again.did, again.is_settled) == ((), True)
+
+
+async def test_two_rescues_at_once_do_no_harm(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    target = dial(phones)
+    phones.change(caller, Hold="true")
+    dead = believers.add(
+        f"transfer/{phones.room}",
+        person("caller", caller, held=True),
+        person("agent", agent),
+        person("target", target, "ringing", label=LABEL),
+        id=f"{phones.room}-{PART}",
+    )
+    dead.cut_off()
+    await asyncio.gather(*(act(dead, phones.room) for _ in range(2)))
+    assert phones.status(target) in ("completed", "canceled")
+    assert not phones.leg(caller).hold
+    assert phones.status(agent) == "in-progress"
+
+
+async def test_lonely_caller_hears_the_apology(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller = phones.enter(CALLER, Label="caller")
+    dead = believers.add(f"call/{phones.room}", person("caller", caller))
+    dead.cut_off()
+    assert (await act(dead, phones.room)).did == ("divert",)
+    assert phones.status(caller) == "in-progress"
+
+
+async def test_nothing_is_done_while_another_transfer_runs(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    phones.change(caller, Hold="true")
+    people = person("caller", caller, held=True), person("agent", agent)
+    dead = believers.add(f"transfer/{phones.room}", *people)
+    dead.cut_off()
+    believers.add(f"transfer/{phones.room}", *people).run_id = "run-2"
+    report = await act(dead, phones.room)
+    assert (report.did, report.is_settled) == ((), False)
+    assert phones.leg(caller).hold
+
+
+async def test_hold_of_an_agent_outlives_a_dead_transfer(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    phones.change(caller, Hold="true")
+    dead = believers.add(
+        f"transfer/{phones.room}", person("caller", caller), person("agent", agent)
+    )
+    dead.cut_off()
+    believers.add(f"hold/{phones.room}")
+    assert (await act(dead, phones.room)).did == ()
+    assert phones.leg(caller).hold
+
+
+async def test_stuck_workflow_is_ended_and_its_caller_given_back(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    phones.change(caller, Hold="true")
+    stuck = believers.add(
+        f"transfer/{phones.room}", person("caller", caller, held=True), person("agent", agent)
+    )
+    report = await act(stuck, phones.room, is_stuck=True)
+    assert (report.did, stuck.status) == ((), Status.RUNNING), "one failure is a worker's death"
+    stuck.failures = 3
+    assert (await act(stuck, phones.room, is_stuck=True)).did == ("resume",)
+    assert stuck.status is Status.TERMINATED
+
+
+@pytest.mark.parametrize("is_watched", [False, True])
+async def test_people_who_talk_are_watched_again(
+    act: Act, phones: Telephony, believers: Believers, is_watched: bool
+) -> None:
+    caller, agent = phones.people_talk()
+    people = person("caller", caller), person("agent", agent)
+    dead = believers.add(f"call/{phones.room}", *people)
+    dead.cut_off()
+    if is_watched:
+        believers.add(f"call/{phones.room}", *people).run_id = "run-2"
+    report = await act(dead, phones.room)
+    assert report.did == ()
+    assert (report.watch is None) == is_watched
+    if report.watch is not None:
+        assert report.watch.caller_call_sid == caller
+
+
+async def test_supervisor_whom_nobody_keeps_quiet_any_more_must_go(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    boss = phones.enter("client:sue", Label=f"{PART}-v1")
+    dead = believers.add(
+        f"supervision/{phones.room}",
+        supervisors=[
+            {"id": f"{PART}-v1", "call_sid": boss, "state": "listening", "is_over": False},
+            {"id": f"{PART}-v2", "call_sid": agent, "state": "left", "is_over": True},
+        ],
+        agent_call_sid=agent,
+    )
+    dead.cut_off()
+    assert (await act(dead, phones.room)).did == ("end_leg",)
+    assert phones.status(boss) == "completed"
+    assert phones.status(caller) == phones.status(agent) == "in-progress"
+
+
+async def test_hold_whose_workflow_was_ended_by_force_is_ended(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    phones.change(caller, Hold="true")
+    people = person("caller", caller, held=True), person("agent", agent)
+    dead = believers.add(f"hold/{phones.room}", *people)
+    believers.add(f"call/{phones.room}", person("caller", caller), person("agent", agent))
+    dead.cut_off()
+    assert (await act(dead, phones.room)).did == ("resume",)
+    assert not phones.leg(caller).hold
+
+
+async def test_caller_in_a_room_of_ours_that_nobody_knows_hears_the_apology(
+    act: Act, phones: Telephony, believers: Believers
+) -> None:
+    phones.enter(CALLER, Label="caller")
+    assert (await act(None, phones.room)).did == ("divert",)
