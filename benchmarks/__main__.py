@@ -20,13 +20,13 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import counts, latency, memory, queues, report, throughput
+from benchmarks import counts, latency, memory, queues, report, supervision, throughput
 from benchmarks.processes import Bench, bench
 from tests.e2e.processes import ROOT
 
 DATA = ROOT / "benchmarks" / "last.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
-PARTS = ("counts", "queues", "latency", "throughput", "memory")
+PARTS = ("counts", "supervision", "queues", "latency", "throughput", "memory")
 
 
 class Step(Protocol):
@@ -129,6 +129,10 @@ async def _parts(
     """The stories first: later parts empty the network. Memory last: it ends the workers."""
     if "counts" in parts:
         run.costs[:0] = await counts.measure(stage, bar("cost of each story", len(counts.AIMS)))
+    if "supervision" in parts:
+        ahead = bar("supervision", supervision.STORIES_PLAYED + size.rounds)
+        costs, run.effects = await supervision.measure(stage, size.rounds, ahead)
+        run.costs += costs
     if "latency" in parts:
         ahead = bar("latency", size.rounds + size.warm_up)
         run.latencies = await latency.measure(stage, size.rounds, size.warm_up, ahead)

@@ -18,6 +18,7 @@ from benchmarks.latency import Latency
 from benchmarks.memory import Memory
 from benchmarks.processes import SERVER
 from benchmarks.queues import ANSWER_SECONDS_MAX, Assignments
+from benchmarks.supervision import Effect
 from benchmarks.throughput import AT_A_TIME, Throughput
 
 MEDIAN_AIM, P95_AIM = 1.5, 2.0
@@ -46,6 +47,7 @@ class Run:
     memories: list[Memory] = field(default_factory=list)
     costs: list[Cost] = field(default_factory=list)
     assignments: Assignments | None = None
+    effects: list[Effect] = field(default_factory=list)
 
     @property
     def problems(self) -> list[str]:
@@ -60,6 +62,8 @@ class Run:
         drawn = []
         if self.costs:
             drawn.append(cost_table(self.costs))
+        if self.effects:
+            drawn.append(effect_table(self.effects))
         if self.assignments is not None:
             drawn.append(assignment_table(self.assignments))
         if self.latencies:
@@ -196,6 +200,27 @@ def cost_table(costs: list[Cost]) -> Table:
                 _aim(each),
             )
             for each in costs
+        ],
+    )
+
+
+def effect_table(effects: Iterable[Effect]) -> Table:
+    """How soon a supervisor's change of mode is heard."""
+    return Table(
+        "Supervisors",
+        "From a supervisor's click to its effect at the simulator, in milliseconds: when somebody "
+        "begins, or ceases, to hear the supervisor. The answer comes after it has been read back.",
+        ("mode", "effect", "changes", "median", "p95", "answered, median"),
+        [
+            (
+                each.mode,
+                each.effect,
+                str(each.n),
+                f"{each.p50:.1f}",
+                f"{each.p95:.1f}",
+                f"{each.answered:.1f}",
+            )
+            for each in effects
         ],
     )
 

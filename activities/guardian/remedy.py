@@ -68,7 +68,12 @@ def remedy(left: Left, room: Room, live_calls: Iterable[str]) -> tuple[Step, ...
     """The steps, in order; none if all is well. `live_calls` are those of the known legs whose
     calls are not over, whether the room shows them or not."""
     live = frozenset(live_calls)
-    there = [leg for leg in room.legs if leg.status == CONNECTED and not leg.is_supervisor]
+    # A supervisor is nobody with the caller, unless this one has taken the call over.
+    there = [
+        leg
+        for leg in room.legs
+        if leg.status == CONNECTED and (not leg.is_supervisor or leg.call_sid in left.call_sids)
+    ]
     caller = _caller(left, there)
     targets = [leg for leg in there if leg is not caller and _is_of(left, leg)]
     others = [leg for leg in there if leg is not caller and leg not in targets]

@@ -218,7 +218,11 @@ def _without_supervisors(dead: Owner, live: Collection[str]) -> tuple[Step, ...]
 
 def _watch(left: Left, room: Room) -> Watch | None:
     """Whether people talk whom nobody watches, in a room that is ours to watch."""
-    here = [leg for leg in room.legs if leg.status == CONNECTED and not leg.is_supervisor]
+    here = [
+        leg
+        for leg in room.legs
+        if leg.status == CONNECTED and (not leg.is_supervisor or leg.call_sid in left.call_sids)
+    ]
     known = left.caller_call_sid
     caller = next((leg for leg in here if leg.call_sid == known or leg.label == CALLER), None)
     if len(here) < 2 or left.is_transfer:

@@ -114,6 +114,12 @@ def test_supervisor_is_no_company() -> None:
     assert steps(TRANSFER, replace(seen, legs=(*seen.legs, listens))) == [Step(DIVERT, CALLER)]
 
 
+def test_supervisor_who_took_over_is_company() -> None:
+    talks = RoomLeg(OTHER, label=f"{PART}-v1")
+    seen = room(caller=TALKS)
+    assert steps(replace(CALL, call_sids=(OTHER,)), replace(seen, legs=(*seen.legs, talks))) == []
+
+
 def test_strangers_room_is_never_ended() -> None:
     strange = Room(CF, "room", legs=(RoomLeg(OTHER, label="theirs"),))
     assert steps(Left(CF, False, CF[2:18]), strange) == []

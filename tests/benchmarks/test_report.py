@@ -8,6 +8,7 @@ from benchmarks.memory import Memory
 from benchmarks.queues import Assignments
 from benchmarks.report import Run, markdown
 from benchmarks.spread import ratio, spread
+from benchmarks.supervision import Effect
 from benchmarks.throughput import Throughput
 
 
@@ -24,6 +25,7 @@ def a_run() -> Run:
         ],
         memories=[Memory("engine", 100_000_000, ((2000, 300_000_000),))],
         assignments=Assignments(120, 4.0, 9.5, 12.25),
+        effects=[Effect("whisper", "agent hears", 30, 41.0, 66.5, 52.0)],
         costs=[Cost("warm", 9, 57, 12, {"start": 1, "activity": 4}, 10, ("12 actions",))],
     )
 
@@ -41,6 +43,7 @@ def test_page_holds_every_table() -> None:
     for figure in ("20.0", "| 5.0 |", "| 10.0 |", "40.0", "100.0", "1 start, 4 activity"):
         assert figure in page, figure
     assert "| 120 | 4.0 | 9.5 | 12.2 |" in page
+    assert "| whisper | agent hears | 30 | 41.0 | 66.5 | 52.0 |" in page
     for title in ("Assignment callbacks", "Latency", "Throughput", "Memory", "Cost of a transfer"):
         assert f"## {title}" in page
 

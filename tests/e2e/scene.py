@@ -66,6 +66,7 @@ class Told:
     problems: list[str] = field(default_factory=list)
     journal: str = ""
     """The story of a workflow that is no transfer."""
+    conference_sid: str = ""
 
     @property
     def ladder(self) -> str:
@@ -172,6 +173,7 @@ class Scene:
     async def told(self, name: str, title: str, ending: Ending | None = None) -> Told:
         """What was seen so far, held against how it should have ended."""
         told = Told(name, title, dict(self.people), asides=list(self.asides), journal=self.journal)
+        told.conference_sid = self.conference_sid
         if not self.begun_at:
             return told
         told.seconds = time.time() - self.begun_at

@@ -49,6 +49,12 @@ class Ears:
         self.label = answer.json()["id"]
         await self.scene.answers("supervisor")
 
+        async def look() -> bool | None:
+            mine = next(x for x in (await self.view())["supervisors"] if x["id"] == self.label)
+            return True if mine["state"] in ("listening", "whispering", "barging") else None
+
+        await until(look, "the supervisor to be on the call")
+
     async def mode(self, mode: str) -> Json:
         """Another mode; the answer comes when it is so."""
         if mode in ("barge", "take_over"):
