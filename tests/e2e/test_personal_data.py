@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import pytest
 from temporalio.client import Client
@@ -28,11 +28,11 @@ def spellings(secret: str) -> tuple[bytes, ...]:
     return (bare.encode(), bare[:1].upper().encode() + bare[1:].encode(), *encoded)
 
 
-def traces(place: str, content: bytes) -> list[str]:
+def traces(place: str, content: bytes, planted: Iterable[str] = PLANTED) -> list[str]:
     """Where planted words can be read in some content."""
     return [
         f"{secret} in {place}"
-        for secret in PLANTED
+        for secret in planted
         if any(spelling in content for spelling in spellings(secret))
     ]
 
@@ -78,6 +78,34 @@ async def test_planted_numbers_and_names_are_found_nowhere(stack: Stack, troupe:
     for name, answer in figures.items():
         found += traces(f"metrics of {name}", answer.content.lower())
     assert not found, found
+
+
+async def test_o1_secrets_are_found_nowhere(stack: Stack, troupe: Troupe) -> None:
+    """After a story, and after refusals in which each secret was shown to the api."""
+    names = ("TWILIO_AUTH_TOKEN", "TWILIO_API_KEY_SECRET", "HANDOVER_CODEC_KEYS")
+    secrets = [stack.settings[name].rpartition(":")[2] for name in names] + [*stack.keys.values()]
+    assert all(len(secret) >= 20 for secret in secrets)
+    agent = await troupe.free_agent()
+    scene = Scene(stack, CALLER, agent, target="client:bob")
+    await scene.open()
+    await scene.transfer("warm", "target")
+    await scene.press("cancel")
+    await scene.over()
+    await scene.everybody_goes()
+    for secret in secrets:
+        for path in (f"/v1/transfers/{secret}", f"/v1/calls?limit={secret}"):
+            headers = {"Authorization": f"Bearer {secret}", "X-Twilio-Signature": secret}
+            answer = await stack.http.get(stack.api_url + path, headers=headers)
+            assert answer.status_code < 500
+    found: list[str] = []
+    async for place, content in raw_places(stack):
+        found += traces(place, content, secrets)
+    for name, process in stack.processes.items():
+        if name != "simulator":
+            found += traces(f"log of {name}", process.log.read_bytes(), secrets)
+    for name, url in stack.metrics_urls.items():
+        found += traces(f"metrics of {name}", (await stack.http.get(url)).content, secrets)
+    assert not found, [each.rpartition(" in ")[2] for each in found]
 
 
 async def test_the_search_would_find_them() -> None:
