@@ -88,20 +88,14 @@ async def pause(client: Client, conference_sid: str) -> RoomRecordings:
 
 
 async def resume(client: Client, conference_sid: str, sids: tuple[str, ...]) -> RoomRecordings:
-    """Resume what is paused of `sids`; `changed` tells which recordings were paused until then."""
-    before = await read(client, conference_sid)
-    wanted = _of(before.paused, sids)
-    if not wanted:
-        return before
-    await _set_all(client, conference_sid, wanted, _RUNNING)
+    """Resume what is paused of `sids`, which is all that is paused where it says `EVERY`."""
+    if EVERY in sids:
+        sids = (await read(client, conference_sid)).paused
+    await _set_all(client, conference_sid, sids, _RUNNING)
     after = await read(client, conference_sid)
-    if _of(after.paused, wanted):
+    if any(sid in sids for sid in after.paused):
         raise unavailable("a recording is still paused")
-    return replace(after, changed=wanted)
-
-
-def _of(present: tuple[str, ...], sids: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sid for sid in present if EVERY in sids or sid in sids)
+    return replace(after, changed=tuple(sid for sid in after.running if sid in sids))
 
 
 async def _set_all(client: Client, conference_sid: str, sids: tuple[str, ...], status: str) -> None:

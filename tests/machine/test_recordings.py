@@ -143,6 +143,20 @@ def test_the_last_word_counts() -> None:
     assert story.tape == "paused"
 
 
+def test_recording_waits_until_it_is_certain_that_the_caller_hears() -> None:
+    """The hold of a swap took effect without an answer. Found by the exploration."""
+    story = Taped()
+    story.answers()
+    story.asks("swap")
+    story.fails("HoldCaller", "lost").stalled = ("ResumeCaller", "RemoveAgent")
+    story.asks("swap")
+    story.asks("complete")
+    assert story.line("caller").held
+    assert story.tape == "paused", "agent and target talk, and the caller is on hold"
+    story.flows().waits(10)
+    assert (story.transfer.state, story.tape) == (State.COMPLETED, "running")
+
+
 def test_a_pause_past_the_transfer_is_kept() -> None:
     """A pause that was asked of the call in the moment in which the transfer began."""
     story = Taped()

@@ -91,8 +91,8 @@ LEAVING = row(
     TARGET_HAS_TAKEN,
     _OFF_HOLD,
     own={
-        On.AGENT_REMOVED: go(State.SETTLING),
-        On.AGENT_LEFT: go(State.SETTLING, CloseTask),
+        On.AGENT_REMOVED: go(State.SETTLING, ResumeRecordings),
+        On.AGENT_LEFT: go(State.SETTLING, CloseTask, ResumeRecordings),
         On.AGENT_NOT_REMOVED: stay(ResumeCaller, ResumeTarget, then(RemoveAgent)),
         On.AGENT_MAY_GO: ignore("the agent is being removed already"),
         On.TARGET_LEFT: go(State.DOUBTING, EndTask),

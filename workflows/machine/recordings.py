@@ -20,6 +20,7 @@ from workflows.machine.stimuli import Stimulus
 
 HOLDS = frozenset({"SecureCaller", "HoldCaller"})
 """Commands that pause the recordings before anybody is held."""
+UNHOLDS = frozenset({"ResumeCaller", "GiveCallerBack"})
 CHANGES = frozenset({"PauseRecordings", "ResumeRecordings"})
 """Commands about recordings alone."""
 ABOUT_RECORDINGS = frozenset({"ReadRecordings", *CHANGES})
@@ -55,11 +56,15 @@ def to_wait_for(transfer: Transfer, name: str) -> tuple[str, ...]:
 
 def may_resume(transfer: Transfer) -> bool:
     """Whether something is owed, and nobody talks in private."""
-    known = transfer.recordings
-    under_way = names_under_way(transfer)
-    is_coming = "ResumeRecordings" in under_way
-    is_private_next = transfer.caller.held or any(name in HOLDS for name in under_way)
-    return bool(known.owed) and not known.by_person and not is_coming and not is_private_next
+    known, caller = transfer.recordings, transfer.caller
+    under_way = set(names_under_way(transfer))
+    if not known.owed or known.by_person or "ResumeRecordings" in under_way:
+        return False
+    if caller.held or under_way & HOLDS:
+        return False
+    # While it is not certain that the caller hears them, agent and target may talk in private.
+    is_certain = not caller.is_hold_doubtful and not under_way & UNHOLDS
+    return is_certain or not transfer.agent.is_live
 
 
 def owing(transfer: Transfer, sids: tuple[str, ...]) -> Transfer:
