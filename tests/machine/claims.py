@@ -140,6 +140,21 @@ def informed(transfer: Transfer, lines: Lines) -> None:
         claim(len([line for line in lines.lines if line.is_heard]) >= 3, "not all three talk")
 
 
+_TAKEN_BACK = {
+    Reason.CANCELLED_BY_AGENT,
+    Reason.CANCELLED_BY_OPERATOR,
+    Reason.TARGET_DROPPED_BY_AGENT,
+}
+_DONE = {Reason.COMPLETED, Reason.COMPLETED_BY_HANGUP}
+_OF_STATE = {
+    State.COMPLETED: _DONE,
+    State.CANCELLED: _TAKEN_BACK,
+    State.ABANDONED: {Reason.CALLER_HUNG_UP},
+    State.FAILED: set(Reason) - _DONE - _TAKEN_BACK - {Reason.CALLER_HUNG_UP},
+    State.DIVERTED: set(Reason) - _DONE - _TAKEN_BACK - {Reason.CALLER_HUNG_UP},
+}
+"""Which reasons an end may have. A call's own ends are not told apart like this."""
+
 _CAUSED = {Reason.TARGET_BUSY: "busy", Reason.TARGET_REJECTED: "rejected"}
 
 
@@ -148,6 +163,8 @@ def at_rest(transfer: Transfer, lines: Lines) -> None:
     state, reason, caller = transfer.state, transfer.reason, lines.caller
     is_troubled = bool(lines.troubles) or reason is Reason.PROVIDER_DOWN
     claim(reason is not None, "S27: an end without a reason")
+    if transfer.kind in (Kind.WARM, Kind.COLD):
+        claim(reason in _OF_STATE[state], f"S27: {state}, because {reason}")
     if not is_troubled:
         _tape_goes_on(lines)
     live = [line for line in targets(lines) if line.status in LOOSE_ENDS]

@@ -254,7 +254,8 @@ def test_agent_hangs_up_after_cancelling() -> None:
     story.hangs_up("r1", "no_answer").ended(State.DIVERTED, Reason.NOBODY_ANSWERED)
     assert_no_one_left_over(story)
     story = warm().stall().asks("cancel").hangs_up("agent").flows().answers("r1")
-    story.ended(State.FAILED, Reason.CANCELLED_BY_AGENT)
+    story.ended(State.CANCELLED, Reason.CANCELLED_BY_AGENT)
+    assert_talking(story, "caller", "r1")
     assert_no_one_left_over(story)
 
 

@@ -49,6 +49,7 @@ from workflows.machine.events import (
 from workflows.machine.holding import DUE, hear_hold_fact
 from workflows.machine.labels import is_supervisor
 from workflows.machine.model import (
+    DECIDED_BY_PEOPLE,
     Accept,
     Cause,
     Kind,
@@ -206,7 +207,9 @@ def _hear_agent(transfer: Transfer, fact: LegFact) -> Heard:
         return without_agent(transfer, fact.at, Stimulus.AGENT_LEFT)
     if isinstance(fact, LegAnswered | LegJoined) and agent.presence in NOT_YET_TAKEN:
         back = replace(agent, presence=Presence.PRESENT, present_since=fact.at)
-        return replace(transfer, agent=back), Stimulus.AGENT_BACK
+        is_asked = transfer.reason in DECIDED_BY_PEOPLE
+        stimulus = Stimulus.AGENT_BACK_AS_ASKED if is_asked else Stimulus.AGENT_BACK
+        return replace(transfer, agent=back), stimulus
     return transfer, Stimulus.NOTED
 
 

@@ -336,6 +336,7 @@ RECALLING = row(
         On.CALLER_LEFT: go(State.RELEASING, EndRecall, EndRoom, because=Reason.CALLER_HUNG_UP),
         On.ROOM_ENDED: go(State.DIVERTING, EndRecall, DivertCaller, because=Reason.CALL_ENDED),
         On.AGENT_BACK: give_back(),
+        On.AGENT_BACK_AS_ASKED: go(State.CANCELLING, GiveCallerBack),
         On.AGENT_UNREACHED: go(
             State.DIVERTING, EndRecall, DivertCaller, because=Reason.NOBODY_ANSWERED
         ),
@@ -371,6 +372,7 @@ DIVERTING = row(
         On.CALLER_LEFT: ignore("the diversion itself takes the caller out of the room"),
         On.ROOM_ENDED: ignore("the room is not needed any more"),
         On.AGENT_BACK: stay(EndRecall, why="too late: the caller hears the apology"),
+        On.AGENT_BACK_AS_ASKED: stay(EndRecall, why="too late: the caller hears the apology"),
         On.AGENT_UNREACHED: ignore("the recall was given up"),
         On.AGENT_LEFT: ignore("the agent is not needed any more"),
         On.ALONE_NEXT: ignore("the caller is being sent to the apology"),

@@ -76,7 +76,9 @@ NO_READING: Row = not_under_way(
 NO_DIVERSION: Row = not_under_way(
     "diversion of the caller", On.CALLER_DIVERTED, On.CALLER_NOT_DIVERTED, On.CALLER_UNREACHABLE
 )
-NO_RECALL: Row = not_under_way("recall of the agent", On.AGENT_BACK, On.AGENT_UNREACHED)
+NO_RECALL: Row = not_under_way(
+    "recall of the agent", On.AGENT_BACK, On.AGENT_BACK_AS_ASKED, On.AGENT_UNREACHED
+)
 NO_RECORDING: Row = not_under_way(
     "change of the recording",
     On.RECORDING_PAUSED,

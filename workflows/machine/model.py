@@ -168,6 +168,17 @@ class State(StrEnum):
     """Over. A transfer looks after the caller now; this hold did not touch them again."""
 
 
+DECIDED_BY_PEOPLE = frozenset(
+    {
+        Reason.CANCELLED_BY_AGENT,
+        Reason.CANCELLED_BY_OPERATOR,
+        Reason.TARGET_DROPPED_BY_AGENT,
+    }
+)
+"""Reasons of a transfer that was taken back. The end of the target's leg, which follows from them,
+does not change them."""
+
+
 @dataclass(frozen=True)
 class Target:
     """Somebody the caller may be moved to.

@@ -46,6 +46,7 @@ from workflows.machine.events import (
 )
 from workflows.machine.holding import flagged_sids, next_due, wanted_hold
 from workflows.machine.model import (
+    DECIDED_BY_PEOPLE,
     JOURNAL_ENTRIES_MAX,
     TERMINAL,
     Accept,
@@ -85,15 +86,6 @@ JOINS_ITSELF = "s"
 """The last letter of the labels of legs that come into the room by TwiML."""
 RING_GRACE_SECONDS = 20.0
 """How long Twilio is given to say what became of a phone that should have stopped ringing."""
-
-_DECIDED_BY_PEOPLE = frozenset(
-    {
-        Reason.CANCELLED_BY_AGENT,
-        Reason.CANCELLED_BY_OPERATOR,
-        Reason.TARGET_DROPPED_BY_AGENT,
-    }
-)
-"""Reasons that the end of the target's leg, which follows from them, does not change."""
 
 _LOSSES = frozenset(
     {
@@ -413,7 +405,7 @@ def _reasoned(transfer: Transfer, cell: Cell, stimulus: str, event: Event | None
     attempt = transfer.attempt
     if because is None and stimulus in _LOSSES and attempt is not None and attempt.cause:
         # An attempt that we ended ourselves says nothing about why: that is known already.
-        is_ours = transfer.reason in _DECIDED_BY_PEOPLE or (
+        is_ours = transfer.reason in DECIDED_BY_PEOPLE or (
             attempt.cause is Cause.CANCELLED and transfer.reason is not None
         )
         because = None if is_ours else REASON_OF[attempt.cause]

@@ -40,6 +40,8 @@ class Stimulus(StrEnum):
     """The recalled agent has answered."""
     AGENT_REPLACED = "agent_replaced"
     """A supervisor has taken the call over, between two transfers."""
+    AGENT_BACK_AS_ASKED = "agent_back_as_asked"
+    """The recalled agent has answered, who had taken the caller back before hanging up."""
     AGENT_UNREACHED = "agent_unreached"
     """The recall came to nothing."""
     AGENT_TASK_OPEN = "agent_task_open"
