@@ -127,6 +127,13 @@ class PolicyBody(Strict):
         default=True, description="Ring an agent who has gone when nobody else could be had."
     )
     recall_ring_seconds: float = Field(default=25.0, ge=5, le=120)
+    recovery_queue: Address | None = Field(
+        default=None,
+        pattern="^queue:",
+        description="TaskRouter mode: a `queue:name` that the caller waits in when neither a "
+        "target nor the agent could be had, before the apology.",
+        examples=["queue:Support"],
+    )
     guard_seconds: float = Field(
         default=3.0, ge=0, le=30, description="A target gone within this has not taken the call."
     )
@@ -136,10 +143,18 @@ class PolicyBody(Strict):
     )
 
     def value(self) -> Policy:
-        """The same in the engine's words, without `wrap_up`, which is no rule of the machine."""
-        given = self.model_dump(exclude={"wrap_up"})
+        """The same in the engine's words, without what is no rule of the machine: `wrap_up`, and
+        the queue in reserve, which is a target."""
+        given = self.model_dump(exclude={"wrap_up", "recovery_queue"})
         given["release_agent"] = ReleaseAgent(self.release_agent)
         return Policy(**given)
+
+    @property
+    def reserve(self) -> tuple[Target, ...]:
+        """The target that comes after the agent, if there is one."""
+        if self.recovery_queue is None:
+            return ()
+        return (Target(self.recovery_queue, ROUTED_RING_SECONDS, is_reserve=True),)
 
 
 class ContextBody(Strict):

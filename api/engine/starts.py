@@ -257,7 +257,8 @@ def is_being_set_up(known: CallRecord) -> bool:
 def summary(order: StartTransferInput) -> str:
     """What an operator reads in a list: `warm: client:alice to client:bob`. Never a number."""
     target = shown(order.targets[0].address) if order.targets else "nobody"
-    more = f" and {len(order.targets) - 1} more" if len(order.targets) > 1 else ""
+    others = sum(not each.is_reserve for each in order.targets) - 1
+    more = f" and {others} more" if others > 0 else ""
     return f"{order.kind}: {shown(order.agent_address)} to {target}{more}"
 
 

@@ -49,7 +49,7 @@ async def order_of(
         part=part,
         conference_sid=body.call.conference_sid or known.conference_sid,
         agent_address=address,
-        targets=tuple(target.value() for target in body.target_bodies),
+        targets=(*(target.value() for target in body.target_bodies), *body.policy.reserve),
         accepted_at=time.time(),
         policy=replace(body.policy.value(), pause_recordings=parts.settings.pauses_recordings),
         agent_call_sid=agent_call_sid,
@@ -156,6 +156,8 @@ def _faults(body: StartTransferBody, principal: Principal, parts: Parts) -> list
         faults.append(FieldFault(field="call", message="should name the conference or the task"))
     elif body.call.task_sid is None and body.call.conference_sid is None:
         faults.append(FieldFault(field="call.conference_sid", message="is missing"))
+    if body.policy.recovery_queue is not None:
+        faults += _refused("policy.recovery_queue", body.policy.recovery_queue, parts)
     if body.policy.wrap_up and not has_taskrouter:
         faults.append(FieldFault(field="policy.wrap_up", message=NEEDS_TASKROUTER))
     agent = body.agent_body

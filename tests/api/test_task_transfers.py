@@ -309,3 +309,32 @@ async def test_view_of_a_transfer_to_a_queue_tells_how_long_it_waits(routed: Sit
     view = await routed.started("queue:Support")
     assert view["queue_position"] is None
     assert view["queue_seconds"] is None
+
+
+async def test_queue_in_reserve_comes_after_the_agent(routed: Site) -> None:
+    policy = {"recovery_queue": "queue:Support"}
+    body = start_body(new_conference(), agent="client:alice", policy=policy)
+    started = (await routed.start("crm", body)).json()
+    order = await order_of(routed.temporal, started["conference_sid"])
+    assert [(each.address, each.is_reserve) for each in order.targets] == [
+        ("client:bob", False),
+        ("queue:Support", True),
+    ]
+    assert order.targets[-1].ring_seconds == 60.0
+    handle = routed.temporal.get_workflow_handle(transfer_workflow_id(started["conference_sid"]))
+    summary = await (await handle.describe()).static_summary()
+    assert summary == "warm: client:alice to client:bob"
+
+
+@pytest.mark.parametrize("queue", ["client:bob", "worker:Anna", "Support", "queue:", "queue:a/b"])
+async def test_only_a_queue_can_be_in_reserve(routed: Site, queue: str) -> None:
+    body = start_body(new_conference(), agent="client:alice", policy={"recovery_queue": queue})
+    refused = await routed.start("crm", body)
+    assert refused.status_code == 422
+    assert [error["field"] for error in refused.json()["errors"]] == ["policy.recovery_queue"]
+
+
+async def test_direct_mode_has_no_queue_in_reserve(site: Site) -> None:
+    policy = {"recovery_queue": "queue:Support"}
+    refused = await site.start("crm", start_body(new_conference(), agent="client:a", policy=policy))
+    assert [error["field"] for error in refused.json()["errors"]] == ["policy.recovery_queue"]

@@ -76,6 +76,8 @@ class World:
     """Empty, `press` or `machine`, or `task`: the targets are queues, a worker who picks up comes
     into the room a moment later, and whoever hangs up before is followed by another worker."""
     recall: bool = True
+    reserve: bool = False
+    """The last target is a queue that is tried after the agent."""
     room_ends: bool = False
     knows_agent: bool = True
     rings_told: bool = False
@@ -105,6 +107,7 @@ class World:
                 address=f"{'queue:q' if self.screen == 'task' else 'client:t'}{number}",
                 accept=Accept.PRESS_1 if self.screen == "press" else Accept.NONE,
                 detect_machine=self.screen == "machine",
+                is_reserve=self.reserve and number == self.targets,
             )
             for number in range(1, self.targets + 1)
         )
@@ -414,6 +417,8 @@ def _done(*commands: str) -> tuple[str, ...]:
     )
 
 
+ON_DIAL, ON_RINGING = ReleaseAgent.ON_DIAL, ReleaseAgent.ON_RINGING
+
 _RINGING = _done("SecureCaller", "DialTarget")
 _CONSULT = (*_RINGING, "t1 answers", "reported: t1 answered")
 
@@ -436,6 +441,14 @@ _LEFT_RINGING = (*_RINGING, "the agent asks: complete", *_done("LetAgentGo"))
 _ALONE = (*_LEFT_RINGING, "t1 is busy", "reported: t1 ended")
 _SETTLING = (*_THREE, "the agent asks: complete", *_done("RemoveAgent"))
 
+_QUEUES: dict[str, Any] = {"release": ON_DIAL, "screen": "task"}
+_RECALLED = (
+    *_RINGING,
+    *_done("LetAgentGo"),
+    "t1 is busy",
+    "the task ends",
+    *_done("RecallAgent"),
+)
 _RECORDED_RINGING = _done("ReadRecordings", "SecureCaller", "DialTarget")
 _RECORDED_CONSULT = (*_RECORDED_RINGING, "t1 answers", "reported: t1 answered")
 _RECORDED_SWAPPED = (
@@ -443,8 +456,6 @@ _RECORDED_SWAPPED = (
     "the agent asks: swap",
     *_done("HoldTarget", "ResumeCaller", "ResumeRecordings"),
 )
-
-ON_DIAL, ON_RINGING = ReleaseAgent.ON_DIAL, ReleaseAgent.ON_RINGING
 
 WORLDS: tuple[World, ...] = (
     World("warm, one target", WARM),
@@ -470,6 +481,7 @@ WORLDS: tuple[World, ...] = (
     World("cold, answered", COLD, played=_CONSULT),
     World("warm, a queue", WARM, screen="task", played=_RINGING),
     World("cold, a queue", COLD, screen="task", room_ends=True, played=_RINGING),
+    World("cold, a queue in reserve", COLD, targets=2, reserve=True, **_QUEUES, played=_RECALLED),
     World("cold on_dial, two queues", COLD, targets=2, release=ON_DIAL, screen="task"),
     World("warm, recorded", WARM, tape=RECORDED),
     World("warm, recorded, ringing", WARM, shallower=1, tape=RECORDED, played=_RECORDED_RINGING),

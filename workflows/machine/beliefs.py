@@ -98,15 +98,30 @@ def has_next(transfer: Transfer, at: float) -> bool:
     is_in_budget = at - transfer.started_at < transfer.policy.budget_seconds
     # Who cancelled does not want another phone to ring, even if the agent is gone since.
     is_wanted = transfer.state is not State.CANCELLING
-    return transfer.next_target is not None and is_in_budget and is_wanted
+    following = transfer.next_target
+    if following is None or not is_in_budget or not is_wanted:
+        return False
+    is_last_resort = not transfer.agent.is_live and not can_recall(transfer)
+    return is_last_resort or not following.is_reserve
+
+
+def can_recall(transfer: Transfer) -> bool:
+    """Whether the agent who has gone may be rung."""
+    return transfer.policy.recall and transfer.recalls == 0 and bool(transfer.agent.address)
+
+
+def recall_lost(transfer: Transfer, at: float) -> Stimulus:
+    """The recalled agent was not reached: is a queue in reserve for the caller?"""
+    following = transfer.next_target
+    is_left = following is not None and following.is_reserve and has_next(transfer, at)
+    return Stimulus.AGENT_UNREACHED_NEXT if is_left else Stimulus.AGENT_UNREACHED
 
 
 def alone(transfer: Transfer, at: float) -> Stimulus:
     """The next rung for a caller who has nobody."""
     if has_next(transfer, at):
         return Stimulus.ALONE_NEXT
-    can_recall = transfer.policy.recall and transfer.recalls == 0 and transfer.agent.address
-    return Stimulus.ALONE_RECALL if can_recall else Stimulus.ALONE_DIVERT
+    return Stimulus.ALONE_RECALL if can_recall(transfer) else Stimulus.ALONE_DIVERT
 
 
 def progress(transfer: Transfer, due: ReleaseAgent, otherwise: Stimulus) -> Stimulus:

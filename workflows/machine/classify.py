@@ -17,6 +17,7 @@ from workflows.machine.beliefs import (
     awaits,
     caller_gone,
     progress,
+    recall_lost,
     target_gone,
     with_attempt,
     with_presence,
@@ -140,10 +141,22 @@ def _hear_deadline(transfer: Transfer, passed: DeadlinePassed) -> Heard:
     if transfer.state in _DONE_WITH_TARGET and awaits(transfer, "EndTarget"):
         # The end of the leg cannot be had in time. Nobody must wait for it.
         return target_gone(transfer, passed.at, Cause.UNAVAILABLE, is_doubtful=True)
+    if transfer.state is State.RECALLING:
+        return _hear_recall_overdue(transfer, passed.at)
     if transfer.state in _RINGING and awaits(transfer, "FindTarget"):
         # Asked already, and the time for an answer is over, too.
         heard, stimulus = still_silent(transfer)
         return heard, Stimulus.DEADLINE if stimulus is Stimulus.NOTED else stimulus
+    return transfer, Stimulus.DEADLINE
+
+
+def _hear_recall_overdue(transfer: Transfer, at: float) -> Heard:
+    """The agent lets it ring. With a queue in reserve the recall is given up: should its leg still
+    turn up, nobody waits for it."""
+    gone = replace(transfer.agent, presence=Presence.GONE, is_doubtful=True)
+    given_up = replace(transfer, agent=gone)
+    if recall_lost(given_up, at) is Stimulus.AGENT_UNREACHED_NEXT:
+        return given_up, Stimulus.AGENT_UNREACHED_NEXT
     return transfer, Stimulus.DEADLINE
 
 
@@ -203,7 +216,7 @@ def _hear_agent(transfer: Transfer, fact: LegFact) -> Heard:
         was_recalled = agent.presence in NOT_YET_TAKEN
         transfer = with_presence(transfer, Party.AGENT, Presence.GONE)
         if was_recalled:
-            return transfer, Stimulus.AGENT_UNREACHED
+            return transfer, recall_lost(transfer, fact.at)
         return without_agent(transfer, fact.at, Stimulus.AGENT_LEFT)
     if isinstance(fact, LegAnswered | LegJoined) and agent.presence in NOT_YET_TAKEN:
         back = replace(agent, presence=Presence.PRESENT, present_since=fact.at)

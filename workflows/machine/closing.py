@@ -340,6 +340,7 @@ RECALLING = row(
         On.AGENT_UNREACHED: go(
             State.DIVERTING, EndRecall, DivertCaller, because=Reason.NOBODY_ANSWERED
         ),
+        On.AGENT_UNREACHED_NEXT: go(State.AWAITING, EndRecall, HoldCaller, Dial),
         On.AGENT_LEFT: ignore("the leg that left is not the recall"),
         On.AGENT_REMOVED: ignore("the leg that left is not the recall"),
         On.AGENT_NOT_REMOVED: ignore("the agent has left since"),
@@ -374,6 +375,7 @@ DIVERTING = row(
         On.AGENT_BACK: stay(EndRecall, why="too late: the caller hears the apology"),
         On.AGENT_BACK_AS_ASKED: stay(EndRecall, why="too late: the caller hears the apology"),
         On.AGENT_UNREACHED: ignore("the recall was given up"),
+        On.AGENT_UNREACHED_NEXT: ignore("the recall was given up"),
         On.AGENT_LEFT: ignore("the agent is not needed any more"),
         On.ALONE_NEXT: ignore("the caller is being sent to the apology"),
         On.ALONE_RECALL: ignore("the caller is being sent to the apology"),

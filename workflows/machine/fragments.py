@@ -77,7 +77,11 @@ NO_DIVERSION: Row = not_under_way(
     "diversion of the caller", On.CALLER_DIVERTED, On.CALLER_NOT_DIVERTED, On.CALLER_UNREACHABLE
 )
 NO_RECALL: Row = not_under_way(
-    "recall of the agent", On.AGENT_BACK, On.AGENT_BACK_AS_ASKED, On.AGENT_UNREACHED
+    "recall of the agent",
+    On.AGENT_BACK,
+    On.AGENT_BACK_AS_ASKED,
+    On.AGENT_UNREACHED,
+    On.AGENT_UNREACHED_NEXT,
 )
 NO_RECORDING: Row = not_under_way(
     "change of the recording",
@@ -163,7 +167,8 @@ LADDER: Row = {
         State.DIVERTING, DivertCaller, EndTask, CloseTask, because=Reason.NOBODY_ANSWERED
     ),
 }
-"""Next target, then the agent who sent the call, then the apology and the mailbox."""
+"""Next target, then the agent who sent the call, then the queue in reserve, then the apology and
+the mailbox. The queue is a next target, too: one that comes after the agent."""
 
 QUIET: tuple[Row, ...] = (
     OTHERS_COME_AND_GO,

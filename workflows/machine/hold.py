@@ -236,6 +236,7 @@ _RECALLING = row(
     own={
         On.AGENT_BACK: go(State.ASKING, AskTransfer),
         On.AGENT_BACK_AS_ASKED: ignore("a hold has nobody who took the caller back"),
+        On.AGENT_UNREACHED_NEXT: ignore("a hold has no queue in reserve"),
         On.AGENT_UNREACHED: go(State.DIVERTING, EndRecall, DivertCaller),
         On.AGENT_LEFT: ignore("the leg that left is not the recall"),
         On.CALLER_LEFT: go(State.RELEASING, EndRecall, AskCall, because=Reason.CALLER_HUNG_UP),
@@ -269,6 +270,7 @@ _DIVERTING = row(
         On.ROOM_ENDED: ignore("the room is not needed any more"),
         On.AGENT_BACK: stay(EndRecall, why="too late: the caller hears the apology"),
         On.AGENT_BACK_AS_ASKED: ignore("a hold has nobody who took the caller back"),
+        On.AGENT_UNREACHED_NEXT: ignore("a hold has no queue in reserve"),
         On.AGENT_UNREACHED: ignore("the recall was given up"),
         On.AGENT_LEFT: ignore("the agent is not needed any more"),
         On.TRANSFER_STARTED: ignore("the caller is on the way to the apology"),

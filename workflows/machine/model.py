@@ -194,6 +194,8 @@ class Target:
     """What a worker of a queue must be able to do."""
     priority: int | None = None
     """Of the task that looks for somebody; None: as the caller's own task had."""
+    is_reserve: bool = False
+    """Tried last of all, when the agent who sent the call could not be had either."""
 
     @property
     def is_routed(self) -> bool:

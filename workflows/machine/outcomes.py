@@ -16,6 +16,7 @@ from workflows.machine.beliefs import (
     adopt,
     caller_gone,
     progress,
+    recall_lost,
     target_gone,
     with_attempt,
     with_presence,
@@ -334,7 +335,8 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
         return _agent_not_removed(transfer)
     if command == "RecallAgent" and transfer.agent.is_live:
         gone = replace(transfer.agent, presence=Presence.GONE, is_doubtful=True)
-        return replace(transfer, agent=gone), Stimulus.AGENT_UNREACHED
+        transfer = replace(transfer, agent=gone)
+        return transfer, recall_lost(transfer, failed.at)
     if command in _QUESTIONS:
         return _nobody_heard(transfer, failed)
     if command in ("ReadRoom", "EndRoom"):

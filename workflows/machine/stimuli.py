@@ -43,7 +43,9 @@ class Stimulus(StrEnum):
     AGENT_BACK_AS_ASKED = "agent_back_as_asked"
     """The recalled agent has answered, who had taken the caller back before hanging up."""
     AGENT_UNREACHED = "agent_unreached"
-    """The recall came to nothing."""
+    """The recall came to nothing, and nobody is left to be rung."""
+    AGENT_UNREACHED_NEXT = "agent_unreached_next"
+    """The recall came to nothing; the queue in reserve is left."""
     AGENT_TASK_OPEN = "agent_task_open"
     """The agent has left, but the removal that was to close their task with it has failed."""
 
