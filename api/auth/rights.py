@@ -84,7 +84,7 @@ def may_see_call(principal: Principal, record: CallRecord) -> bool:
 def may_record(principal: Principal, record: CallRecord) -> bool:
     """Whether the principal may have the call's recording paused and resumed: a phone that only
     rings is not on the call yet."""
-    if sees_all(principal):
+    if sees_all(principal) or may_supervise(principal, record):
         return True
     person = person_at(principal.address, record.people)
     return person is not None and person.presence in ("present", "leaving")
