@@ -110,9 +110,20 @@ class Facts:
         for owner, workflow_id in owners.items():
             if await self._signal(workflow_id, fact, token):
                 heard_by = heard_by or owner
-                if not isinstance(fact, RoomEnded):
+                if not (isinstance(fact, RoomEnded) or await self._is_late(conference_sid, fact)):
                     break
         return heard_by or "nobody"
+
+    async def _is_late(self, conference_sid: str, fact: Fact) -> bool:
+        """Whether somebody has left a transfer that has reached its end already.
+
+        It lives on while a request of its own is under way, hears whatever it is told, and changes
+        nothing any more: the call is the owner by then, and would keep who is left alone.
+        """
+        if not isinstance(fact, LegEnded):
+            return False
+        record = await self._records.latest(conference_sid)
+        return record is not None and record.is_running and record.view.is_over
 
     async def _tell_of_task(
         self, conference_sid: str, fact: TaskEnded | WorkerTimedOut, token: str

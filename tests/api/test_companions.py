@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from api.engine.facts import Facts
-from tests.api.conftest import Site, new_conference
+from tests.api.conftest import Site, new_conference, start_body
 from tests.api.fakes import FakeCompanion
 from workflows.machine.events import Fact, LegEnded, LegJoined, LegRang, RoomEnded
 from workflows.messages import (
@@ -85,3 +88,29 @@ async def test_news_that_only_a_companion_hears_names_it(site: Site) -> None:
 async def test_without_companions_nothing_changes(site: Site) -> None:
     conference_sid = new_conference()
     assert await facts_of(site).tell(conference_sid, LegEnded(call_sid=LEG), "token") == "nobody"
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+async def test_who_leaves_a_transfer_that_has_ended_but_lives_on_is_told_to_the_call_too(
+    site: Site, monkeypatch: pytest.MonkeyPatch, is_over: bool
+) -> None:
+    """A worker was killed while it dialled; the transfer was completed without waiting for the
+    outcome of that, the caller hung up, and the target was left in the room."""
+    conference_sid = await site.call()
+    started = await site.start("crm", start_body(conference_sid, agent="client:alice"))
+    assert started.status_code == 202, started.text
+    await site.first_step(conference_sid)
+    facts = facts_of(site)
+    latest = facts._records.latest
+
+    async def ended(conference_sid: str) -> Any:
+        record = await latest(conference_sid)
+        assert record is not None
+        return replace(record, view=replace(record.view, is_over=is_over))
+
+    monkeypatch.setattr(facts._records, "latest", ended)
+    fact = LegEnded(call_sid=LEG, label="caller")
+    assert await facts.tell(conference_sid, fact, "token") == "transfer"
+    assert await kinds(site, transfer_workflow_id(conference_sid)) == ["leg_ended"]
+    heard = await kinds(site, call_workflow_id(conference_sid))
+    assert heard == (["leg_ended"] if is_over else [])
