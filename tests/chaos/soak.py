@@ -26,7 +26,8 @@ from tests.chaos.rig import Rig
 from tests.e2e.stack import CALLS_RUNNING
 from tests.e2e.telephones import Json, NeverSeenError, Telephones, until
 
-CALL_EVERY_SECONDS = 2.0
+CALL_EVERY_SECONDS = 4.0
+"""What the development server on a file bears beside everything else on two busy cores."""
 FAULT_EVERY_SECONDS = 12.0
 SAMPLE_EVERY_SECONDS = 5.0
 THINK_SECONDS = 2.0
@@ -75,6 +76,11 @@ class Soak:
     quiet_before: dict[str, int] = field(default_factory=dict)
     quiet_after: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+
+    def wrong(self, what: str) -> None:
+        """Told at once, because an hour is long."""
+        print(f"   {what}", flush=True)
+        self.problems.append(what)
 
     def growth(self, name: str) -> float:
         """Of the memory of a process: last quarter against the second one, as a share."""
@@ -144,7 +150,7 @@ async def _break_things(rig: Rig, told: Soak, until_at: float) -> None:
             await _strike(rig, fault, chance)
             await rig.heal()
         except Exception as error:
-            told.problems.append(f"{fault.title}: {type(error).__name__}: {error}")
+            told.wrong(f"{fault.title}: {type(error).__name__}: {error}")
 
 
 async def _strike(rig: Rig, fault: Fault, chance: Random) -> None:
@@ -186,11 +192,11 @@ async def _one_call(day: BadDay, told: Soak, chance: Random) -> None:
         ended = (view["state"], view["reason"])
         told.outcomes[view["state"]] += 1
         if ended != wanted:
-            told.problems.append(f"{story.__name__} ended as {ended}, {day.transfer_id}")
+            told.wrong(f"{story.__name__} ended as {ended}, {day.transfer_id}")
         await _think(chance)
     except Exception as error:
         where = f"{story.__name__}, {day.transfer_id or day.people['caller']}"
-        told.problems.append(f"{where}: {type(error).__name__}: {error}")
+        told.wrong(f"{where}: {type(error).__name__}: {error}")
     finally:
         if day.people["caller"] in await day.phones.live_legs():
             await day.hangs_up("caller")
