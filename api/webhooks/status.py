@@ -26,8 +26,9 @@ router = APIRouter(
 )
 
 
-BEGINNINGS = frozenset({"conference-start", "participant-join"})
-"""Events that show that a room is alive."""
+BEGINNINGS = frozenset({"conference-start", "participant-join", "participant-leave"})
+"""Events that show that a room is or was alive. Who leaves may be the first that is heard of it,
+if the earlier ones were lost."""
 
 
 @router.api_route(

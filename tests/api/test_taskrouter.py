@@ -138,15 +138,24 @@ async def test_call_gets_one_owner_however_many_events_its_room_has(
     assert (await handle.describe()).run_id == description.run_id
 
 
+async def test_a_call_whose_first_events_were_lost_has_its_owner_when_somebody_leaves(
+    routed: Site,
+) -> None:
+    conference_sid = new_conference()
+    leave = room_event(conference_sid, "participant-leave")
+    assert (await routed.webhook("/twilio/conference", leave)).status_code == 204
+    described = routed.app.state.parts.engine.temporal.describe
+    assert await described(call_workflow_id(conference_sid)) is not None
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         room_event(new_conference(), "conference-end"),
-        room_event(new_conference(), "participant-leave"),
         room_event(new_conference(), "participant-join", FriendlyName="CA" + "1" * 32),
         room_event(new_conference(), "participant-join", FriendlyName="WT1"),
     ],
-    ids=["end", "leave", "our own room", "another name"],
+    ids=["end", "our own room", "another name"],
 )
 async def test_other_events_start_nothing(routed: Site, fields: dict[str, str]) -> None:
     assert (await routed.webhook("/twilio/conference", fields)).status_code == 204

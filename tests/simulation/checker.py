@@ -17,6 +17,8 @@ from tests.simulation.truth import Leg, Truth, read
 
 TERMINAL = frozenset({"completed", "cancelled", "failed", "abandoned", "diverted", "ended"})
 VIOLATIONS_MAX = 12
+AFTERWARDS = 0.5
+"""Seconds after its last step in which a transfer may still ask for something."""
 UNKNOWN_OUTCOME = frozenset(
     {"timeout_before", "timeout_after", "reset_before", "reset_after", "late", "slow", "500",
      "500_after", "503", "worker_crash", "server_crash"}
@@ -299,6 +301,22 @@ class Checker:
     def requests(self) -> list[tuple[str, str]]:
         """The REST requests in order, without what differs from run to run."""
         return [(each["route"], _shown(each["params"])) for each in self.stage.runtime.requests]
+
+    def asked_of_legs(self) -> dict[str, list[str]]:
+        """The writes of the transfers, per phone and in their order."""
+        known = self.stage.network.calls_by_sid
+        found: dict[str, list[str]] = {}
+        ended = [watch.over_at for watch in self.watches.values() if watch.over_at]
+        for each in self.stage.runtime.requests:
+            if self.begun_at is None or each["at"] < self.begun_at or not ended:
+                continue
+            if each["at"] > max(ended) + AFTERWARDS:
+                continue
+            sid = each["path"].rpartition("/")[2].removesuffix(".json")
+            phone = known[sid].phone if sid in known else str(each["params"].get("To", ""))
+            if each["method"] != "GET":
+                found.setdefault(phone, []).append(f"{each['route']} {_shown(each['params'])}")
+        return found
 
 
 Claim = Callable[[Checker], None]

@@ -72,6 +72,8 @@ class Outcome:
     """Each transfer's last view, as JSON."""
     requests: list[tuple[str, str]] = field(default_factory=list)
     """The REST requests that reached Twilio, in order: operation, and what was asked for."""
+    asked: dict[str, list[str]] = field(default_factory=dict)
+    """What each leg was asked to do during the transfer, by the address of its phone."""
     goals: dict[str, int] = field(default_factory=dict)
     ladder: list[str] = field(default_factory=list)
     steps: int = 0
@@ -147,6 +149,7 @@ async def _play(story: Story, outcome: Outcome, with_ladder: bool) -> None:
     outcome.violations = checker.violations
     outcome.views = checker.last_views()
     outcome.requests = checker.requests()
+    outcome.asked = checker.asked_of_legs()
     outcome.goals = director.goals.seen
     outcome.ladder = director.ladder
     outcome.steps = checker.steps
