@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tests.e2e.books import Page
+from tests.e2e.hold_stories import HOLD_STORIES
 from tests.e2e.processes import StackError
 from tests.e2e.queue_stories import QUEUE_STORIES, QUEUES, QueueStory, QueueTroupe
 from tests.e2e.recording_stories import RECORDED, RECORDING_STORIES
@@ -44,6 +45,7 @@ PAINT = (
 PROGRAMME: tuple[Story | QueueStory, ...] = (
     *STORIES,
     *SUPERVISION_STORIES,
+    *HOLD_STORIES,
     *RECORDING_STORIES,
     *QUEUE_STORIES,
 )

@@ -23,7 +23,11 @@ from tests.e2e.stack import Stack
 from tests.e2e.telephones import Json, NeverSeenError, Telephones, until
 from workflows.machine.journal import ladder
 from workflows.machine.model import Entry, State
-from workflows.messages import supervision_workflow_id, transfer_workflow_id
+from workflows.messages import (
+    hold_workflow_id,
+    supervision_workflow_id,
+    transfer_workflow_id,
+)
 
 GUARD_SECONDS = 0.5
 """How long a new pair is watched before a transfer counts as done. The default is three seconds;
@@ -98,6 +102,8 @@ class Scene:
         """The journal of the supervision, in a story that has one."""
         self.is_supervised = False
         """Whether what the story costs is what its supervision cost."""
+        self.is_on_hold = False
+        """Whether what it costs is what its hold cost."""
 
     async def open(self) -> None:
         """The caller dials us and talks with the agent."""
@@ -262,6 +268,7 @@ class Scene:
     async def _history(self, is_over: bool) -> list[HistoryEvent]:
         client = await self.stack.temporal()
         id_of = supervision_workflow_id if self.is_supervised else transfer_workflow_id
+        id_of = hold_workflow_id if self.is_on_hold else id_of
         handle = client.get_workflow_handle(id_of(self.conference_sid))
         if is_over and not self.is_supervised:
             # The answer says so a moment before the workflow is closed.
