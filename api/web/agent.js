@@ -3,6 +3,7 @@
 "use strict";
 
 const CALLS_MS = 1500; // a new call may show this much later; steps of a transfer come at once
+const TIMER_MS = 1000;
 const JOURNAL_LINES = 12;
 const VERBS = {
   complete: "Complete",
@@ -140,12 +141,14 @@ function words(name) {
 function draw(card) {
   const { root, item } = card;
   const transfer = item.transfer && !item.transfer.is_over ? item.transfer : null;
-  const shown = JSON.stringify([item, card.journal.length]);
+  const still = { ...item, hold: item.hold && { ...item.hold, at: 0, hold_seconds: 0 } };
+  const shown = JSON.stringify([still, card.journal.length]);
   if (shown === card.shown) return;
   card.shown = shown;
   root.querySelector("h3").textContent = `Call …${item.conference_sid.slice(-6)}`;
   const state = root.querySelector(".state");
-  state.textContent = words(transfer?.state ?? item.call?.state ?? "between transfers");
+  const between = item.hold?.state ?? item.call?.state ?? "between transfers";
+  state.textContent = words(transfer?.state ?? between);
   state.className = `state ${transfer ? "live" : "talking"}`;
   root.querySelector(".waits").textContent = transfer ? waiting(transfer) : outcome(item.transfer);
   root.querySelector(".people tbody").replaceChildren(
@@ -164,6 +167,7 @@ function draw(card) {
       ),
   );
   drawButtons(card, transfer);
+  drawHold(card, transfer);
   drawRecording(card);
   drawJournal(card);
   root.querySelector(".start").hidden = transfer !== null;
@@ -181,6 +185,39 @@ function drawButtons(card, transfer) {
       return button;
     });
   card.root.querySelector(".buttons").replaceChildren(...buttons);
+}
+
+// While a transfer lives, it holds the caller by itself.
+function drawHold(card, transfer) {
+  const box = card.root.querySelector(".holder");
+  const hold = card.item.hold;
+  box.hidden = transfer !== null || card.item.is_over;
+  const button = box.querySelector("button");
+  button.textContent = hold ? "Resume" : "Hold";
+  button.dataset.verb = hold ? "resume" : "hold";
+  button.disabled = Boolean(hold) && !hold.allowed.includes("resume");
+  button.onclick = () => holdOrResume(card, button);
+  drawTimer(card);
+}
+
+function drawTimer(card) {
+  const hold = card.item.hold;
+  const note = card.root.querySelector(".holder span");
+  note.className = hold?.is_reminded ? "late" : "";
+  if (!hold?.is_held) {
+    note.textContent = hold ? "Not on hold yet." : "";
+    return;
+  }
+  const now = Date.now() / 1000;
+  const seconds = hold.hold_seconds + Math.max(0, now - card.holdReadAt);
+  const left = hold.limit_at - hold.at - (now - card.holdReadAt);
+  const then = hold.at_limit === "resume" ? "back with the agent" : "sent to the mailbox";
+  note.textContent = `On hold for ${minutes(seconds)}; ${then} in ${minutes(left)}.`;
+}
+
+function minutes(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
 // Where nothing is recorded there is nothing to be shown.
@@ -277,6 +314,34 @@ async function press(card, id, verb, button) {
   button.blur();
 }
 
+async function holdOrResume(card, button) {
+  const sid = card.item.conference_sid;
+  const verb = button.dataset.verb;
+  button.disabled = true;
+  tell(card, null);
+  // The key stays the same until the engine has answered: a hold that got lost is not begun twice.
+  card.holdKey ??= newKey();
+  try {
+    const hold = await ask("POST", `/v1/calls/${sid}/${verb}`, null, {
+      "Idempotency-Key": card.holdKey,
+    });
+    card.holdKey = null;
+    take(card, { ...card.item, hold: hold.is_over ? null : hold });
+  } catch (problem) {
+    if (problem.status >= 400 && problem.status < 500) card.holdKey = null;
+    tell(card, problem);
+  }
+  card.shown = "";
+  draw(card);
+  button.blur();
+}
+
+// What was read of a call, and when: between two reads the timer of a hold goes on by itself.
+function take(card, item) {
+  card.item = item;
+  card.holdReadAt = Date.now() / 1000;
+}
+
 async function record(card, button) {
   const sid = card.item.conference_sid;
   button.disabled = true;
@@ -329,7 +394,8 @@ function isHere(person) {
 
 function makeCard(item) {
   const root = byId("call-template").content.firstElementChild.cloneNode(true);
-  const card = { root, item, journal: [], stream: null, draftKey: null, shown: "" };
+  const card = { root, item, journal: [], stream: null, draftKey: null, holdKey: null, shown: "" };
+  take(card, item);
   const form = root.querySelector("form");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -379,7 +445,7 @@ async function refresh() {
     for (const item of calls.items) {
       const card = cards.get(item.conference_sid) ?? makeCard(item);
       if ((item.transfer?.step ?? 0) >= (card.item.transfer?.step ?? 0) || isNewer(item, card)) {
-        card.item = item;
+        take(card, item);
       }
       follow(card);
       draw(card);
@@ -442,4 +508,5 @@ const given = new URLSearchParams(location.hash.slice(1)).get("key");
 if (given) history.replaceState(null, "", location.pathname);
 const known = given ?? sessionStorage.getItem("key");
 if (known) signIn(known);
+setInterval(() => cards.forEach(drawTimer), TIMER_MS);
 showPhones();

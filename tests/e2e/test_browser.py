@@ -86,6 +86,35 @@ async def test_agent_transfers_a_call_with_clicks(
     await scene.everybody_goes()
 
 
+async def test_agent_holds_and_resumes_with_clicks(
+    stack: Stack, troupe: Troupe, pictures: Path
+) -> None:
+    agent = await troupe.free_agent()
+    scene = Scene(stack, CALLER, agent)
+    await scene.phones.behave(agent, "ring", "busy")
+    async with browser() as context:
+        window = Window(await context.new_page())
+        page = window.page
+        await page.goto(f"{stack.api_url}/#key={stack.keys[agent.partition(':')[2]]}")
+        phones = page.frame_locator("#phones-frame")
+        await talking(page, phones, agent)
+        card = page.locator(".call")
+        await card.get_by_role("button", name="Hold", exact=True).click()
+        await expect(card.locator(".state")).to_have_text("held")
+        await expect(card.get_by_role("row", name=re.compile("caller"))).to_contain_text("on hold")
+        timer = card.locator(".holder span")
+        await expect(timer).to_contain_text(re.compile(r"On hold for 0:0[2-9]"))
+        await expect(timer).to_contain_text("back with the agent in 29:")
+        await window.picture(pictures, "5-on-hold")
+        await card.get_by_role("button", name="Resume", exact=True).click()
+        await expect(card.locator(".state")).to_have_text("talking")
+        await expect(timer).to_have_text("")
+        await expect(phone(phones, CALLER)).to_contain_text(f"hears {agent}")
+        await phone(phones, CALLER).get_by_role("button", name="Hang up").click()
+    assert not window.complaints
+    await scene.everybody_goes()
+
+
 async def test_wrong_key_is_told_to_the_person(stack: Stack) -> None:
     async with browser() as context:
         window = Window(await context.new_page())
