@@ -26,6 +26,7 @@ from workflows.machine.beliefs import (
 from workflows.machine.beliefs import WINDING_UP as WINDING_UP
 from workflows.machine.events import (
     AgentReplaced,
+    CancellationRequested,
     CommandFailed,
     CommandSucceeded,
     DeadlinePassed,
@@ -122,7 +123,7 @@ def hear(transfer: Transfer, event: Event) -> Heard:
         transfer = paused_by_person(transfer)
     elif isinstance(event, RecordingResumeRequested):
         transfer = resumed_by_person(transfer)
-    if transfer.kind is Kind.HOLD:
+    if transfer.kind is Kind.HOLD and isinstance(event, CancellationRequested):
         # An operator who cancels a hold wants the caller off hold.
         return transfer, Stimulus.RESUME
     return transfer, stimulus_of(event)

@@ -3,7 +3,7 @@
 One rule stands above all squares: whoever has a live transfer has the caller's leg. A transfer that
 begins tells the hold, and the hold ends without touching the caller; and before this table has
 anything done for the caller, it asks whether a transfer lives. What it did all the same, in a
-moment in which both began, it reports. See `docs/decisions/0008-a-hold-yields-to-a-transfer.md`.
+moment in which both began, it reports. See `docs/decisions/0011-a-hold-yields-to-a-transfer.md`.
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ def hear_hold_fact(transfer: Transfer, fact: HoldFact) -> Heard:
     if isinstance(fact, TransferStarted):
         is_hold = transfer.kind is Kind.HOLD
         return transfer, Stimulus.TRANSFER_STARTED if is_hold else Stimulus.NOTED
-    if isinstance(fact, OwnerSought):
+    is_transfer = transfer.kind in (Kind.WARM, Kind.COLD)
+    if isinstance(fact, OwnerSought) or not is_transfer:
         return transfer, Stimulus.NOTED
     return _hear_report(transfer, fact)
 

@@ -1,0 +1,182 @@
+"""The agent's hold, played: the agent forgets, hangs up, is rung back; the caller does not wait."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.machine.harness import (
+    Story,
+    a_transfer,
+    assert_no_one_left_over,
+    assert_talking,
+    assert_waiting,
+)
+from workflows.machine.events import (
+    CancellationRequested,
+    HoldFound,
+    HoldReported,
+    OwnerSought,
+    TransferStarted,
+)
+from workflows.machine.model import HoldLimit, Kind, Policy, Reason, State
+
+
+def hold(*beside: str, **policy: Any) -> Story:
+    """The agent puts the caller on hold; `beside` are other workflows of the call that live."""
+    story = Story(a_transfer(Kind.HOLD, targets=0, policy=Policy(**policy)))
+    story.lines = story.lines._replace(alive=frozenset(beside))
+    return story.settle()
+
+
+def test_agent_resumes() -> None:
+    story = hold().is_in(State.HELD)
+    assert_waiting(story)
+    assert not story.line("agent").exit_flag, "the agent's hang-up must not end the room"
+    story.asks("resume").ended(State.RESUMED, Reason.RESUMED_BY_AGENT, by="agent")
+    assert_talking(story, "caller", "agent")
+    assert story.line("agent").exit_flag, "as it was before"
+    assert_no_one_left_over(story)
+
+
+def test_operator_who_cancels_a_hold_resumes() -> None:
+    story = hold().is_in(State.HELD)
+    assert story.refuses("complete")
+    story.hear(CancellationRequested(at=story.at, by="operator"))
+    story.settle().ended(State.RESUMED, Reason.RESUMED_BY_AGENT, by="operator")
+
+
+def test_agent_is_reminded_and_then_has_the_caller_back() -> None:
+    story = hold(hold_seconds_max=1800.0, hold_reminder_seconds=60.0)
+    story.waits(1735).is_in(State.HELD).waits(10).is_in(State.REMINDED)
+    assert_waiting(story)
+    story.waits(60).ended(State.RESUMED, Reason.HOLD_TIMEOUT, by="deadline")
+    assert_talking(story, "caller", "agent")
+    assert 1799 < story.transfer.hold_seconds < 1802
+
+
+def test_maximum_may_lead_to_the_apology() -> None:
+    story = hold(at_hold_max=HoldLimit.RECOVER).waits(1805)
+    story.ended(State.DIVERTED, Reason.HOLD_TIMEOUT)
+
+
+def test_notices_move_neither_reminder_nor_maximum() -> None:
+    story = hold(hold_seconds_max=100.0, hold_reminder_seconds=20.0, hold_notice_seconds=30.0)
+    story.waits(200).ended(State.RESUMED, Reason.HOLD_TIMEOUT)
+    begun = [
+        (round(entry.at - 1000), each)
+        for entry in story.transfer.journal
+        for each in entry.began
+        if each in ("NotifyCaller", "RemindAgent")
+    ]
+    assert begun == [(30, "NotifyCaller"), (60, "NotifyCaller"), (80, "RemindAgent")]
+    assert 99 < story.transfer.hold_seconds < 102
+
+
+def test_agent_hangs_up_and_is_rung_back() -> None:
+    story = hold().hangs_up("agent").is_in(State.RECALLING)
+    assert_waiting(story)
+    story.answers("r1").ended(State.RESUMED, Reason.AGENT_HUNG_UP)
+    assert_talking(story, "caller", "r1")
+    assert_no_one_left_over(story)
+
+
+def test_agent_who_is_not_to_be_had_leaves_the_apology() -> None:
+    story = hold().hangs_up("agent").hangs_up("r1", cause="busy")
+    story.ended(State.DIVERTED, Reason.AGENT_HUNG_UP)
+    assert_no_one_left_over(story)
+
+
+def test_agent_who_does_not_answer_leaves_the_apology() -> None:
+    story = hold().hangs_up("agent").waits(40)
+    story.ended(State.DIVERTED, Reason.AGENT_HUNG_UP)
+    assert_no_one_left_over(story)
+
+
+def test_agent_hangs_up_while_the_hold_is_being_made() -> None:
+    """The exit flag is off already, the caller's hold is on its way."""
+    story = Story(a_transfer(Kind.HOLD, targets=0)).stall("SecureCaller").settle()
+    caller, agent = story.lines.lines
+    story.lines = story.lines._replace(lines=(caller, agent._replace(exit_flag=False)))
+    story.hangs_up("agent").flows().is_in(State.RECALLING)
+    story.answers("r1").ended(State.RESUMED, Reason.AGENT_HUNG_UP)
+
+
+def test_agent_hangs_up_while_the_caller_is_being_taken_off_hold() -> None:
+    story = hold().stall("GiveCallerBack").asks("resume").is_in(State.RESUMING)
+    story.hangs_up("agent").flows().is_in(State.RECALLING)
+    assert_waiting(story)
+
+
+def test_caller_hangs_up_and_the_room_ends() -> None:
+    story = hold().hangs_up("caller").ended(State.ABANDONED, Reason.CALLER_HUNG_UP, by="caller")
+    assert story.line("agent").status == "gone"
+
+
+def test_room_of_a_call_with_an_owner_is_ended_by_that_owner() -> None:
+    story = hold("call").hangs_up("caller").ended(State.ABANDONED, Reason.CALLER_HUNG_UP)
+    assert "EndRoom" not in {each for entry in story.transfer.journal for each in entry.began}
+
+
+def test_room_that_ends_by_itself_leaves_the_caller_the_apology() -> None:
+    hold().room_ends().ended(State.DIVERTED, Reason.CALL_ENDED)
+
+
+def test_hold_that_cannot_be_had_gives_the_caller_back() -> None:
+    story = Story(a_transfer(Kind.HOLD, targets=0)).fails("SecureCaller", "lost").settle()
+    story.ended(State.RESUMED, Reason.CALLER_NOT_HELD)
+    assert_talking(story, "caller", "agent")
+
+
+def test_unhold_that_fails_is_asked_for_and_tried_again() -> None:
+    story = hold().fails("GiveCallerBack").asks("resume")
+    story.ended(State.RESUMED, Reason.RESUMED_BY_AGENT)
+    asked = [each for entry in story.transfer.journal for each in entry.began]
+    assert asked.count("AskTransfer") == 2, "each un-hold is asked for first"
+
+
+@pytest.mark.parametrize("state", [State.HELD, State.REMINDED, State.RECALLING])
+def test_transfer_takes_the_hold_over_untouched(state: State) -> None:
+    story = hold()
+    if state is State.REMINDED:
+        story.waits(1745)
+    if state is State.RECALLING:
+        story.hangs_up("agent")
+    before = story.is_in(state).lines.caller
+    story.hear(TransferStarted(at=story.at))
+    story.settle().ended(State.TAKEN_OVER, Reason.TAKEN_OVER)
+    assert story.lines.caller == before
+
+
+def test_hold_that_finds_a_transfer_waits_for_its_word() -> None:
+    story = hold("transfer").is_in(State.YIELDING)
+    assert story.refuses("resume") == "a transfer of this call is under way"
+    story.hear(TransferStarted(at=story.at))
+    story.settle().ended(State.TAKEN_OVER, Reason.TAKEN_OVER)
+    assert_waiting(story)
+
+
+def test_hold_goes_on_when_the_transfer_ended_without_the_caller() -> None:
+    story = hold("transfer").is_in(State.YIELDING)
+    story.lines = story.lines._replace(alive=frozenset())
+    story.waits(30).ended(State.RESUMED, Reason.TAKEN_OVER)
+    assert_talking(story, "caller", "agent")
+
+
+def test_caller_found_off_hold_is_held_again() -> None:
+    story = hold()
+    story.lines = story.lines._replace(
+        lines=(story.lines.caller._replace(held=False), *story.lines.lines[1:])
+    )
+    story.hear(HoldFound(at=story.at, call_sid="CAcaller", held=False))
+    assert_waiting(story.settle().is_in(State.HELD))
+
+
+def test_words_that_are_not_for_a_hold_change_nothing() -> None:
+    story = hold()
+    before = story.transfer
+    for word in (HoldReported(at=1.0), HoldReported(at=1.0, hold="off"), OwnerSought(at=1.0)):
+        story.hear(word)
+    assert replace(story.transfer, journal=(), step=0) == replace(before, journal=(), step=0)
