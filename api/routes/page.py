@@ -1,4 +1,4 @@
-"""The agent page: three files, no build step."""
+"""The agent page: four files, no build step."""
 
 from __future__ import annotations
 
@@ -39,6 +39,12 @@ async def page(settings: SettingsDep) -> Response:
 async def script() -> Response:
     """The page's script."""
     return _file("agent.js", "text/javascript")
+
+
+@router.get("/web/hold.js")
+async def hold_script() -> Response:
+    """The script's part about holds."""
+    return _file("hold.js", "text/javascript")
 
 
 @router.get("/web/agent.css")
