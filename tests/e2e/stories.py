@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from temporalio.api.enums.v1 import EventType
 
+from tests.e2e.guardians import guardian_of
 from tests.e2e.scene import Ending, Scene
 from workflows.messages import transfer_workflow_id
 
@@ -37,7 +38,7 @@ class Story:
     next_target: str = ""
     supervisor: str = ""
     breaks_things: bool = False
-    """It ends processes that other stories need, so it is played alone."""
+    """It ends processes, or loses callbacks, that other stories need, so it is played alone."""
 
     @property
     def plays_alone(self) -> bool:
@@ -151,6 +152,27 @@ async def worker_killed(scene: Scene) -> Ending:
     )  # fmt: skip
 
 
+async def every_callback_lost(scene: Scene) -> Ending:
+    """From the click on, Twilio tells nothing: neither that the target answers nor the rest."""
+    await scene.phones.ask("POST", "/faults", {"on": "callback", "kind": "drop"})
+    found = sum((await guardian_of(scene.stack)).findings.values())
+    try:
+        await scene.transfer("warm", "target")
+        await scene.answers("target")
+        await scene.until("consulting")
+        await scene.phones.hears(scene.people["target"], scene.people["agent"])
+        await scene.press("complete")
+        await scene.over()
+    finally:
+        await scene.phones.ask("DELETE", "/faults")
+    told = sum((await guardian_of(scene.stack)).findings.values()) - found
+    scene.asides.append(f"no callback arrived; the guardian told what {told} of them had not")
+    return Ending(
+        "completed", "completed", together=CALLER_WITH_TARGET, up=("caller", "target"),
+        talked=(("agent", "target"), ("caller", "target")),
+    )  # fmt: skip
+
+
 async def worker_of(scene: Scene) -> str:
     """The name of the worker that took the last task of a transfer."""
     client = await scene.stack.temporal()
@@ -206,6 +228,13 @@ STORIES: tuple[Story, ...] = (
         "The worker is killed during the consult, and the transfer goes on",
         worker_killed,
         target="client:hal",
+        breaks_things=True,
+    ),
+    Story(
+        "every-callback-lost",
+        "Not one callback arrives, and the guardian's look at Twilio tells what they did not",
+        every_callback_lost,
+        target="client:ida",
         breaks_things=True,
     ),
 )

@@ -16,6 +16,7 @@ from temporalio.client import WorkflowExecutionStatus
 from tests.e2e.guardians import guardian_of, nothing_runs
 from tests.e2e.scene import Scene
 from tests.e2e.stack import AGENTS, CALLS_RUNNING, Options, Stack
+from tests.e2e.stories import every_callback_lost
 from tests.e2e.telephones import Telephones, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
@@ -232,4 +233,13 @@ async def test_guardian_itself_had_nothing_to_complain_of(deaf: Stack) -> None:
             assert event.activity_task_started_event_attributes.attempt <= 1
     found = await guardian_of(deaf)
     assert (found.looks_failed, found.looks > 0) == (0, True)
-    assert set(found.findings) >= {"leg_joined", "leg_ended", "owner_cut_off"}
+
+
+async def test_story_of_the_demo_ends_as_told(deaf: Stack) -> None:
+    """Played here, because its warnings would be complaints elsewhere."""
+    scene = await opened(deaf, "+15550107008", "client:bob")
+    ending = await every_callback_lost(scene)
+    told = await scene.told("every-callback-lost", "as the demo plays it", ending)
+    assert not told.problems, f"{told.problems}\n{told.ladder}"
+    await scene.everybody_goes()
+    await nothing_runs(deaf)

@@ -35,7 +35,7 @@ from tests.machine.switchboard import (
 )
 from workflows.machine.classify import news_in
 from workflows.machine.cold import COLD
-from workflows.machine.events import REQUESTS, DeadlinePassed, Event
+from workflows.machine.events import REQUESTS, DeadlinePassed, Event, HoldFound
 from workflows.machine.hold import HOLD
 from workflows.machine.inbound import INBOUND, ROUTED
 from workflows.machine.invariants import check
@@ -307,3 +307,14 @@ def cold(release: ReleaseAgent = ReleaseAgent.ON_ANSWER, **changes: Any) -> Stor
 
 def inbound(**changes: Any) -> Story:
     return Story(a_transfer(Kind.INBOUND, **changes)).settle()
+
+
+def somebody_else_changes(story: Story, name: str, held: bool) -> Story:
+    """Somebody else changes a hold, and a look finds it."""
+    line = story.line(name)
+    lines = tuple(
+        each._replace(held=held) if each.name == name else each for each in story.lines.lines
+    )
+    story.lines = story.lines._replace(lines=lines)
+    story.hear(HoldFound(at=story.at, call_sid=line.sid, held=held))
+    return story.settle()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.machine.harness import Story, cold, inbound, just_begun, warm
+from tests.machine.harness import Story, cold, inbound, just_begun, somebody_else_changes, warm
 from workflows.machine.classify import hear
 from workflows.machine.events import HoldFound
 from workflows.machine.model import State
@@ -24,22 +24,11 @@ PHASES: dict[State, Callable[[], Story]] = {
 }
 
 
-def found(story: Story, name: str, held: bool) -> Story:
-    """Somebody else changes a hold, and a look finds it."""
-    line = story.line(name)
-    lines = tuple(
-        each._replace(held=held) if each.name == name else each for each in story.lines.lines
-    )
-    story.lines = story.lines._replace(lines=lines)
-    story.hear(HoldFound(at=story.at, call_sid=line.sid, held=held))
-    return story.settle()
-
-
 @pytest.mark.parametrize("state", PHASES, ids=str)
 def test_caller_is_as_the_state_says_again(state: State) -> None:
     story = PHASES[state]().is_in(state)
     was = story.line("caller").held
-    found(story, "caller", held=not was).is_in(state)
+    somebody_else_changes(story, "caller", held=not was).is_in(state)
     assert story.line("caller").held is was
     assert story.transfer.caller.held is was
 
@@ -48,17 +37,19 @@ def test_caller_is_as_the_state_says_again(state: State) -> None:
 def test_target_is_as_the_state_says_again(state: State) -> None:
     story = PHASES[state]().is_in(state)
     was = story.line("t1").held
-    found(story, "t1", held=not was).is_in(state)
+    somebody_else_changes(story, "t1", held=not was).is_in(state)
     assert story.line("t1").held is was
 
 
 def test_caller_held_while_the_target_rings_aside_is_as_after_a_swap() -> None:
-    story = found(warm().asks("swap").is_in(State.DIALING_ASIDE), "caller", held=True)
+    story = somebody_else_changes(
+        warm().asks("swap").is_in(State.DIALING_ASIDE), "caller", held=True
+    )
     assert story.is_in(State.DIALING).transfer.caller.held
 
 
 def test_target_held_while_all_three_talk_is_with_nobody_as_after_a_swap() -> None:
-    story = found(PHASES[State.CONFERRING](), "t1", held=True)
+    story = somebody_else_changes(PHASES[State.CONFERRING](), "t1", held=True)
     assert story.is_in(State.REVISITING).transfer.target.held
 
 
@@ -80,7 +71,7 @@ def test_while_a_change_is_under_way_its_outcome_decides() -> None:
 def test_call_between_transfers_leaves_holds_alone() -> None:
     story = inbound().answers("t1")
     before = story.transfer.state
-    held = found(story, "caller", held=True)
+    held = somebody_else_changes(story, "caller", held=True)
     assert (held.transfer.state, held.line("caller").held) == (before, True)
 
 

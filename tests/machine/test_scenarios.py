@@ -17,9 +17,10 @@ from tests.machine.harness import (
     cold,
     inbound,
     just_begun,
+    somebody_else_changes,
     warm,
 )
-from workflows.machine.events import TaskEnded, WorkerTimedOut
+from workflows.machine.events import LegJoined, TaskEnded, WorkerTimedOut
 from workflows.machine.model import Accept, Kind, Policy, Reason, ReleaseAgent, State
 
 # --- warm ---------------------------------------------------------------------------------------
@@ -133,6 +134,23 @@ def test_target_never_heard_of_gives_caller_back() -> None:
     story = warm().silence().waits(120).ended(State.FAILED, Reason.TARGET_NO_ANSWER)
     assert_talking(story, "caller", "agent")
     assert_no_one_left_over(story)
+
+
+def test_guardian_tells_what_no_callback_told() -> None:
+    story = warm().silence()
+    story.answers().is_in(State.DIALING)
+    story.hear(LegJoined(at=story.at, call_sid=story.line("t1").sid))
+    story.settle().is_in(State.CONSULTING)
+    story.asks("complete").waits(5).ended(State.COMPLETED, Reason.COMPLETED)
+    assert_talking(story, "caller", "t1")
+    assert_no_one_left_over(story)
+
+
+def test_guardian_finds_a_hold_that_is_not_as_believed() -> None:
+    story = warm().answers().is_in(State.CONSULTING)
+    somebody_else_changes(story, "caller", held=False).is_in(State.CONSULTING)
+    assert_waiting(story)
+    assert_talking(story, "agent", "t1")
 
 
 def test_target_refused_by_twilio_gives_caller_back() -> None:
