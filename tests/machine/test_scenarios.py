@@ -137,17 +137,17 @@ def test_target_never_heard_of_gives_caller_back() -> None:
 
 
 def test_guardian_tells_what_no_callback_told() -> None:
-    story = warm().silence()
-    story.answers().is_in(State.DIALING)
+    story = warm().silence().answers().is_in(State.DIALING)
     story.hear(LegJoined(at=story.at, call_sid=story.line("t1").sid))
-    story.settle().is_in(State.CONSULTING)
-    story.asks("complete").waits(5).ended(State.COMPLETED, Reason.COMPLETED)
+    story.settle().is_in(State.CONSULTING).asks("complete").waits(5).ended(
+        State.COMPLETED, Reason.COMPLETED
+    )
     assert_talking(story, "caller", "t1")
     assert_no_one_left_over(story)
 
 
 def test_guardian_finds_a_hold_that_is_not_as_believed() -> None:
-    story = warm().answers().is_in(State.CONSULTING)
+    story = warm().answers()
     somebody_else_changes(story, "caller", held=False).is_in(State.CONSULTING)
     assert_waiting(story)
     assert_talking(story, "agent", "t1")
