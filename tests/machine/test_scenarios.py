@@ -17,7 +17,6 @@ from tests.machine.harness import (
     cold,
     inbound,
     just_begun,
-    somebody_else_changes,
     warm,
 )
 from workflows.machine.events import LegJoined, TaskEnded, WorkerTimedOut
@@ -144,13 +143,6 @@ def test_guardian_tells_what_no_callback_told() -> None:
     )
     assert_talking(story, "caller", "t1")
     assert_no_one_left_over(story)
-
-
-def test_guardian_finds_a_hold_that_is_not_as_believed() -> None:
-    story = warm().answers()
-    somebody_else_changes(story, "caller", held=False).is_in(State.CONSULTING)
-    assert_waiting(story)
-    assert_talking(story, "agent", "t1")
 
 
 def test_target_refused_by_twilio_gives_caller_back() -> None:
