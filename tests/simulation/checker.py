@@ -13,6 +13,7 @@ from typing import Any
 from tests.simulation import claims
 from tests.simulation.bounds import Bounds, cost_of
 from tests.simulation.stage import CALLER, PEOPLE, address_of
+from tests.simulation.tape import Tape
 from tests.simulation.truth import Leg, Truth, read
 
 TERMINAL = frozenset({"completed", "cancelled", "failed", "abandoned", "diverted", "ended"})
@@ -92,6 +93,7 @@ class Checker:
         self.dialled: dict[str, str] = {}
         """Label -> whom it rang."""
         self.allowed = {address_of(who) for who, _ in story.targets} | set(PEOPLE.values())
+        self.tape = Tape(self)
         self._began = stage.loop.time()
         self._since: dict[tuple[str, str], tuple[float, float, str]] = {}
         self._lasts: set[tuple[str, str]] = set()

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from tests.simulation.bounds import LOST
+from tests.simulation.tape import recorded_again, recorded_as_allowed
 
 CALM = 1.5
 """Seconds in which two parts of the world may differ because news is on its way."""
@@ -385,11 +386,11 @@ def nothing_left(check: Any) -> None:
 
 AT_EVERY_STEP = (
     nobody_stranded, consult_is_private, hold_is_told, one_leg_per_attempt, no_leg_left_over,
-    one_owner, bounded, nobody_booked_twice, workers_are_true,
+    one_owner, bounded, nobody_booked_twice, workers_are_true, recorded_as_allowed,
 )  # fmt: skip
 OF_A_REQUEST = (
     understood, dialled_once, well_addressed, flags_before_hold, agent_leaves_last,
     nothing_after_the_end,
 )  # fmt: skip
-AT_REST = (restored,)
+AT_REST = (restored, recorded_again)
 AT_THE_END = (nothing_left,)

@@ -179,6 +179,26 @@ class Client:
         await self.back()
         return Handle(self, id, same.run_id, result_type)
 
+    async def execute_update_with_start_workflow(
+        self,
+        name: str,
+        value: Any,
+        *,
+        start_workflow_operation: Any,
+        id: str,  # noqa: A002 - the SDK's signature
+        result_type: Any = None,
+    ) -> Any:
+        """Not one request, as at the server, but two: what may come between is possible here."""
+        given = start_workflow_operation._start_workflow_input
+        handle = await self.start_workflow(
+            given.workflow,
+            *given.args,
+            id=given.id,
+            id_reuse_policy=given.id_reuse_policy,
+            id_conflict_policy=given.id_conflict_policy,
+        )
+        return await handle.execute_update(name, value, id=id, result_type=result_type)
+
     @staticmethod
     def _standing(
         latest: Run | None,

@@ -28,6 +28,7 @@ SETUP_SECONDS = 90.0
 TROUBLE_SECONDS = 75.0
 """How long things may go wrong, from the start of the transfer on."""
 BUTTONS = ("complete", "cancel", "swap", "join", "drop-target")
+WORDS = {"pause_recording": "pause", "resume_recording": "resume"}
 REPEATS_MAX = 6
 
 
@@ -229,7 +230,7 @@ class Director:
             self._strike(plan)
             return
         for _ in range(plan.times):
-            if plan.verb in (*BUTTONS, "start", "start_again"):
+            if plan.verb in (*BUTTONS, *WORDS, "start", "start_again"):
                 self.stage.loop.create_task(self._ask(plan))
             else:
                 self._act(plan)
@@ -280,12 +281,25 @@ class Director:
             await self._start(self._key(1))
         elif act.verb == "start":
             await self._start(self._key(2))
+        elif act.verb in WORDS:
+            await self._say_word(act)
         elif self._transfer_id:
             self.goals.acted(act)
             key = f"press-{act.verb}-{self.stage.loop.time():.3f}"
             answer = await self.stage.edge.press(self._agent, self._transfer_id, act.verb, key)
             self.say(f"{act.who}: {act.verb} -> {answer.status} {answer.code}")
             self.checker.answered(act.verb, answer)
+
+    async def _say_word(self, act: Act) -> None:
+        """The agent has the recording paused, or wants it back."""
+        word, tape = WORDS[act.verb], self.checker.tape
+        number = tape.asked(word)
+        key = f"word-{number}"
+        sid = self.checker.conference_sid()
+        answer = await self.stage.edge.record(self._agent, sid, word, key)
+        self.say(f"{act.who}: {act.verb} -> {answer.status} {answer.code} {answer.body}")
+        tape.answered(word, number, answer)
+        self.checker.answered(act.verb, answer)
 
     def _key(self, number: int) -> str:
         return f"key-{number}-{self.story.seed}"

@@ -29,7 +29,7 @@ from api.engine.temporal import EngineUnreachableError, Temporal
 from api.errors import Problem
 from api.limits import StartRate
 from api.metrics import Metrics
-from api.routes import transfers
+from api.routes import recordings, transfers
 from api.schemas import StartTransferBody
 from api.settings import Settings
 from api.webhooks import assigned, status, taskrouter, voice
@@ -188,6 +188,11 @@ class Edge:
     async def press(self, principal: Principal, transfer_id: str, verb: str, key: str) -> Answer:
         """POST /v1/transfers/{id}/{verb}."""
         return await self._asked(buttons()[verb](transfer_id, principal, self.parts, key), 200)
+
+    async def record(self, principal: Principal, sid: str, word: str, key: str) -> Answer:
+        """POST /v1/calls/{conference_sid}/recording/{word}."""
+        ask = {"pause": recordings.pause_recording, "resume": recordings.resume_recording}[word]
+        return await self._asked(ask(sid, principal, self.parts, key), 200)
 
     async def read(self, principal: Principal, transfer_id: str) -> Answer:
         """GET /v1/transfers/{id}."""

@@ -106,6 +106,7 @@ class Fault:
 Verb = Literal[
     "hang_up", "answer", "reject", "press", "complete", "cancel", "swap", "join", "drop-target",
     "start", "start_again", "accept_offer", "reject_offer", "operator_cancel", "terminate",
+    "pause_recording", "resume_recording",
 ]  # fmt: skip
 
 

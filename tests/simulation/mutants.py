@@ -36,6 +36,7 @@ from tests.simulation.mutations import (
     no_restore,
     one,
     reopened_by_a_late_answer,
+    resumes_whatever_is_paused,
     task_forgotten,
     task_made_twice,
     together,
@@ -77,6 +78,7 @@ SHORT = Behavior("answer_then_hangup", 1.0, hangup_after_seconds=0.5)
 NO_ANSWER = replace(
     WARM, phones=(("agent", (Behavior("answer", 1.0),)), ("target", (Behavior("ring"),)))
 )
+RECORDED = replace(WARM, recording="conversation", scenario="recorded")
 FLAGGED = replace(WARM, elsewhere=("agent",), scenario="elsewhere")
 CANCELLED = replace(WARM, acts=(Act(Entered("consulting", plus=2.0), "agent", "cancel"),))
 TASK = replace(plain("worker"), kind="warm", acts=COMPLETE)
@@ -206,6 +208,15 @@ MUTANTS: dict[str, Mutant] = {
         task_made_twice,
         (replace(plain("queue"), kind="warm", acts=COMPLETE),),
         frozenset({"S20", "S3"}),
+    ),
+    "M21": Mutant(
+        "a transfer resumes what a person had paused",
+        resumes_whatever_is_paused,
+        (replace(RECORDED, acts=(
+            Act(Entered("consulting", plus=0.5), "agent", "pause_recording"),
+            Act(Entered("consulting", plus=2.0), "agent", "complete"),
+        )),),
+        frozenset({"S21"}),
     ),
     "M22": Mutant(
         "the ladder dials a number that nobody named",

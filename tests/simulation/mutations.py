@@ -21,11 +21,15 @@ import activities.patience
 import activities.tasks
 import api.engine.starts
 import workflows.dispatch
+import workflows.dispatch_recordings
+import workflows.machine.recordings
+import workflows.machine.step
 import workflows.shell
 import workflows.shell_transfers
 from activities.calls import Calls
 from activities.participants import Participants
 from api.engine.starts import Busy, Free, Repeated, Started, Starts
+from workflows.machine.commands import ResumeRecordings
 from workflows.machine.events import LegAnswered, LegRang
 from workflows.machine.model import TERMINAL, Presence, State
 from workflows.machine.stimuli import Stimulus as On
@@ -301,3 +305,21 @@ def by_friendly_name() -> AbstractContextManager[Any]:
         return replace(order, given=given)
 
     return patch.dict(workflows.dispatch._ORDERS, {"DialTarget": mutated})
+
+
+@contextmanager
+def resumes_whatever_is_paused() -> Iterator[None]:
+    """Who had it paused does not matter."""
+
+    def due(value: Any) -> bool:
+        under_way = workflows.machine.recordings.names_under_way(value)
+        return not value.caller.held and "ResumeRecordings" not in under_way
+
+    def order(command: Any, begun: Any, now: Any) -> Any:
+        return workflows.dispatch_recordings.resume_order(now.conference_sid, ("*",))
+
+    with (
+        patch.dict(workflows.machine.step._ABOUT_RECORDINGS, {ResumeRecordings: due}),
+        patch.dict(workflows.dispatch._ORDERS, {"ResumeRecordings": order}),
+    ):
+        yield

@@ -46,6 +46,8 @@ class Story:
     has_transfer: bool = True
     is_eager: bool = False
     """Whether the agent transfers in the very moment of picking up."""
+    recording: str = "none"
+    """`HANDOVER_RECORDING`: what of the call is recorded."""
     elsewhere: tuple[str, ...] | None = None
     """The call was set up by another application; these people end its room by leaving."""
 
@@ -133,7 +135,7 @@ def play(
 async def _play(story: Story, outcome: Outcome, with_ladder: bool) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
-    stage = Stage(story.mode, story.seed, dict(story.switches))
+    stage = Stage(story.mode, story.seed, dict(story.switches), story.recording)
     checker = Checker(stage, story)
     director = Director(stage, story, checker, with_ladder)
     try:

@@ -84,6 +84,16 @@ def warm_next(rng: Random) -> Story:
     return _story("warm-next", "warm", "target", "second", phones=phones, acts=acts)
 
 
+def recorded(rng: Random) -> Story:
+    """A call that is recorded but for the consult; the agent may have it paused, and resumed."""
+    story = replace(warm(rng), scenario="recorded", recording="conversation")
+    words = [
+        Act(_moment(rng), "agent", rng.choice(("pause_recording", "resume_recording")))
+        for _ in range(rng.choice((0, 1, 1, 2, 3)))
+    ]
+    return replace(story, acts=(*story.acts, *words))
+
+
 def blond(rng: Random) -> Story:
     """The agent completes, or goes, while the target's phone rings."""
     phones = {"target": rng.choice((answers(rng.uniform(2, 9)), _unwilling(rng)))}
@@ -214,6 +224,7 @@ SCENARIOS: dict[str, Scenario] = {
     "eager": Scenario(eager, 3),
     "worker": Scenario(to_worker, 8),
     "queue": Scenario(to_queue, 8),
+    "recorded": Scenario(recorded, 8),
 }
 
 # --- what may go wrong -------------------------------------------------------------------------

@@ -65,7 +65,7 @@ class Centre:
 
 
 @cache
-def api_settings(mode: Mode, centre: Centre) -> Settings:
+def api_settings(mode: Mode, centre: Centre, recording: str) -> Settings:
     """What the api is set up with."""
     return Settings(
         _env_file=None,  # type: ignore[call-arg]
@@ -79,6 +79,7 @@ def api_settings(mode: Mode, centre: Centre) -> Settings:
         twilio_workflow_sid=centre.workflow,
         handover_agents=(AGENT, COLLEAGUE),
         handover_agent_ring_seconds=15,
+        handover_recording=recording,  # type: ignore[arg-type]
         handover_api_keys=("desk:service:" + "0" * 64,),  # type: ignore[arg-type]
     )
 
@@ -102,7 +103,9 @@ def worker_settings(mode: Mode, centre: Centre) -> TwilioSettings:
 class Stage:
     """The world of one history. Made inside its running loop."""
 
-    def __init__(self, mode: Mode, seed: int, switches: dict[str, Any]) -> None:
+    def __init__(
+        self, mode: Mode, seed: int, switches: dict[str, Any], recording: str = "none"
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.mode = mode
         settings = NetworkSettings(
@@ -122,7 +125,7 @@ class Stage:
         self.twilio = twilio_client(twilio, self.rest)
         self.worker = Worker(_activities(self.twilio, twilio))
         self.server = Server(worker.WORKFLOWS, self.worker, Random(f"{seed} hops"), HOPS)
-        self.edge = Edge(Client(self.server), api_settings(mode, centre))
+        self.edge = Edge(Client(self.server), api_settings(mode, centre, recording))
         self.documents: dict[str, str] = {}
         """What another application answers, by its address."""
         self.callbacks = Callbacks(self._handle, Random(f"{seed} calls"), CALLBACK_HOPS)
