@@ -125,6 +125,10 @@ soak: $(READY)  ## An hour of calls and random faults (MINUTES=2 for a short one
 	$(call need,tests/chaos/soak.py)
 	@$(BIN)/python -m tests.chaos --soak $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+.PHONY: matrix
+matrix: $(READY)  ## The fault matrix, cell by cell (ARGS="--cell FM-W4-F09" shows one)
+	@$(BIN)/python -m tests.matrix.report $(ARGS)
+
 .PHONY: bench
 bench: $(READY)  ## Benchmarks beside the floor
 	$(call need,benchmarks/__main__.py)

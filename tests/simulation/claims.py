@@ -281,7 +281,8 @@ def agent_leaves_last(check: Any, record: dict[str, Any]) -> None:
     was_asked = "complete" in check.asked or check.story.kind == "cold"
     if caller.is_held and was_asked and not here:
         return
-    recent = [leg for leg in here if leg.joined_at and check.now - leg.joined_at < CALM]
+    late = CALM + check.cost
+    recent = [leg for leg in here if leg.joined_at and check.now - leg.joined_at < late]
     if caller.is_held and was_asked and recent:
         return
     check.broken("S5", "the agent was removed before caller and target talked")

@@ -1,0 +1,376 @@
+"""Fault -> the ways in which it is put into a step. A cell passes when each of them does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from simulator.core.phones import Behavior
+from tests.matrix import stories
+from tests.matrix.moments import Asked, Begins, Deed, Enters, Moment
+from tests.matrix.steps import STEPS, Step
+from tests.matrix.story import Story
+
+WORKER_SECONDS, API_SECONDS, SERVER_SECONDS = 2.0, 3.0, 2.0
+CUT_OFF_SECONDS = 4.0
+OUTAGE_SECONDS = 600.0
+KNOWN_SECONDS = 10.0
+"""So long before the start Twilio has gone away."""
+WEATHER_SECONDS = 6.0
+SKEW_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of putting a fault in: the story, and what is then expected."""
+
+    name: str
+    story: Story
+    code: str
+    """As in the page, or the code of another cell that this one stands for."""
+
+
+Make = Callable[[str, Step, str], list[Way]]
+
+
+LAST = ("C8", "W11", "Q11")
+"""The end is written when the guarded first seconds have passed."""
+GUARDED = frozenset({"F02", "F03", "F11", "F13", "F14", "F30", "F32"})
+"""Faults by which callbacks are lost or late, or everything is over before Twilio is back."""
+
+
+def ways(step_id: str, fault: str, code: str) -> list[Way]:
+    """All ways of one cell."""
+    found = MAKERS[fault](step_id, STEPS[step_id], code)
+    if fault in GUARDED:
+        return [replace(way, story=replace(way.story, guarded=True)) for way in found]
+    return found
+
+
+def _just_before(step: Step) -> Moment:
+    """The instant at which the step's request arrives and has changed nothing yet."""
+    return replace(step.asks, is_before=True) if step.asks is step.at and step.asks else step.at
+
+
+def _both(step: Step) -> list[tuple[str, Moment]]:
+    """Just before the step takes effect, and just after."""
+    if step.asks is not None and step.asks is step.at:
+        return [("before", _just_before(step)), ("after", step.at)]
+    return [("", step.at)]
+
+
+# --- processes and the ways between them ----------------------------------------------------------
+
+
+def _worker(what: str, seconds: float) -> Make:
+    """A worker dies, or cannot reach Temporal, before the step's request leaves and after it took
+    effect: in both cases nobody hears of it."""
+
+    def make(step_id: str, step: Step, code: str) -> list[Way]:
+        found = []
+        for name, at in _both(step):
+            deeds = [Deed(at, what, seconds=seconds)]
+            if name == "before" and isinstance(at, Asked):
+                deeds.append(Deed(replace(at, is_before=False), "unreachable"))
+            found.append(Way(name, step.story.but(*deeds), code))
+        return found
+
+    return make
+
+
+def _outage(what: str, seconds: float) -> Make:
+    def make(step_id: str, step: Step, code: str) -> list[Way]:
+        return [Way("", step.story.but(Deed(_just_before(step), what, seconds=seconds)), code)]
+
+    return make
+
+
+def _to_twilio(seconds: float) -> Make:
+    """The step's own request is the first that does not get through."""
+
+    def make(step_id: str, step: Step, code: str) -> list[Way]:
+        if code == "L":
+            # Somebody has found it out before: a worker that asks for what is always there.
+            down = Deed(Begins(-KNOWN_SECONDS), "twilio_down", seconds=seconds)
+            return [Way("", step.story.but(down), code)]
+        deeds = [Deed(_just_before(step), "twilio_down", seconds=seconds)]
+        if step.asks is step.at and step.asks is not None:
+            deeds.append(Deed(step.asks, "unreachable"))
+        return [Way("", step.story.but(*deeds), code)]
+
+    return make
+
+
+def _request(*kinds: str, times: int = 1) -> Make:
+    """What the step's own request meets, or the look that a waiting step takes, or whatever is
+    asked next."""
+
+    def make(step_id: str, step: Step, code: str) -> list[Way]:
+        found = []
+        for kind in kinds:
+            deeds: list[Deed] = []
+            if step.asks is not None:
+                at = step.asks
+            elif step.waits:
+                # Nothing is told, so that Twilio has to be asked.
+                deeds.append(Deed(step.at, "lost", seconds=WEATHER_SECONDS))
+                at = Asked("participants.*", state=step.waits, k=_LOOK.get(step_id, 1))
+            else:
+                at = Asked("*", state="settling")
+            deeds.append(Deed(replace(at, times=times), kind))
+            found.append(Way(kind, step.story.but(*deeds), code))
+        return found
+
+    return make
+
+
+_LOOK = {"C6": 4}
+"""The first request of a waiting state that is the look: `awaiting` removes the agent first."""
+
+
+# --- callbacks ------------------------------------------------------------------------------------
+
+
+def _weather(what: str) -> Make:
+    return _outage(what, WEATHER_SECONDS)
+
+
+def _knock(verb: str) -> Make:
+    def make(step_id: str, step: Step, code: str) -> list[Way]:
+        return [Way("", step.story.but(Deed(_just_before(step), verb)), code)]
+
+    return make
+
+
+def _poison(step_id: str, step: Step, code: str) -> list[Way]:
+    """At the start a body that cannot have been meant, later callbacks that make no sense."""
+    return _knock("misuse" if code == "U" else "poison")(step_id, step, code)
+
+
+# --- people ---------------------------------------------------------------------------------------
+
+
+def _person(what: str, who: str) -> Make:
+    def make(step_id: str, step: Step, code: str) -> list[Way]:
+        if step_id == "CR" and who == "target":
+            return _recall_fails(what, step, code)
+        if step_id == "CR" and who == "agent":
+            # Who is rung there declines.
+            return [Way("", step.story.but(Deed(step.at, what, who)), code)]
+        return [Way(name, step.story.but(Deed(at, what, who)), code) for name, at in _both(step)]
+
+    return make
+
+
+def _recall_fails(what: str, step: Step, code: str) -> list[Way]:
+    """In the recovery, whoever is rung is the agent."""
+    kinds = {"busy": "busy", "reject": "reject", "fail": "unreachable", "quiet": "no_answer"}
+    second = Behavior(kinds.get(what, "answer_then_hangup"), hangup_after_seconds=0.1)
+    story = step.story.but(agent=(stories.AGENT[0], second))
+    return [Way("", story, code)]
+
+
+def _caller_hangs_up(step_id: str, step: Step, code: str) -> list[Way]:
+    if step_id in LAST:
+        later = Deed(Enters("settling", 8.0), "hang_up", "caller")
+        at_once = Deed(step.at, "hang_up", "caller")
+        return [
+            Way("at once", step.story.but(at_once), code),
+            Way("later", step.story.but(later), "OK"),
+        ]
+    if isinstance(step.at, Begins):
+        # At the same moment as the request, and just before it.
+        return [
+            Way(f"{plus:+.2f} s", step.story.but(Deed(Begins(plus), "hang_up", "caller")), code)
+            for plus in (0.0, -0.5)
+        ]
+    return _person("hang_up", "caller")(step_id, step, code)
+
+
+def _agent_hangs_up(step_id: str, step: Step, code: str) -> list[Way]:
+    if isinstance(step.at, Begins):
+        return [Way("-0.50 s", step.story.but(Deed(Begins(-0.5), "hang_up", "agent")), code)]
+    if step_id[1:] in ("1", "2"):
+        # With its flag still on, Twilio itself would end the room.
+        step = replace(step, story=replace(step.story, flagged=False))
+    if step_id[1:] == "2":
+        step = replace(step, at=Asked("conferences.fetch"), asks=None)
+    found = _person("hang_up", "agent")(step_id, step, code)
+    if code == "D":
+        # And the target does not come: then nobody is left but the recall and the apology.
+        alone = step.story.but(Deed(step.at, "hang_up", "agent"), target=(Behavior("no_answer"),))
+        found.append(Way("nobody comes", alone, "N"))
+    return found
+
+
+def _target_phone(what: str, *kinds: Behavior) -> Make:
+    """At the dial the phone is so from the beginning; later it comes to it while it rings."""
+
+    def make(step_id: str, step: Step, code: str) -> list[Way]:
+        if step_id == "CR":
+            return _recall_fails(what, step, code)
+        if step.about == "target" and step.asks is step.at:
+            return [
+                Way(kind.kind, _staying(step.story).but(target=(kind,)), code) for kind in kinds
+            ]
+        if what == "quiet":
+            return [Way("", step.story.but(target=(Behavior("no_answer"),)), code)]
+        is_there = code == "A" and not step.waits and step.asks is not step.at
+        return [
+            Way("", step.story.but(Deed(step.at, "hang_up" if is_there else what, "target")), code)
+        ]
+
+    return make
+
+
+def _staying(story: Story) -> Story:
+    """The agent is still there while the phone is dialled."""
+    return replace(story, policy=())
+
+
+def _target_blocked(step_id: str, step: Step, code: str) -> list[Way]:
+    """Also: Twilio refuses to dial the number."""
+    found = _target_phone("fail", Behavior("unreachable"))(step_id, step, code)
+    if step.asks is step.at and step.about == "target" and step.asks is not None:
+        found.append(Way("blocked", step.story.but(Deed(step.asks, "blocked")), code))
+    return found
+
+
+def _voicemail(step_id: str, step: Step, code: str) -> list[Way]:
+    """With answering-machine detection, and without."""
+    machine = Behavior("voicemail", 3.0, seconds=3.0)
+    story = step.story
+    if step_id == "CR":
+        return []
+    screened = replace(
+        story, targets=tuple((who, {**more, "detect_machine": True}) for who, more in story.targets)
+    ).but(target=(machine,))
+    without = replace(story, deeds=()).but(target=(machine,))
+    if code == "VMw":
+        cancels = Deed(Enters("consulting", 2.0), "cancel", "agent")
+        return [Way("screened", screened, "A"), Way("heard", without.but(cancels), "A")]
+    return [Way("screened", screened, "N"), Way("connected", without, "OK")]
+
+
+def _target_drops(step_id: str, step: Step, code: str) -> list[Way]:
+    if step_id == "CR":
+        return _recall_fails("drop", step, code)
+    if step.waits or step_id in ("C5",):
+        drops = Behavior("answer_then_hangup", 1.0, hangup_after_seconds=0.4)
+        return [Way("", step.story.but(target=(drops,)), code)]
+    if step_id in LAST:
+        later = Deed(Enters("settling", 8.0), "hang_up", "target")
+        return [
+            Way("at once", step.story.but(Deed(step.at, "hang_up", "target")), "N"),
+            Way("later", step.story.but(later), "OK"),
+        ]
+    found = _person("hang_up", "target")(step_id, step, code)
+    if step_id == "W9":
+        # The look has been taken, and the agent is removed on the strength of it.
+        return [replace(way, code="N") if way.name == "after" else way for way in found]
+    return found
+
+
+# --- buttons --------------------------------------------------------------------------------------
+
+
+def _cancel(step_id: str, step: Step, code: str) -> list[Way]:
+    if code == "S":
+        again = replace(step.story.deeds[0], at=Enters("cancelling", 0.02))
+        return [Way("same key", step.story.but(again), code)]
+    return [
+        Way(name, step.story.but(Deed(at, "cancel", "agent", detail="taken-back")), code)
+        for name, at in _both(step)
+    ]
+
+
+def _twice(step_id: str, step: Step, code: str) -> list[Way]:
+    """The start with the same key, and with another one."""
+    same = Deed(step.at, "start_again", "agent")
+    other = Deed(step.at, "start", "agent", detail="another-key")
+    return [Way("", step.story.but(same, other), code)]
+
+
+def _two_agents(step_id: str, step: Step, code: str) -> list[Way]:
+    """Another desk of the same agent, and somebody who is not on the call."""
+    return [
+        Way("desk", step.story.but(Deed(step.at, "start", "agent", detail="a-desk")), "two"),
+        Way(
+            "stranger", step.story.but(Deed(step.at, "start", "colleague", detail="b-desk")), "two"
+        ),
+    ]
+
+
+# --- time, code, and Twilio's own -----------------------------------------------------------------
+
+
+def _skew(step_id: str, step: Step, code: str) -> list[Way]:
+    """The api's clock goes ahead and Twilio's behind, and the other way round."""
+    return [
+        Way(f"{seconds:+.0f} s", step.story.but(_skewed(step, seconds)), code)
+        for seconds in (SKEW_SECONDS, -SKEW_SECONDS)
+    ]
+
+
+def _skewed(step: Step, seconds: float) -> Deed:
+    return Deed(_just_before(step), "skew", detail=str(seconds))
+
+
+def _not_found(step_id: str, step: Step, code: str) -> list[Way]:
+    """Whoever the request is about has left without a word; and Twilio is wrong for once."""
+    if isinstance(step.at, Begins):
+        story = step.story.but(Deed(Begins(-0.05), "vanish", "caller", seconds=WEATHER_SECONDS))
+        return [Way("caller", story, code)]
+    gone = Deed(_just_before(step), "vanish", step.about, seconds=WEATHER_SECONDS)
+    found: list[Way] = []
+    if step_id not in ("C4", "W4", "CR"):
+        # The agent's exit flag is still on while it is to be switched off.
+        who = "room" if step_id in ("C2", "W2") else step.about
+        found.append(Way(f"{step.about} left", step.story.but(gone), f"Y {who}"))
+    if step.asks is None and not step.waits:
+        # Nothing is asked there: the refusal lies in wait for nobody.
+        return [Way("", step.story.but(Deed(Asked("*", state="settling"), "404")), code)]
+    if step.asks is not None and "participants.list" not in step.asks.route:
+        found.append(Way("once", step.story.but(Deed(step.asks, "404")), "Y once"))
+    return found
+
+
+def _room_ended(step_id: str, step: Step, code: str) -> list[Way]:
+    at = Begins(-0.5) if isinstance(step.at, Begins) else _just_before(step)
+    return [Way("", step.story.but(Deed(at, "room_ended")), code)]
+
+
+MAKERS: dict[str, Make] = {
+    "F01": _worker("worker_crash", WORKER_SECONDS),
+    "F02": _outage("api_crash", API_SECONDS),
+    "F03": _outage("server_crash", SERVER_SECONDS),
+    "F04": _worker("partition", WORKER_SECONDS),
+    "F05": _to_twilio(CUT_OFF_SECONDS),
+    "F06": _request("429", times=2),
+    "F07": _request("500", "503"),
+    "F08": _request("timeout_before"),
+    "F09": _request("timeout_after"),
+    "F10": _request("reset_before", "reset_after"),
+    "F11": _weather("lost"),
+    "F12": _weather("doubled"),
+    "F13": _weather("late"),
+    "F14": _weather("shuffled"),
+    "F15": _knock("forge"),
+    "F16": _caller_hangs_up,
+    "F17": _agent_hangs_up,
+    "F18": _target_phone("busy", Behavior("busy")),
+    "F19": _target_phone("quiet", Behavior("no_answer")),
+    "F20": _target_blocked,
+    "F21": _voicemail,
+    "F22": _target_phone("reject", Behavior("reject", 1.0)),
+    "F23": _target_drops,
+    "F24": _cancel,
+    "F25": _twice,
+    "F26": _two_agents,
+    "F27": _outage("deployment", 0.0),
+    "F28": _skew,
+    "F29": _poison,
+    "F30": _not_found,
+    "F31": _room_ended,
+    "F32": _to_twilio(OUTAGE_SECONDS),
+}

@@ -1,0 +1,68 @@
+"""Flow step -> the moment at which a fault is put in, and the story that it is put into.
+
+`asks` are the step's own requests to Twilio. A step without any has a moment, and a fault of
+requests lies in wait there for whatever is asked next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.matrix import stories
+from tests.matrix.moments import Asked, Begins, Enters, Moment, Rings
+from tests.matrix.story import Story
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a flow. `about`: whose leg its request is about."""
+
+    story: Story
+    at: Moment
+    asks: Asked | None = None
+    about: str = "caller"
+    waits: str = ""
+    """The state in which this step waits for news from Twilio, and looks if none comes."""
+
+
+def _asks(story: Story, asks: Asked, about: str = "caller") -> Step:
+    return Step(story, asks, asks, about)
+
+
+_START = Begins()
+_ROOM_READ = Asked("participants.list")
+_FLAGS_OFF = Asked("participants.update", "EndConferenceOnExit=false")
+_HOLD = Asked("participants.update", "Hold=true")
+_DIAL = Asked("participants.create", "Label=-t1")
+_REMOVAL = Asked("participants.delete")
+_RECALL = Asked("participants.create", "Label=-r1")
+_OFF_HOLD = Asked("participants.update", "Hold=false")
+_NEXT = Asked("*", state="handing_over")
+
+STEPS: dict[str, Step] = {
+    # Cold: the agent goes as soon as the target's phone rings.
+    "C0": Step(stories.COLD, _START),
+    "C1": _asks(stories.COLD, _ROOM_READ),
+    "C2": _asks(stories.COLD, _FLAGS_OFF, "agent"),
+    "C3": _asks(stories.COLD, _HOLD),
+    "C4": _asks(stories.COLD, _DIAL, "target"),
+    "C5": _asks(stories.COLD, _REMOVAL, "agent"),
+    "C6": Step(stories.COLD, Rings("target", 2.0), about="target", waits="awaiting"),
+    "C7": _asks(stories.COLD, _OFF_HOLD),
+    "C8": Step(stories.COLD, Enters("settling", 0.5), about="target"),
+    "CR": _asks(stories.RECALL, _RECALL, "agent"),
+    # Warm: the agent talks to the target and completes, or (WX) takes the caller back.
+    "W0": Step(stories.WARM, _START),
+    "W1": _asks(stories.WARM, _ROOM_READ),
+    "W2": _asks(stories.WARM, _FLAGS_OFF, "agent"),
+    "W3": _asks(stories.WARM, _HOLD),
+    "W4": _asks(stories.WARM, _DIAL, "target"),
+    "W5": Step(stories.WARM, Rings("target", 2.0), about="target", waits="dialing"),
+    "W6": Step(stories.WARM, Enters("consulting", 1.0), _NEXT, "target"),
+    "W7": Step(stories.WARM, Enters("consulting", stories.CONSULT_SECONDS + 0.002), _NEXT),
+    "W8": _asks(stories.WARM, _OFF_HOLD),
+    "W9": _asks(stories.WARM, Asked("participants.list", state="leaving")),
+    "W10": _asks(stories.WARM, _REMOVAL, "agent"),
+    "W11": Step(stories.WARM, Enters("settling", 0.5), about="target"),
+    "WX": _asks(stories.TAKEN_BACK, _OFF_HOLD),
+}

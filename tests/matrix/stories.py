@@ -1,0 +1,49 @@
+"""The stories that faults are put into: each is the usual course of one flow."""
+
+from __future__ import annotations
+
+from simulator.core.phones import Behavior
+from tests.matrix.moments import Deed, Enters
+from tests.matrix.story import Story
+
+AGENT = (Behavior("answer", 1.0), Behavior("answer", 3.0))
+"""Takes the caller's call, and later the recall."""
+TARGET_RINGS_SECONDS = 4.0
+TARGET = (Behavior("answer", TARGET_RINGS_SECONDS),)
+CONSULT_SECONDS = 3.0
+RINGS = ("target", {"ring_seconds": 10.0})
+
+COLD = Story(
+    "cold",
+    "cold",
+    targets=(RINGS,),
+    policy=(("release_agent", "on_ringing"),),
+    phones=(("agent", AGENT), ("target", TARGET)),
+)
+"""The agent goes as soon as the target's phone rings; the target answers."""
+
+COLD_STAYING = Story(
+    "cold", "cold", targets=(RINGS,), phones=(("agent", AGENT), ("target", TARGET))
+)
+"""The agent stays until the target answers, as cold transfers do unless told otherwise."""
+
+RECALL = COLD.but(target=(Behavior("no_answer"),))
+"""Nobody answers, and the agent is rung back."""
+
+WARM = Story(
+    "warm",
+    "warm",
+    targets=(RINGS,),
+    phones=(("agent", AGENT), ("target", TARGET)),
+    deeds=(Deed(Enters("consulting", CONSULT_SECONDS), "complete", "agent", detail="the-button"),),
+)
+"""The agent talks to the target and completes."""
+
+TAKEN_BACK = WARM.__class__(
+    "warm, taken back",
+    "warm",
+    targets=(RINGS,),
+    phones=(("agent", AGENT), ("target", TARGET)),
+    deeds=(Deed(Enters("consulting", CONSULT_SECONDS), "cancel", "agent", detail="the-button"),),
+)
+"""The agent talks to the target and takes the caller back."""
