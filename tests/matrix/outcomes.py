@@ -201,9 +201,9 @@ def _given_back(played: Played, base: Played) -> Complaints:
 def _nobody(played: Played, base: Played) -> Complaints:
     """Next target, the agent who is rung back, the apology; never silence."""
     seen = played.seen
-    if played.state == "failed":
+    if played.state in ("failed", "cancelled"):
         if seen.together != {"agent caller"} or seen.held:
-            yield f"failed, and together: {seen.together}, on hold: {seen.held}"
+            yield f"{played.state}, and together: {seen.together}, on hold: {seen.held}"
         if not seen.rung.get("agent"):
             yield "the agent was not rung back"
     elif played.state != "diverted":
