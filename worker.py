@@ -29,8 +29,10 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.service import RPCError
 from temporalio.worker import (
     PollerBehaviorSimpleMaximum,
+    UnsandboxedWorkflowRunner,
     Worker,
     WorkerDeploymentConfig,
+    WorkflowRunner,
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -124,6 +126,8 @@ class WorkerSettings(BaseSettings):
     handover_cached_workflows: int = Field(default=5000, ge=1)
     """Above the peak of live transfers: one that falls out of the cache is replayed for every
     step. A waiting transfer takes some 50 kB."""
+    handover_sandbox: bool = False
+    """Whether workflow code runs in Temporal's sandbox, as it does in tests."""
     handover_log_format: str = Field(default="", pattern=r"^(|json|console)$")
     handover_guardian: bool = True
     handover_guardian_seconds: float = Field(default=4.0, ge=1.0, le=15.0)
@@ -168,9 +172,16 @@ def load_settings() -> Settings:
     return Settings(twilio, connection, own)
 
 
-def workflow_runner() -> SandboxedWorkflowRunner:
+def workflow_runner(is_sandboxed: bool = True) -> WorkflowRunner:
     """The sandbox, with our own packages passed through: one copy of each class, and no import of
-    ours repeated for every workflow. Also for replaying histories."""
+    ours repeated for every workflow.
+
+    It refuses what would not replay, clocks and chance for instance. That is for tests, which run
+    in it: in production it would find such a fault while a caller waits, and it costs about as much
+    processor time per transfer as all the workflow's own steps.
+    """
+    if not is_sandboxed:
+        return UnsandboxedWorkflowRunner()
     return SandboxedWorkflowRunner(
         restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows", "activities")
     )
@@ -183,7 +194,7 @@ def build_worker(client: Client, carried_out: Sequence[Any], settings: WorkerSet
         task_queue=TASK_QUEUE,
         workflows=WORKFLOWS,
         activities=carried_out,
-        workflow_runner=workflow_runner(),
+        workflow_runner=workflow_runner(settings.handover_sandbox),
         identity=client.identity,
         max_cached_workflows=settings.handover_cached_workflows,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_SECONDS),
@@ -207,7 +218,7 @@ def build_guardian(
         task_queue=GUARDIAN_TASK_QUEUE,
         workflows=[GuardianWorkflow],
         activities=[guard.guard, rescue.rescue, rescue.tasks.end_task],
-        workflow_runner=workflow_runner(),
+        workflow_runner=workflow_runner(settings.handover_sandbox),
         interceptors=[Pulse()],
         identity=client.identity,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_SECONDS),

@@ -9,7 +9,6 @@ from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 import worker as engine
 from activities.client import HttpClient
@@ -24,18 +23,13 @@ async def main() -> None:
     client = await Client.connect(os.environ["TEMPORAL_ADDRESS"])
     http = HttpClient(os.environ["TWILIO_BASE_URL"])
     auth = (os.environ["TWILIO_API_KEY_SID"], os.environ["TWILIO_API_KEY_SECRET"])
-    sandbox = SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules(
-            "benchmarks", "activities"
-        )
-    )
     try:
         async with Worker(
             client,
             task_queue=QUEUE,
             workflows=[Floor],
             activities=[Twilio(http, auth).request],
-            workflow_runner=sandbox,
+            workflow_runner=engine.workflow_runner(is_sandboxed=False),
             max_cached_workflows=CACHED_WORKFLOWS,
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=engine.STICKY_SECONDS),
             workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(engine.WORKFLOW_POLLERS),

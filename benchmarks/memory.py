@@ -2,7 +2,7 @@
 
 A transfer waits while the target's phone rings: caller held, target dialled. To make thousands of
 them in reasonable time the transfers are started at Temporal and their activities are answered
-inside the worker process, without HTTP; workflows, sandbox and worker options are the product's.
+inside the worker process, without HTTP; workflows and worker options are the product's.
 The floor's workflows are started and wait for their first signal. One after the other, each in a
 fresh worker process.
 """

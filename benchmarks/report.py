@@ -165,7 +165,7 @@ def memory_table(memories: list[Memory]) -> Table:
     numbers = [number for number, _ in memories[0].waiting]
     return Table(
         "Memory",
-        "Resident memory of one worker process (VmRSS, sandbox on). Transfers wait while the "
+        "Resident memory of one worker process (VmRSS). Transfers wait while the "
         "target's phone rings; their activities were answered inside the worker. The floor's "
         f"workflows wait for their first signal. Server: {SERVER}.",
         (
