@@ -47,6 +47,12 @@ async def hold_script() -> Response:
     return _file("hold.js", "text/javascript")
 
 
+@router.get("/web/supervise.js")
+async def supervise() -> Response:
+    """The part of the page's script that is about supervisors."""
+    return _file("supervise.js", "text/javascript")
+
+
 @router.get("/web/agent.css")
 async def style() -> Response:
     """The page's stylesheet."""

@@ -390,6 +390,7 @@ async function refresh() {
       draw(card);
     }
     drawLatest(over.items);
+    superviseCards();
   } catch (problem) {
     if (mine !== epoch) return;
     if (problem.status === 401) return signOut("That key is not known, or has expired.");

@@ -232,7 +232,7 @@ async def test_page_is_served_with_a_policy(deaf_app: FastAPI) -> None:
         policy = page.headers["content-security-policy"]
         assert "frame-src http://127.0.0.1:9000" in policy
         assert "unsafe" not in policy
-        for name in ("agent.js", "hold.js", "agent.css"):
+        for name in ("agent.js", "hold.js", "supervise.js", "agent.css"):
             assert f"/web/{name}" in page.text
             assert (await http.get(f"/web/{name}")).status_code == 200
         config = (await http.get("/web/config.json")).json()

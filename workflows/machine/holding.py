@@ -122,8 +122,10 @@ def hear_reading(transfer: Transfer, reading: RoomReading, at: float) -> Heard:
 def _is_company(agent: Leg, leg: LegReading, caller: LegReading) -> bool:
     """Whether a leg in the room is somebody for the caller. The agent's own leg is so only while we
     have not heard that it has left: a reading may be older than that."""
-    if leg.call_sid == caller.call_sid or is_supervisor(leg.label):
+    if leg.call_sid == caller.call_sid:
         return False
+    if is_supervisor(leg.label) and leg.call_sid != agent.call_sid:
+        return False  # nobody with the caller; one who took the call over is the agent
     return agent.is_here or leg.call_sid != agent.call_sid
 
 
