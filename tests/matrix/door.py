@@ -15,8 +15,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from api.app import create_app
+from api.settings import Settings
 from simulator.http.signature import sign
-from tests.simulation.stage import ACCOUNT, BASE, CALLER, Mode, Stage, api_settings
+from tests.simulation.stage import ACCOUNT, BASE, CALLER, Stage
 
 TOKEN = "secret"
 FORM = "application/x-www-form-urlencoded"
@@ -36,8 +37,7 @@ class Knock:
 
 
 @cache
-def _application(mode: Mode, centre: Any) -> Any:
-    settings = api_settings(mode, centre)
+def _application(settings: Settings) -> Any:
     key = f"{KEY}:service:{hashlib.sha256(SECRET.encode()).hexdigest()}"
     made = settings.model_dump() | {"handover_api_keys": key, "handover_agents": ""}
     known = {name: value for name, value in made.items() if value is not None}
@@ -48,7 +48,7 @@ class Door:
     """Where the application of a stage is entered."""
 
     def __init__(self, stage: Stage) -> None:
-        self._app = _application(stage.mode, stage.centre)
+        self._app = _application(stage.edge.parts.settings)
         parts = self._app.state.parts
         self._app.state.parts = replace(parts, engine=stage.edge.parts.engine)
 

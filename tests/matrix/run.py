@@ -59,7 +59,7 @@ def play(story: Story) -> Played:
 
 async def _play(story: Story, played: Played) -> None:
     stage = Stage(story.mode, story.seed, {})
-    checker: Any = Checker(stage, story)
+    checker: Any = Checker(stage, story.for_checker())
     scene = Scene(stage, story, checker)
     played.seen = scene.seen
     try:

@@ -47,3 +47,36 @@ TAKEN_BACK = WARM.__class__(
     deeds=(Deed(Enters("consulting", CONSULT_SECONDS), "cancel", "agent", detail="the-button"),),
 )
 """The agent talks to the target and takes the caller back."""
+
+WORKERS = (("target", (Behavior("answer", 2.0),)), ("second", (Behavior("answer", 2.0),)))
+"""The two who can take a call of the queue."""
+QUEUE = ("queue:Billing", {"ring_seconds": 60.0})
+
+QUEUE_COLD = Story(
+    "cold to a queue",
+    "cold",
+    targets=(QUEUE,),
+    mode="taskrouter",
+    policy=(("release_agent", "on_dial"),),
+    phones=(("agent", AGENT), *WORKERS),
+)
+"""The agent goes as soon as the task is made; whoever TaskRouter finds takes the call."""
+
+QUEUE_WARM = Story(
+    "warm to a queue",
+    "warm",
+    targets=(QUEUE,),
+    mode="taskrouter",
+    phones=(("agent", AGENT), *WORKERS),
+    deeds=(Deed(Enters("consulting", CONSULT_SECONDS), "complete", "agent", detail="the-button"),),
+)
+"""The agent waits for the worker, talks to them and completes."""
+
+QUEUE_TAKEN_BACK = Story(
+    "warm to a queue, taken back",
+    "warm",
+    targets=(QUEUE,),
+    mode="taskrouter",
+    phones=(("agent", AGENT), *WORKERS),
+    deeds=(Deed(Enters("consulting", CONSULT_SECONDS), "cancel", "agent", detail="the-button"),),
+)

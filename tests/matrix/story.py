@@ -8,8 +8,8 @@ from typing import Any
 
 from simulator.core.phones import Behavior
 from tests.matrix.moments import Deed
+from tests.simulation import play
 from tests.simulation.edge import Answer
-from tests.simulation.faults import Act
 from tests.simulation.stage import Mode
 
 
@@ -35,10 +35,11 @@ class Story:
         own = tuple((who, phones.get(who, kinds)) for who, kinds in self.phones)
         return replace(self, deeds=(*self.deeds, *deeds), phones=own)
 
-    @property
-    def acts(self) -> tuple[Act, ...]:
-        """For the simulation's checker."""
-        return ()
+    def for_checker(self) -> play.Story:
+        """What the simulation's checker has to know of it."""
+        return play.Story(
+            self.name, self.kind, self.targets, mode=self.mode, policy=self.policy, seed=self.seed
+        )
 
     def lines(self) -> list[str]:
         """The story in words."""
