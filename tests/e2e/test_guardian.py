@@ -18,6 +18,7 @@ from tests.e2e.scene import Scene
 from tests.e2e.stack import AGENTS, CALLS_RUNNING, Options, Stack
 from tests.e2e.stories import every_callback_lost
 from tests.e2e.telephones import Telephones, until
+from workflows.messages import GUARDIAN_TASK_QUEUE, GuardianInput
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
@@ -223,6 +224,27 @@ async def test_caller_whose_set_up_was_ended_by_force_hears_the_apology(deaf: St
     await nothing_runs(deaf)
 
 
+async def test_two_guardians_at_once_do_no_harm(deaf: Stack) -> None:
+    client = await deaf.temporal()
+    second = await client.start_workflow(
+        "GuardianWorkflow", GuardianInput(), id="guardian-2", task_queue=GUARDIAN_TASK_QUEUE
+    )
+    scene = await opened(deaf, "+15550107009", "client:bob")
+    await consulting(scene)
+    await client.get_workflow_handle(f"transfer/{scene.conference_sid}").terminate()
+    await scene.phones.idle(scene.people["target"])
+    await scene.phones.hears(scene.people["caller"], scene.people["agent"])
+    await scene.transfer("warm", "target")
+    await scene.answers("target")
+    await scene.until("consulting")
+    await scene.press("complete")
+    await scene.over()
+    await scene.phones.hears(scene.people["caller"], scene.people["target"])
+    await scene.everybody_goes()
+    await nothing_runs(deaf)
+    await second.terminate()
+
+
 async def test_guardian_itself_had_nothing_to_complain_of(deaf: Stack) -> None:
     """After all the stories above: its activities neither failed nor ran out of time."""
     client = await deaf.temporal()
@@ -243,3 +265,36 @@ async def test_story_of_the_demo_ends_as_told(deaf: Stack) -> None:
     assert not told.problems, f"{told.problems}\n{told.ladder}"
     await scene.everybody_goes()
     await nothing_runs(deaf)
+
+
+async def test_guardian_killed_in_the_middle_of_a_rescue_is_made_up_for(deaf: Stack) -> None:
+    await Telephones(deaf).ask("POST", "/faults", {"on": "callback", "kind": "drop"})
+    scene = await opened(deaf, "+15550107010", "client:bob")
+    await consulting(scene)
+    before = (await guardian_of(deaf)).findings.get("owner_cut_off", 0)
+    client = await deaf.temporal()
+    await client.get_workflow_handle(f"transfer/{scene.conference_sid}").terminate()
+
+    async def found() -> bool | None:
+        now = (await guardian_of(deaf)).findings.get("owner_cut_off", 0)
+        return True if now > before else None
+
+    await until(found, "the guardian to find it")
+    deaf.processes["worker-1"].kill()
+    await deaf.start_again("worker-1")
+
+    async def look() -> bool | None:
+        pairs = await scene.phones.pairs(scene.conference_sid)
+        return (
+            True if pairs == {frozenset((scene.people["caller"], scene.people["agent"]))} else None
+        )
+
+    await until(look, "caller and agent to talk, and nobody else", 60.0)
+    await scene.phones.idle(scene.people["target"])
+    await scene.hangs_up("caller")
+    await until(lambda: _all_idle(scene), "every leg to end", 60.0)
+    await nothing_runs(deaf, 60.0)
+
+
+async def _all_idle(scene: Scene) -> bool | None:
+    return None if await scene.phones.live_legs() else True
