@@ -180,3 +180,14 @@ async def test_room_that_taskrouter_opens_is_recorded_too(is_recorded: bool) -> 
     }
     body = instruction_for(lambda name: fields.get(name, ""), policy).body
     assert body.get("conference_record") == ("record-from-start" if is_recorded else None)
+
+
+async def test_a_supervisor_pauses_the_recordings_of_the_own_team(temporal: Client) -> None:
+    teams = "sales=client:alice,sales=key:sue,support=client:bob"
+    async with site_with(temporal, handover_recording="conversation", handover_teams=teams) as site:
+        own = await site.call("client:alice", is_recorded=True)
+        other = await site.call("client:bob", is_recorded=True)
+        assert (await ask(site, own, "pause", "sue")).status_code == 200
+        for word in ("pause", "resume"):
+            assert (await ask(site, other, word, "sue")).status_code == 404
+        assert (await read(site, other, "sue")).status_code == 404
