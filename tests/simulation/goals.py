@@ -107,7 +107,8 @@ class Goals:
                 self._reached("target answers as cancel is pressed")
             if self._is_now("ending"):
                 self._reached("cancel in a race with the answer")
-        if entry.kind == "room" and "exit" in str(entry.what):
+        by_flag = "end-conference-on-exit" in str(entry.detail.get("reason", ""))
+        if entry.kind == "conference" and entry.what == "ended" and by_flag:
             self._reached("ended by exit flag")
 
     def entered(self, state: str) -> None:

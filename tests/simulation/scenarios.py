@@ -253,15 +253,67 @@ def story_of(seed: int, scenario: str = "") -> Story:
     acts = [replace(act, times=2) if rng.random() < 0.1 else act for act in acts]
     count = rng.choices((0, 1, 2, 3, 4), (25, 35, 20, 12, 8))[0]
     faults = [_fault(rng, story.mode == "taskrouter") for _ in range(count)]
-    return replace(
-        story, seed=seed, acts=tuple(acts), faults=tuple(faults), switches=_switches(rng)
-    )
+    switches = _switches(rng, story.mode == "taskrouter")
+    story = replace(story, seed=seed, acts=tuple(acts), faults=tuple(faults), switches=switches)
+    return rng.choice(CLASSICS)(rng, story) if rng.random() < 0.15 else story
+
+
+def _late_answer(rng: Random, story: Story) -> Story:
+    """That the target has hung up is heard before that it had picked up."""
+    short = Behavior("answer_then_hangup", 2.0, hangup_after_seconds=rng.uniform(0, 1))
+    late = Fault(Told("answered", 2), "delay", rng.uniform(0.5, 4))
+    phones = (*(each for each in story.phones if each[0] != "target"), ("target", (short,)))
+    return replace(story, phones=phones, faults=(*story.faults, late))
+
+
+def _cancel_at_the_answer(rng: Random, story: Story) -> Story:
+    """The agent cancels in the moment in which the target picks up."""
+    moment = Told("answered", 2, plus=rng.uniform(0, 0.04))
+    return replace(story, acts=(*story.acts, Act(moment, "agent", "cancel")))
+
+
+def _hang_up_at_complete(rng: Random, story: Story) -> Story:
+    """The caller hangs up in the moment in which the agent completes."""
+    moment = Entered("consulting", plus=rng.uniform(0, 3))
+    both = (Act(moment, "agent", "complete"), Act(moment, "caller", "hang_up"))
+    return replace(story, acts=(*story.acts, *rng.sample(both, 2)))
+
+
+def _lost_dial(rng: Random, story: Story) -> Story:
+    """A dial takes effect, nobody is told so, and the worker may die over it."""
+    route = rng.choice(("participants.create", "calls.create", "tasks.create"))
+    at = Request(route, rng.randint(1, 3))
+    name = rng.choice(("timeout_after", "reset_after", "500_after", "late"))
+    faults = [Fault(at, name, rng.uniform(2.6, 12) if name == "late" else 0.0)]
+    if rng.random() < 0.3:
+        faults.append(Fault(replace(at, plus=rng.uniform(0, 3)), "worker_crash", 0.5))
+    return replace(story, faults=(*story.faults, *faults))
+
+
+def _agent_goes_early(rng: Random, story: Story) -> Story:
+    """The agent leaves before any flag could be cleared, or as the phone rings."""
+    moment = rng.choice((Entered("holding", plus=rng.uniform(0, 0.1)), Rings("target", plus=0.2)))
+    return replace(story, acts=(*story.acts, Act(moment, "agent", "hang_up")))
+
+
+def _answer_at_the_end(rng: Random, story: Story) -> Story:
+    """The target picks up in the moment in which its leg is being ended."""
+    phones = (*(each for each in story.phones if each[0] != "target"), ("target", (Behavior(),)))
+    cancel = Act(Rings("target", plus=rng.uniform(0.2, 1)), "agent", "cancel")
+    answer = Act(Entered("cancelling", plus=rng.uniform(0.02, 0.08)), "target", "answer")
+    return replace(story, phones=phones, acts=(*story.acts, cancel, answer))
+
+
+CLASSICS = (
+    _answer_at_the_end, _late_answer, _cancel_at_the_answer, _hang_up_at_complete, _lost_dial, _agent_goes_early,
+)  # fmt: skip
+"""Situations that chance alone would bring about too rarely."""
 
 
 def plain(name: str) -> Story:
     """A scenario on a quiet day: nobody interferes, nothing goes wrong."""
     story = SCENARIOS[name].make(Random(f"plain {name}"))
-    return replace(story, phones=_with_willing(story), acts=story.acts)
+    return replace(story, phones=_with_willing(story))
 
 
 def _with_willing(story: Story) -> tuple[tuple[str, tuple[Behavior, ...]], ...]:
@@ -325,7 +377,7 @@ def _fault(rng: Random, has_taskrouter: bool) -> Fault:
     return Fault(_moment(rng), name, rng.uniform(0.2, longest))
 
 
-def _switches(rng: Random) -> tuple[tuple[str, Any], ...]:
+def _switches(rng: Random, has_taskrouter: bool) -> tuple[tuple[str, Any], ...]:
     """What Twilio does where nobody has written it down differs from history to history."""
     found: list[tuple[str, Any]] = []
     if rng.random() < 0.5:
@@ -341,4 +393,6 @@ def _switches(rng: Random) -> tuple[tuple[str, Any], ...]:
         value = rng.choice(values)
         if value != values[0]:
             found.append((name, value))
+    if has_taskrouter and rng.random() < 0.5:
+        found.append(("reservation_timer_in_setup", "runs"))
     return tuple(found)

@@ -298,7 +298,7 @@ _CENTRE: dict[str, Any] = {
         "carol": {"contact_uri": "client:carol", "skills": ("billing",)},
         "dave": {"contact_uri": "client:dave", "skills": ("refunds",)},
     },
-    "workflow": {"default_queue": "Support", "reservation_seconds": 20},
+    "workflow": {"default_queue": "Support", "reservation_seconds": 10},
 }
 
 
