@@ -54,6 +54,8 @@ class Bounds:
     """S28: what is shown of the hold, and what is true."""
     abandon_seconds: float = 6.0
     """L7: legs of ours after the caller has gone."""
+    cancel_seconds: float = 3.0
+    """L6: from an accepted cancel until agent and caller talk."""
     taskrouter_seconds: float = 30.0
     """S19, L8: a task that nobody works on any more."""
     lock_seconds: float = 30.0

@@ -76,6 +76,7 @@ class Checker:
         self.cost = 0.0
         """Seconds that the faults so far may add to any bound."""
         self.faults = 0
+        self.is_cancelled = False
         self.is_doubtful = False
         """Whether it may be unknown if a dial took effect."""
         self.agent = ""
@@ -167,6 +168,8 @@ class Checker:
         self.asked.add(verb)
         if answer.is_ok:
             self.pressed.add(verb)
+            # A later transfer of the same call may hold the caller again.
+            self.is_cancelled = verb == "cancel"
         if answer.status == 500:
             self.broken("edge", f"{verb} was answered 500: {answer.body}")
         if verb == "start" and answer.is_ok:

@@ -56,6 +56,17 @@ def consult_is_private(check: Any) -> None:
                   "caller and target talk, and nobody asked for it")  # fmt: skip
 
 
+def cancel_is_heard(check: Any) -> None:
+    """L6: who cancelled talks with the caller again, if both are still there."""
+    caller, agent = check.truth.caller, check.agent_leg()
+    if not check.is_cancelled or caller is None or agent is None:
+        return
+    are_there = caller.is_joined and agent.is_joined and caller.room is agent.room
+    apart = are_there and not check.truth.talking_to_caller(agent)
+    check.lasting("L6", "cancel", apart, check.bounds.cancel_seconds,
+                  "the agent has cancelled and does not talk with the caller")  # fmt: skip
+
+
 def hold_is_told(check: Any) -> None:
     """S28: what the api shows of the caller's hold is true."""
     caller = check.truth.caller
@@ -390,8 +401,9 @@ def nothing_left(check: Any) -> None:
 
 
 AT_EVERY_STEP = (
-    nobody_stranded, consult_is_private, hold_is_told, one_leg_per_attempt, no_leg_left_over,
-    one_owner, bounded, nobody_booked_twice, workers_are_true, recorded_as_allowed,
+    nobody_stranded, consult_is_private, cancel_is_heard, hold_is_told, one_leg_per_attempt,
+    no_leg_left_over, one_owner, bounded, nobody_booked_twice, workers_are_true,
+    recorded_as_allowed,
 )  # fmt: skip
 OF_A_REQUEST = (
     understood, dialled_once, well_addressed, flags_before_hold, agent_leaves_last,

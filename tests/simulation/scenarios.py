@@ -305,7 +305,8 @@ def _answer_at_the_end(rng: Random, story: Story) -> Story:
 
 
 CLASSICS = (
-    _answer_at_the_end, _late_answer, _cancel_at_the_answer, _hang_up_at_complete, _lost_dial, _agent_goes_early,
+    _answer_at_the_end, _late_answer, _cancel_at_the_answer, _hang_up_at_complete, _lost_dial,
+    _agent_goes_early,
 )  # fmt: skip
 """Situations that chance alone would bring about too rarely."""
 
