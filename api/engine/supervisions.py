@@ -100,6 +100,10 @@ class SupervisionRecord:
         people = self.view.supervisors
         return next((each for each in people if each.id.startswith(f"{part}-")), None)
 
+    def knows(self, part: str) -> bool:
+        """Whether a request with this part was accepted before."""
+        return self.joined_by(part) is not None or any(each.part == part for each in self.keys)
+
     @property
     def chain(self) -> tuple[KeyRecord, ...]:
         """What the next run must remember of earlier joins."""

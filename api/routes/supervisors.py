@@ -115,9 +115,12 @@ async def join(
     if address in {each.address for each in known.people if each.presence not in ABSENT}:
         raise invalid(FieldFault(field="supervisor", message="should not be on the call already"))
     now = time.time()
-    parts.rate.take(f"supervise by {principal.id}")
+    part = transfer_part(principal.id, f"{conference_sid} {key}")
+    record = await parts.engine.supervisions.latest(conference_sid)
+    if record is None or not record.knows(part):
+        parts.rate.take(f"supervise by {principal.id}")
     wish = JoinRequested(
-        part=transfer_part(principal.id, f"{conference_sid} {key}"),
+        part=part,
         address=address,
         mode=Mode(body.mode),
         by=principal.id,

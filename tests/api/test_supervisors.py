@@ -140,6 +140,15 @@ async def test_key_is_remembered_by_the_next_supervision(floor: Floor) -> None:
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
+async def test_repetitions_are_answered_past_the_rate(temporal: Client) -> None:
+    async with site_with(temporal, handover_starts_per_minute=1) as slow:
+        floor = Floor(slow, await slow.call())
+        answers = [await floor.join(key="k-1") for _ in range(3)]
+        assert [each.status_code for each in answers] == [202, 202, 202]
+        other = await floor.join(supervisor="client:tom")
+        assert other.status_code == 429
+
+
 async def test_fifty_joins_at_once_with_one_key_ring_one_phone(floor: Floor) -> None:
     answers = await asyncio.gather(*(floor.join(key="k-1") for _ in range(50)))
     assert {each.status_code for each in answers} == {202}
