@@ -130,13 +130,13 @@ class Telephones:
         self, sids: set[str], since: float, until: float = math.inf, or_nobody: bool = False
     ) -> list[Json]:
         """Every REST request of a span of time that names one of these SIDs. With `or_nobody` also
-        those that name no call at all, as a look at a queue."""
+        looks at a queue that name no call at all."""
         made = (await self.ask("GET", "/requests"))["requests"]
         return [
             each
             for each in made
             if since <= each["at"] <= until
-            and (_names(each, sids) or (or_nobody and not _A_CALL.search(_text(each))))
+            and (_names(each, sids) or (or_nobody and _is_about_queues(each)))
         ]
 
 
@@ -151,6 +151,12 @@ _A_CALL = re.compile(r"\b(?:CF|CA|WT)[0-9a-f]{32}")
 def _names(request: Json, sids: set[str]) -> bool:
     """Parameters count too: attributes of a task are text that names SIDs somewhere inside."""
     return any(sid in _text(request) for sid in sids)
+
+
+def _is_about_queues(request: Json) -> bool:
+    """A look at one queue that names no call. The guardian's looks are at all of them."""
+    is_one = "/TaskQueues/" in request["path"] or "TaskQueueSid" in request["params"]
+    return is_one and not _A_CALL.search(_text(request))
 
 
 def _text(request: Json) -> str:
