@@ -356,6 +356,7 @@ def belief(transfer: Transfer) -> tuple[Any, ...]:
         replace(transfer.recordings, read_at=0.0),
         transfer.due,
         transfer.takes_hold_over,
+        transfer.owes_word > 0,
     )
 
 

@@ -145,7 +145,7 @@ async def test_unhold_on_its_way_is_undone_by_the_transfer(stage: Stage) -> None
     await stage.until("consulting")
     gate.set()
     assert (await hold.result()).is_over
-    await _until(stage, lambda: stage.room.asked.count("hold_participant") == 3)
+    await _until(stage, lambda: stage.room.asked.count("hold_participant") >= 3)
     await _until(stage, lambda: stage.room.legs[CALLER].held)
     await stage.ask("cancel")
     assert (await transfer.result()).state == "cancelled"

@@ -94,6 +94,7 @@ NO_RECORDING: Row = not_under_way(
 NO_HOLD: Row = not_under_way(
     "hold of an agent's",
     On.TRANSFER_STARTED,
+    On.TRANSFER_STARTED_BEFORE,
     On.NOTICE_DUE,
     On.REMINDER_DUE,
 )

@@ -42,7 +42,7 @@ from workflows.machine.fragments import (
 from workflows.machine.model import Kind, Reason, State
 from workflows.machine.stimuli import FACTS
 from workflows.machine.stimuli import Stimulus as On
-from workflows.machine.table import Deadline, Row, Table, go, ignore, reject, row, stay
+from workflows.machine.table import Deadline, Row, Table, go, ignore, reject, row, stay, then
 
 _OFF_HOLD_IS_FOR_CALLS: Row = {
     On.OWNER_MISSING_OFF_HOLD: ignore("only a call's own workflow asks so")
@@ -61,6 +61,9 @@ _CALL_CAN_END: Row = {
     On.CALLER_LEFT: go(State.RELEASING, AskCall, because=Reason.CALLER_HUNG_UP),
     On.ROOM_ENDED: go(State.DIVERTING, DivertCaller, because=Reason.CALL_ENDED),
     On.TRANSFER_STARTED: go(State.TAKEN_OVER, ReportHold, because=Reason.TAKEN_OVER),
+    On.TRANSFER_STARTED_BEFORE: go(
+        State.YIELDING, ReportHold, then(AskTransfer), because=Reason.TAKEN_OVER
+    ),
     On.HOLD_FOUND: ignore("a hold asks transfers only"),
 }
 
@@ -242,6 +245,9 @@ _RECALLING = row(
         On.CALLER_LEFT: go(State.RELEASING, EndRecall, AskCall, because=Reason.CALLER_HUNG_UP),
         On.ROOM_ENDED: go(State.DIVERTING, EndRecall, DivertCaller, because=Reason.CALL_ENDED),
         On.TRANSFER_STARTED: go(State.TAKEN_OVER, EndRecall, ReportHold, because=Reason.TAKEN_OVER),
+        On.TRANSFER_STARTED_BEFORE: go(
+            State.YIELDING, EndRecall, ReportHold, then(AskTransfer), because=Reason.TAKEN_OVER
+        ),
         On.DEADLINE: go(State.DIVERTING, EndRecall, DivertCaller),
         On.RESUME: reject("the agent is being rung; the hold ends when they answer"),
     },
@@ -274,6 +280,7 @@ _DIVERTING = row(
         On.AGENT_UNREACHED: ignore("the recall was given up"),
         On.AGENT_LEFT: ignore("the agent is not needed any more"),
         On.TRANSFER_STARTED: ignore("the caller is on the way to the apology"),
+        On.TRANSFER_STARTED_BEFORE: ignore("the caller is on the way to the apology"),
         On.HOLD_FOUND: ignore("a hold asks transfers only"),
         On.DEADLINE: go(State.FAILED, because=Reason.PROVIDER_DOWN),
         On.RESUME: reject("the caller is on the way to the apology"),

@@ -34,8 +34,12 @@ HOLD_CHANGES = {
 def hear_hold_fact(transfer: Transfer, fact: HoldFact) -> Heard:
     """What one workflow of a call makes of another's word."""
     if isinstance(fact, TransferStarted):
-        is_hold = transfer.kind is Kind.HOLD
-        return transfer, Stimulus.TRANSFER_STARTED if is_hold else Stimulus.NOTED
+        if transfer.kind is not Kind.HOLD:
+            return transfer, Stimulus.NOTED
+        is_owing = transfer.owes_word > 0 or wanted_hold(transfer) is not None
+        return transfer, (
+            Stimulus.TRANSFER_STARTED_BEFORE if is_owing else Stimulus.TRANSFER_STARTED
+        )
     is_transfer = transfer.kind in (Kind.WARM, Kind.COLD)
     if isinstance(fact, OwnerSought) or not is_transfer:
         return transfer, Stimulus.NOTED
@@ -79,6 +83,20 @@ def _with_flags(transfer: Transfer, told: HoldReported) -> Transfer:
             transfer = transfer.with_leg(party, replace(leg, exit_flag=True))
     is_again = bool(flagged) and told.hold == "off"
     return replace(transfer, has_flags_again=transfer.has_flags_again or is_again)
+
+
+def with_word(transfer: Transfer, key: str) -> Transfer:
+    """After the outcome of the command with `key`: does a transfer, should one live, know what the
+    hold did? A word that was begun before the change cannot have told of it."""
+    _, begun, command = key.rsplit("-", 2)
+    if transfer.kind is not Kind.HOLD:
+        return transfer
+    if command in HOLD_CHANGES:
+        return replace(transfer, owes_word=transfer.step + 1)
+    is_word = command in ("AskTransfer", "ReportHold")
+    if is_word and wanted_hold(transfer) is None and int(begun) >= transfer.owes_word:
+        return replace(transfer, owes_word=0)
+    return transfer
 
 
 def flagged_sids(transfer: Transfer) -> str:

@@ -379,6 +379,9 @@ class Transfer:
     """Keys of the commands whose outcome is not known yet."""
     takes_hold_over: bool = False
     """Whether an agent's hold was, or may have been, under way when this transfer began."""
+    owes_word: int = 0
+    """The step of a hold's last change; a transfer can have been told of it only by a word begun in
+    that step or later. 0: nothing is owed."""
     has_flags_again: bool = False
     """Whether the agent's hold may have switched exit flags on after this transfer began."""
     due: str = ""

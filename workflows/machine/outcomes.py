@@ -29,7 +29,7 @@ from workflows.machine.events import (
     LegReading,
     RoomReading,
 )
-from workflows.machine.holding import hear_reading, next_for_caller
+from workflows.machine.holding import hear_reading, next_for_caller, with_word
 from workflows.machine.labels import is_supervisor
 from workflows.machine.model import Cause, Kind, Leg, Party, Presence, ReleaseAgent, Transfer
 from workflows.machine.recordings import ABOUT_RECORDINGS, names_under_way
@@ -40,7 +40,7 @@ def hear_outcome(transfer: Transfer, outcome: CommandSucceeded | CommandFailed) 
     if outcome.key not in transfer.pending:
         return transfer, Stimulus.NOTED
     still = tuple(key for key in transfer.pending if key != outcome.key)
-    transfer = replace(transfer, pending=still)
+    transfer = with_word(replace(transfer, pending=still), outcome.key)
     if isinstance(outcome, CommandSucceeded):
         heard = _hear_success(transfer, outcome)
     else:

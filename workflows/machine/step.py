@@ -198,8 +198,9 @@ def _has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
     if command is TellHold:
         return transfer.takes_hold_over or isinstance(event, HoldReported)
     if command is ReportHold:
-        has_changed = transfer.state in (State.HELD, State.RESUMED)
-        return has_changed or bool(flagged_sids(transfer)) or wanted_hold(transfer) is not None
+        is_changed = transfer.state in (State.HELD, State.RESUMED) or transfer.owes_word > 0
+        is_changing = wanted_hold(transfer) is not None
+        return is_changed or is_changing or bool(flagged_sids(transfer))
     if command is CloseTask:
         return _has_open_task(transfer)
     if command is RejectTask:

@@ -105,6 +105,8 @@ class Stimulus(StrEnum):
     """It happened past the transfer, in the moment in which the transfer began or ended."""
     TRANSFER_STARTED = "transfer_started"
     """A transfer has the caller's leg."""
+    TRANSFER_STARTED_BEFORE = "transfer_started_before"
+    """A transfer says that it has the caller, and what the hold did since it must be told first."""
     HOLD_FOUND = "hold_found"
     """An agent's hold asks who has the caller's leg."""
     OWNER_FOUND = "owner_found"
