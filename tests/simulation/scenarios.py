@@ -169,7 +169,8 @@ def to_queue(rng: Random) -> Story:
     }
     acts = [Act(Entered("consulting", plus=rng.uniform(0, 4)), "agent", "complete")]
     if rng.random() < 0.3:
-        acts.append(Act(Rings("target", plus=rng.uniform(0, 2)), "target", "reject_offer"))
+        # Before the phone is picked up: whoever declines later on the desktop keeps the leg.
+        acts.append(Act(Rings("target", plus=rng.uniform(0, 0.9)), "target", "reject_offer"))
     return _story(
         "queue", kind, "queue:Billing", phones=phones, acts=tuple(acts), mode="taskrouter",
         options={"ring_seconds": 30.0},
