@@ -32,12 +32,19 @@ class PatientDesk(Desk):
         while True:
             try:
                 answer = await super().request(method, path, body, key)
-                if answer.status_code not in _AGAIN or time.monotonic() > give_up_at:
+                if not _is_to_be_repeated(answer) or time.monotonic() > give_up_at:
                     return answer
             except httpx.TransportError:
                 if time.monotonic() > give_up_at:
                     raise
             await asyncio.sleep(AGAIN_SECONDS)
+
+
+def _is_to_be_repeated(answer: httpx.Response) -> bool:
+    """503, or an agent whose answer is not known yet: "Ask again in a moment."."""
+    if answer.status_code == httpx.codes.CONFLICT:
+        return bool(answer.json().get("code") == "agent_not_on_call")
+    return answer.status_code in _AGAIN
 
 
 class BadDay(Scene):
