@@ -269,6 +269,10 @@ async def measure(number: int, only: str = "") -> list[Row]:
             if only in name:
                 print(f"   {name}", flush=True)
                 row = Row(name, since, aim)
-                await take(rig, row, number)
                 rows.append(row)
+                try:
+                    await take(rig, row, number)
+                except Exception as error:
+                    row.problems.append(f"{type(error).__name__}: {error}")
+                    return rows
     return rows
