@@ -22,7 +22,7 @@ BEGIN, END = "<!-- make chaos -->", "<!-- end of make chaos -->"
 Json = dict[str, Any]
 
 COMMANDS = {
-    "cells": 'make chaos ARGS="--cells 0"',
+    "cells": 'make chaos ARGS="--cells {played} --seed {seed}"',
     "measure": "make chaos ARGS=--measure",
     "deployment": "make chaos ARGS=--deployment",
     "storm": 'make chaos ARGS="--idempotency {keys} {posts}"',
