@@ -36,6 +36,8 @@ IN_REQUEST: tuple[tuple[str, Moment], ...] = (
 )
 """Where a worker is killed: requests after which the transfer itself has something to ask."""
 SEEN_SECONDS = 40.0
+START_SECONDS = 0.8
+"""What the development server needs on a quiet machine."""
 _numbers = count(1)
 
 
@@ -48,6 +50,8 @@ class Row:
     aim: float | None
     """Seconds at p99. Without one the row is for information."""
     seconds: list[float] = field(default_factory=list)
+    away: list[float] = field(default_factory=list)
+    """How long what was killed was away, where that is not the test's to say."""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -144,14 +148,17 @@ def _is_about(request: Json, day: BadDay) -> bool:
 
 
 async def temporal_restarted(rig: Rig, row: Row, number: int) -> None:
-    """kill -9 of Temporal's server, two seconds of nothing; timed from its start."""
+    """kill -9 of Temporal's server, and a start as soon as the machine can; timed from the moment
+    it answers again. How long it was away is told beside."""
     while len(row.seconds) < number:
         days = await _consulting(rig, TOGETHER)
+        killed_at = time.time()
         rig.kill("temporal")
         pressing = [asyncio.create_task(day.press("complete")) for day in days]
-        await asyncio.sleep(AWAY_SECONDS)
-        since = time.time()
+        await asyncio.sleep(max(0.0, AWAY_SECONDS - START_SECONDS))
         await rig.start_again("temporal")
+        since = time.time()
+        row.away.append(since - killed_at)
         await _completes(rig, row, days, since, pressing)
 
 
@@ -253,7 +260,7 @@ async def _over(rig: Rig, row: Row, days: Sequence[BadDay]) -> None:
 ROWS: tuple[tuple[str, str, float | None, Measure], ...] = (
     ("worker kill -9 while waiting", "the kill", 2.0, waiting_worker_killed),
     ("worker kill -9 in a request", "the kill", 5.0, busy_worker_killed),
-    ("Temporal kill -9, 2 s away", "its start", 3.0, temporal_restarted),
+    ("Temporal kill -9 and started again", "its first answer", 3.0, temporal_restarted),
     ("Temporal cut off for 2 s", "the end of it", 3.0, temporal_cut_off),
     ("Twilio cut off for 2 s", "the end of it", 3.0, twilio_cut_off),
     ("api kill -9, one of two", "the kill", 2.0, api_killed),

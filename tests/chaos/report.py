@@ -137,6 +137,13 @@ def _measure(rows: list[Json]) -> str:
         for row in rows
     ]  # fmt: skip
     wrong = [f"- {row['name']}: {each}" for row in rows for each in row["problems"]]
+    wrong += [
+        f"\n{row['name']}: it was away for {min(row['away']):.1f} to {max(row['away']):.1f} s. "
+        "Workers ask less and less often while Temporal is away (the SDK's own policy, up to ten "
+        "seconds apart), so what follows a longer absence takes longer."
+        for row in rows
+        if row.get("away")
+    ]
     table = _table("fault | timed from | n | p50 | p99 | max | aim at p99 | met", lines)
     title = "## How long the engine is gone: from a fault to its next request to Twilio\n"
     return "\n".join([title, table, *wrong])
