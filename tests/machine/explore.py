@@ -179,6 +179,9 @@ class Search:
     def _ends_by_itself(self, node: Node, mood: str) -> None:
         """L1: outcomes and deadlines alone lead to an end, whatever the network's mood."""
         known, path, tries = self.ending[mood], [], 0
+        # A transfer beside this workflow has an end of its own, and then it lives no more.
+        lines = node.lines._replace(alive=node.lines.alive - {"transfer"})
+        node = Node(node.transfer, lines)
         while not (is_over(node.transfer) and not node.transfer.pending):
             key = (identity(node), tries)
             if key in known:
