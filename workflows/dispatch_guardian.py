@@ -50,10 +50,10 @@ KNOWS_HOLDS = ("transfer", "hold")
 EXPECTED = frozenset({compare.LEG_MOVED_ON})
 """Findings that are no fault: a call learns by them whom a transfer has left it with."""
 
-ROUND_SECONDS = 20.0
+ROUND_SECONDS = 8.0
 """How long one attempt looks. Longer would cost fewer actions, and a worker's death would be missed
 for longer: nobody looks until the attempt's time is up."""
-ROUND_SECONDS_MAX = 40.0
+ROUND_SECONDS_MAX = 20.0
 """With a look that begins late, over many pages, and a second one at what differs."""
 
 

@@ -20,7 +20,8 @@ from tests.e2e.stack import NUMBER, Stack
 T = TypeVar("T")
 Json = dict[str, Any]
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
+"""More than the guardian takes when the worker it ran on has just died (docs/guardian.md)."""
 LOOK_SECONDS = 0.04
 
 
