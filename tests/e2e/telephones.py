@@ -131,7 +131,7 @@ class Telephones:
         self, sids: set[str], since: float, until: float = math.inf, or_nobody: bool = False
     ) -> list[Json]:
         """Every REST request of a span of time that names one of these SIDs. With `or_nobody` also
-        looks at a queue that name no call at all."""
+        what is about a queue or a worker and names no call at all."""
         made = (await self.ask("GET", "/requests"))["requests"]
         return [
             each
@@ -155,9 +155,11 @@ def _names(request: Json, sids: set[str]) -> bool:
 
 
 def _is_about_queues(request: Json) -> bool:
-    """A look at one queue that names no call. The guardian's looks are at all of them."""
-    is_one = "/TaskQueues/" in request["path"] or "TaskQueueSid" in request["params"]
-    return is_one and not _A_CALL.search(_text(request))
+    """About TaskRouter, and naming no call. Only the guardian lists the tasks of all queues."""
+    path = request["path"].removesuffix(".json")
+    is_of_all = path.endswith("/Tasks") and "TaskQueueSid" not in request["params"]
+    is_named = _A_CALL.search(_text(request)) is not None
+    return "/Workspaces/" in path and not (is_named or (is_of_all and request["method"] == "GET"))
 
 
 def _text(request: Json) -> str:
