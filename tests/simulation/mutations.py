@@ -219,7 +219,8 @@ def last_word_wins() -> AbstractContextManager[Any]:
 
     def step(rules: Any, value: Any, event: Any) -> Any:
         is_target = getattr(event, "call_sid", None) == value.target.call_sid
-        if isinstance(event, LegAnswered | LegRang) and is_target and value.target.call_sid:
+        is_over = value.target.presence is Presence.GONE
+        if isinstance(event, LegAnswered | LegRang) and is_target and is_over:
             news = Presence.RINGING if isinstance(event, LegRang) else Presence.PRESENT
             value = replace(value, target=replace(value.target, presence=news))
         return usual(rules, value, event)
