@@ -196,7 +196,7 @@ def _agent_hangs_up(step_id: str, step: Step, code: str) -> list[Way]:
     if step_id[1:] == "2":
         step = replace(step, at=Asked("conferences.fetch"), asks=None)
     found = _person("hang_up", "agent")(step_id, step, code)
-    if code == "D":
+    if code == "D" and not step_id.startswith("Q"):
         # And the target does not come: then nobody is left but the recall and the apology.
         alone = step.story.but(Deed(step.at, "hang_up", "agent"), target=(Behavior("no_answer"),))
         found.append(Way("nobody comes", alone, "N"))

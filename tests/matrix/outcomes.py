@@ -404,6 +404,25 @@ def _replayed(played: Played, base: Played) -> Complaints:
         yield "nothing was replayed"
 
 
+def _next_worker(played: Played, base: Played) -> Complaints:
+    """Somebody of the queue has taken the call, and it was offered again."""
+    seen = played.seen
+    if played.state != "completed" or seen.together not in ({"caller second"}, {"caller target"}):
+        yield f"ended {played.state}: {played.reason} with {seen.together}"
+    if not seen.rung.get("second") and seen.rung.get("target", 0) < 1:
+        yield f"nobody else was rung: {seen.rung}"
+    if len(seen.live) != 2:
+        yield f"legs in the end: {seen.live}"
+
+
+def _back_or_too_late(played: Played, base: Played) -> Complaints:
+    """While the agent is there the caller comes back; else it is too late."""
+    if any(each.verb == "cancel" and each.answer.is_ok for each in played.seen.said):
+        yield from _given_back(played, base)
+    else:
+        yield from _too_late(played, base)
+
+
 CHECKS: dict[str, Check] = {
     "OK": _unmoved,
     "OK+": _accepted_for_good,
@@ -437,5 +456,8 @@ CHECKS: dict[str, Check] = {
     "Y target": _target_left,
     "Y room": _room_gone,
     "Y once": _once_not_found,
+    "TR": _next_worker,
+    "RT": _next_worker,
+    "A/K": _back_or_too_late,
     "two": _two_at_once,
 }

@@ -6,7 +6,7 @@ requests lies in wait there for whatever is asked next.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.matrix import stories
 from tests.matrix.moments import Asked, Begins, Enters, Moment, Rings
@@ -37,6 +37,8 @@ _DIAL = Asked("participants.create", "Label=-t1")
 _REMOVAL = Asked("participants.delete")
 _RECALL = Asked("participants.create", "Label=-r1")
 _OFF_HOLD = Asked("participants.update", "Hold=false")
+_TASK = Asked("tasks.create")
+_TASK_END = Asked("tasks.update", "AssignmentStatus=completed")
 _NEXT = Asked("*", state="handing_over")
 
 STEPS: dict[str, Step] = {
@@ -65,4 +67,18 @@ STEPS: dict[str, Step] = {
     "W10": _asks(stories.WARM, _REMOVAL, "agent"),
     "W11": Step(stories.WARM, Enters("settling", 0.5), about="target"),
     "WX": _asks(stories.TAKEN_BACK, _OFF_HOLD),
+    # Queues: cold, or warm where the step is about whoever waits for the worker; QX: taken back.
+    "Q0": Step(stories.QUEUE_COLD, _START),
+    "Q1": _asks(stories.QUEUE_COLD, _ROOM_READ),
+    "Q2": _asks(stories.QUEUE_COLD, _HOLD),
+    "Q3": _asks(stories.QUEUE_COLD, _TASK, "target"),
+    "Q4": _asks(stories.QUEUE_COLD, _REMOVAL, "agent"),
+    "Q5": _asks(stories.QUEUE_WARM, Asked("statistics.fetch", state="dialing")),
+    "Q6": Step(stories.QUEUE_WARM, replace(_TASK, plus=0.02), about="target"),
+    "Q7": Step(stories.QUEUE_WARM, Rings("target", 1.0), about="target", waits="dialing"),
+    "Q8": Step(stories.QUEUE_WARM, Enters("consulting", 1.0), _NEXT, "target"),
+    "Q9": _asks(stories.QUEUE_WARM, _OFF_HOLD),
+    "Q10": _asks(stories.QUEUE_COLD, _TASK_END, "agent"),
+    "Q11": Step(stories.QUEUE_COLD, Enters("settling", 0.5), about="target"),
+    "QX": _asks(stories.QUEUE_TAKEN_BACK, _OFF_HOLD),
 }
