@@ -66,7 +66,9 @@ async def forced(number: int) -> Forced:
 
         told.clean_seconds = await _seconds("nothing to be left", is_clean, told, time.monotonic())
         if told.problems:
-            told.problems.append(f"live legs: {await days[0].phones.live_legs()}")
+            running = [each.id async for each in client.list_workflows(CALLS_RUNNING)]
+            legs = await days[0].phones.live_legs()
+            told.problems.append(f"left over: legs {legs}, workflows {running}")
     return told
 
 
