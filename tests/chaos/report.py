@@ -246,7 +246,8 @@ def _short(kept: Json) -> str:
         rows.append([what, f"{sum(len(each['problems']) for each in told)} problems", "0"])
     if told := kept.get("forced", {}).get("told"):
         what = f"{told['ended']} workflows of {told['number']} calls ended by force, workers killed"
-        rows.append([what, f"everybody looked after in {told['seconds']:.0f} s", "60 s"])
+        wrong = " **missed**: something was left over" if told["problems"] else ""
+        rows.append([what, f"everybody looked after in {told['seconds']:.0f} s{wrong}", "60 s"])
     if told := kept.get("soak", {}).get("told"):
         faults = sum(told["faults"].values())
         what = f"soak, {told['minutes']:g} min: {told['calls']} calls, {faults} faults"
