@@ -30,9 +30,9 @@ def a_call() -> Transfer:
 
 def checked(call: Transfer, *legs: LegReading) -> str:
     """What the owner of the call makes of a reading."""
-    asked = replace(call, state=State.CHECKING, pending=("k-ReadRoom",))
+    asked = replace(call, state=State.CHECKING, pending=("p-1-ReadRoom",))
     reading = RoomReading(conference_sid="CFroom", legs=(LegReading(call_sid=CALLER), *legs))
-    done = CommandSucceeded(at=9.0, command="ReadRoom", key="k-ReadRoom", reading=reading)
+    done = CommandSucceeded(at=9.0, command="ReadRoom", key="p-1-ReadRoom", reading=reading)
     return hear_outcome(asked, done)[1]
 
 
@@ -74,9 +74,9 @@ def test_supervisor_who_leaves_is_no_news_to_the_call() -> None:
 def test_held_supervisor_is_not_learnt_as_the_caller() -> None:
     transfer = a_transfer(Kind.WARM)
     unknown = replace(
-        transfer, caller=replace(transfer.caller, call_sid=""), pending=("k-SecureCaller",)
+        transfer, caller=replace(transfer.caller, call_sid=""), pending=("p-1-SecureCaller",)
     )
     legs = (replace(SUPERVISOR, held=True), LegReading(call_sid=CALLER, held=True))
     reading = RoomReading(conference_sid="CFroom", legs=legs)
-    done = CommandSucceeded(at=9.0, command="SecureCaller", key="k-SecureCaller", reading=reading)
+    done = CommandSucceeded(at=9.0, command="SecureCaller", key="p-1-SecureCaller", reading=reading)
     assert hear_outcome(unknown, done)[0].caller.call_sid == CALLER
