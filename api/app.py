@@ -141,7 +141,7 @@ def _parts(settings: Settings, temporal: Temporal) -> Parts:
         starts=Starts(temporal, records, provider),
         requests=Requests(temporal),
         recordings=Recordings(temporal),
-        holds=Holds(temporal, records),
+        holds=Holds(temporal, records, provider),
         controls=Controls(temporal),
         tasks=Tasks(temporal),
         facts=Facts(temporal, records),

@@ -8,13 +8,13 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows.shell import Shell, now
-from workflows.transfer import REJECTED
+from workflows.transfer import REJECTED, provider_away
 
 with workflow.unsafe.imports_passed_through():
     from workflows.hold_messages import HoldView, StartHoldInput
     from workflows.machine.events import ResumeRequested
     from workflows.machine.hold import HOLD
-    from workflows.machine.model import Transfer
+    from workflows.machine.model import Reason, State, Transfer
     from workflows.machine.step import refusal_of
     from workflows.messages import RequestInput
     from workflows.shell_transfers import rules_of
@@ -32,8 +32,14 @@ class HoldWorkflow(Shell[Transfer]):
 
     @workflow.run
     async def run(self, given: StartHoldInput) -> HoldView:
-        """From the request to the end; answers what became of the hold, journal included."""
+        """From the request to the end; answers what became of the hold, journal included.
+
+        A hold that gave up because Twilio was away fails, as a transfer does: the caller may still
+        be on hold, and the guardian takes them off as soon as Twilio can be reached.
+        """
         held = await self.carry_through()
+        if held.state is State.FAILED and held.reason is Reason.PROVIDER_DOWN:
+            raise provider_away()
         return replace(hold_view_of(held, now()), journal=held.journal)
 
     @workflow.update(description="Take the caller off hold")

@@ -33,6 +33,15 @@ REJECTED = "rejected"
 """Type of the error that refuses a request. Its details hold the `TransferView`."""
 
 
+def provider_away() -> ApplicationError:
+    """The failure of whoever gave up because Twilio was away."""
+    return ApplicationError(
+        "Twilio could not be reached until the time was up",
+        type=Reason.PROVIDER_DOWN.value,
+        non_retryable=True,
+    )
+
+
 class TransferWorkflow(Shell[Transfer]):
     """Base of the two kinds of transfer. Each update answers the transfer after its step."""
 
@@ -49,11 +58,7 @@ class TransferWorkflow(Shell[Transfer]):
         """
         transfer = await self.carry_through()
         if transfer.state is State.FAILED and transfer.reason is Reason.PROVIDER_DOWN:
-            raise ApplicationError(
-                "Twilio could not be reached until the time was up",
-                type=Reason.PROVIDER_DOWN.value,
-                non_retryable=True,
-            )
+            raise provider_away()
         return replace(view_of(transfer, now()), journal=transfer.journal)
 
     @workflow.update(description="Give the caller to the target")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from api.engine.hold_records import HoldRecord
+from api.engine.provider import Provider, ProviderDownError
 from api.engine.records import CallRecord, Records, journal
 from api.engine.requests import send_update
 from api.engine.starts import (
@@ -65,21 +67,25 @@ Prepare = Callable[[CallRecord], StartHoldInput]
 class Holds:
     """Starts, reads and ends holds. Raises `EngineUnreachableError` when Temporal is silent."""
 
-    def __init__(self, temporal: Temporal, records: Records) -> None:
+    def __init__(self, temporal: Temporal, records: Records, provider: Provider) -> None:
         self._temporal = temporal
         self._records = records
+        self._provider = provider
 
     async def start(
         self, order: StartHoldInput, mark: str, prepare: Prepare, known: CallRecord
     ) -> tuple[HoldView, bool]:
         """The hold, and whether the same request had started it before.
 
-        Raises `KeyReusedError` when the key belongs to another request, and `HoldInProgressError`.
+        Raises `KeyReusedError` when the key belongs to another request, `HoldInProgressError`, and
+        `ProviderDownError`.
         """
         mine = KeyRecord(order.part, mark, order.accepted_at)
         prepared: StartHoldInput | None = None
         for _ in range(DECISIONS_MAX):
-            latest = await self._records.hold(order.conference_sid)
+            latest, is_down = await asyncio.gather(
+                self._records.hold(order.conference_sid), self._provider.is_down()
+            )
             match decide(latest, order.part, mark, order.accepted_at):
                 case Repeated(key):
                     if key.run_id:
@@ -93,6 +99,8 @@ class Holds:
                     prepared = prepared or prepare(known)
                     if isinstance(decision, Busy) and latest is not None:
                         raise HoldInProgressError(latest)
+                    if is_down:
+                        raise ProviderDownError
                     if isinstance(decision, Free):
                         await self._begin(prepared, (*decision.chain, mine))
         raise EngineUnreachableError

@@ -15,6 +15,7 @@ from api.auth.rights import may_act_on_hold, may_see_call, may_start
 from api.dependencies import Parts, PartsDep, PrincipalDep
 from api.engine.hold_records import HoldRecord
 from api.engine.holds import HoldInProgressError
+from api.engine.provider import ProviderDownError
 from api.engine.records import CallRecord, person_at
 from api.engine.requests import RequestRefusedError, TransferOverError
 from api.engine.starts import KeyReusedError, fingerprint
@@ -79,6 +80,9 @@ async def start_hold(
     except HoldInProgressError as error:
         parts.metrics.start("hold", "refused")
         raise _on_hold_already(principal, error.record) from None
+    except ProviderDownError:
+        parts.metrics.start("hold", "refused")
+        raise
     parts.metrics.start("hold", "replayed" if is_replay else "started")
     response.headers["Location"] = f"/v1/calls/{conference_sid}/hold"
     if is_replay:

@@ -12,7 +12,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from api.engine import provider
 from tests.api.conftest import Site, auth, new_conference, site_with, start_body
-from workflows.messages import PROVIDER_WORKFLOW_ID, transfer_workflow_id
+from workflows.messages import PROVIDER_WORKFLOW_ID, hold_workflow_id, transfer_workflow_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -40,6 +40,15 @@ async def test_new_transfer_is_refused_fast_and_clearly(site: Site, outage: obje
     found = site.temporal.get_workflow_handle(transfer_workflow_id(conference_sid))
     with pytest.raises(Exception, match="not found"):
         await found.describe()
+
+
+async def test_caller_is_not_put_on_hold_in_vain(site: Site, outage: object) -> None:
+    call = await site.call()
+    response = await site.http.post(f"/v1/calls/{call}/hold", headers=auth("alice"))
+    assert (response.status_code, response.json()["code"]) == (503, "provider_down")
+    assert int(response.headers["retry-after"]) > 0
+    with pytest.raises(Exception, match="not found"):
+        await site.temporal.get_workflow_handle(hold_workflow_id(call)).describe()
 
 
 async def test_start_is_repeated_with_its_key_once_twilio_is_back(
