@@ -69,13 +69,24 @@ class Door:
 
     async def misused(self, conference_sid: str) -> AsyncIterator[tuple[str, int]]:
         """Starts that nobody can have meant, by somebody who may start transfers."""
-        for number, (name, body) in enumerate(_bad_starts(conference_sid)):
+        async for each in self._misused("/v1/transfers", _bad_starts(conference_sid)):
+            yield each
+
+    async def misused_hold(self, conference_sid: str) -> AsyncIterator[tuple[str, int]]:
+        """Holds that nobody can have meant, by somebody who may ask for them."""
+        async for each in self._misused(f"/v1/calls/{conference_sid}/hold", _bad_holds()):
+            yield each
+
+    async def _misused(
+        self, path: str, bad: list[tuple[str, bytes]]
+    ) -> AsyncIterator[tuple[str, int]]:
+        for number, (name, body) in enumerate(bad):
             headers = {
                 "content-type": "application/json",
                 "authorization": f"Bearer {SECRET}",
                 "idempotency-key": f"key-of-a-mistake-{number}",
             }
-            knock = Knock(name, "/v1/transfers", body, headers)
+            knock = Knock(name, path, body, headers)
             yield name, (await self._knock(knock))[0]
 
     async def _knock(self, knock: Knock) -> tuple[int, bytes]:
@@ -194,5 +205,18 @@ def _bad_starts(conference_sid: str) -> list[tuple[str, bytes]]:
             **good, "targets": [{"address": "client:bob", "ring_seconds": 1e9}],
         },
     }  # fmt: skip
+    found = [(name, json.dumps(body).encode()) for name, body in bad.items()]
+    return [*found, ("not JSON", b"{"), ("not text", b"\xff\xfe\x00")]
+
+
+def _bad_holds() -> list[tuple[str, bytes]]:
+    bad: dict[str, Any] = {
+        "a field nobody knows": {"speed": 3},
+        "an agent who is a number": {"agent": 7},
+        "a hold without end": {"policy": {"seconds_max": 1e9}},
+        "a hold of no time": {"policy": {"seconds_max": 0}},
+        "an end that does not exist": {"policy": {"at_max": "forget"}},
+        "a deep nest": {"policy": [[[["resume"]]]]},
+    }
     found = [(name, json.dumps(body).encode()) for name, body in bad.items()]
     return [*found, ("not JSON", b"{"), ("not text", b"\xff\xfe\x00")]

@@ -190,16 +190,22 @@ def _caller_hangs_up(step_id: str, step: Step, code: str) -> list[Way]:
 def _agent_hangs_up(step_id: str, step: Step, code: str) -> list[Way]:
     if isinstance(step.at, Begins):
         return [Way("-0.50 s", step.story.but(Deed(Begins(-0.5), "hang_up", "agent")), code)]
-    if step_id[1:] in ("1", "2"):
+    if step_id[1:] in ("1", "2") and not step_id.startswith("H"):
         # With its flag still on, Twilio itself would end the room.
         step = replace(step, story=replace(step.story, flagged=False))
-    if step_id[1:] == "2":
+    if step_id[1:] == "2" and not step_id.startswith("H"):
         step = replace(step, at=Asked("conferences.fetch"), asks=None)
     found = _person("hang_up", "agent")(step_id, step, code)
     if code == "D" and not step_id.startswith("Q"):
         # And the target does not come: then nobody is left but the recall and the apology.
         alone = step.story.but(Deed(step.at, "hang_up", "agent"), target=(Behavior("no_answer"),))
         found.append(Way("nobody comes", alone, "N"))
+    if code == "N" and step_id.startswith("H"):
+        # And the recall is not answered: the apology.
+        away = step.story.but(
+            Deed(step.at, "hang_up", "agent"), agent=(stories.AGENT[0], Behavior("no_answer"))
+        )
+        found.append(Way("nobody comes", away, code))
     return found
 
 
@@ -278,8 +284,9 @@ def _cancel(step_id: str, step: Step, code: str) -> list[Way]:
     if code == "S":
         again = replace(step.story.deeds[0], at=Enters("cancelling", 0.02))
         return [Way("same key", step.story.but(again), code)]
+    verb = "resume" if step.story.kind == "hold" else "cancel"
     return [
-        Way(name, step.story.but(Deed(at, "cancel", "agent", detail="taken-back")), code)
+        Way(name, step.story.but(Deed(at, verb, "agent", detail="taken-back")), code)
         for name, at in _both(step)
     ]
 

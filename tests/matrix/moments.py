@@ -31,6 +31,7 @@ BUTTONS = frozenset(
     {
         "complete",
         "cancel",
+        "resume",
         "swap",
         "join",
         "drop-target",

@@ -23,6 +23,8 @@ ASKED_MAX = 300
 EXTRA_SECONDS = 60.0
 """How much longer a story may take because of a fault that it survives."""
 WRITES = ("participants.create", "participants.delete", "calls.create", "tasks.create")
+BACK = frozenset({"failed", "cancelled", "resumed"})
+"""The caller is with the agent again."""
 AWAY = frozenset({"abandoned", "failed", "diverted", "ended"})
 
 
@@ -186,7 +188,7 @@ def _by_hangup(played: Played, base: Played) -> Complaints:
 
 def _given_back(played: Played, base: Played) -> Complaints:
     seen = played.seen
-    if played.state not in ("failed", "cancelled"):
+    if played.state not in BACK:
         yield f"ended {played.state}: {played.reason}"
     if seen.live != ["agent", "caller"] or seen.together != {"agent caller"}:
         yield f"up: {seen.live}, together: {seen.together}"
@@ -201,7 +203,7 @@ def _given_back(played: Played, base: Played) -> Complaints:
 def _nobody(played: Played, base: Played) -> Complaints:
     """Next target, the agent who is rung back, the apology; never silence."""
     seen = played.seen
-    if played.state in ("failed", "cancelled"):
+    if played.state in BACK:
         if seen.together != {"agent caller"} or seen.held:
             yield f"{played.state}, and together: {seen.together}, on hold: {seen.held}"
         if not seen.rung.get("agent"):
@@ -225,7 +227,7 @@ def _too_late(played: Played, base: Played) -> Complaints:
     if not refused:
         yield f"nobody was told 409: {_answers(played)}"
     for each in refused:
-        if each.verb == "start" and each.answer.code != "transfer_in_progress":
+        if each.verb == "start" and each.answer.code not in _IN_PROGRESS:
             yield f"{each.verb} -> {each.answer.code}"
 
 
@@ -246,9 +248,10 @@ def _two_at_once(played: Played, base: Played) -> Complaints:
         yield "there was one start only"
 
 
+_IN_PROGRESS = ("transfer_in_progress", "hold_in_progress")
 _OVER = (409, "call_not_active")
 _REFUSED_STARTS = {
-    True: ((409, "transfer_in_progress"), _OVER, (403, "not_on_call")),
+    True: (*((409, each) for each in _IN_PROGRESS), _OVER, (403, "not_on_call")),
     False: ((403, "not_on_call"), (403, "not_your_call"), (404, "not_found"),
             (409, "transfer_in_progress")),
 }  # fmt: skip
@@ -295,7 +298,7 @@ def _same_or_refused(played: Played, base: Played) -> Complaints:
 
 def _at_once_taken_back(played: Played, base: Played) -> Complaints:
     yield from _given_back(played, base)
-    if played.state != "cancelled":
+    if played.state not in ("cancelled", "resumed"):
         yield f"ended {played.state}: {played.reason}"
     if played.seen.rung:
         yield f"phones rang: {played.seen.rung}"
@@ -324,7 +327,7 @@ def _usual_later(played: Played, base: Played) -> Complaints:
 def _by_the_end(played: Played, base: Played) -> Complaints:
     """Twilio is away for ten minutes: nothing moves there, and whoever waits has a way out."""
     seen = played.seen
-    if played.state not in ("completed", "cancelled", "failed", "diverted", "abandoned"):
+    if played.state not in AWAY | BACK | {"completed"}:
         yield f"it has not ended: {played.state}"
     if seen.tries > ASKED_MAX:
         yield f"{seen.tries} requests were tried in the outage"
@@ -354,7 +357,7 @@ def _once_not_found(played: Played, base: Played) -> Complaints:
 
 
 def _caller_left(played: Played, base: Played) -> Complaints:
-    if played.state not in AWAY | {"completed"}:
+    if played.state not in AWAY | {"completed", "resumed"}:
         yield f"ended {played.state}"
     yield from _nobody_left(played)
 
@@ -439,6 +442,7 @@ CHECKS: dict[str, Check] = {
     "Z": _knocked((200, 204, 400, 403, 404, 405, 413, 415, 422)),
     "U": _knocked((400, 413, 415, 422)),
     "E": _caller_gone,
+    "EH": _caller_gone,
     "E0": _never_begun,
     "D": _blond,
     "C": _by_hangup,

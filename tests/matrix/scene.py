@@ -26,7 +26,7 @@ from api.routes import orders
 from api.webhooks import assigned, status, taskrouter, voice
 from simulator.core.model import Call
 from simulator.core.text import phone_of
-from tests.matrix.door import Door
+from tests.matrix.desks import ASKED_AGAIN_SECONDS, STARTS_MAX, Desks
 from tests.matrix.guardian import Guardian
 from tests.matrix.moments import (
     OUTAGES,
@@ -39,22 +39,19 @@ from tests.matrix.moments import (
     Enters,
     Rings,
 )
-from tests.matrix.story import Asking, Said, Seen, Story
+from tests.matrix.story import Asking, Seen, Story
 from tests.matrix.weather import Weather
-from tests.simulation.edge import Answer
 from tests.simulation.faults import REQUEST_FAULTS as KINDS_OF_REQUESTS
 from tests.simulation.faults import Act, After, Fault, Request
-from tests.simulation.stage import PEOPLE, Stage, address_of, desk
+from tests.simulation.stage import PEOPLE, Stage, address_of
 from tests.simulation.wire import Answer as RestAnswer
 from workflows.messages import GUARDIAN_WORKFLOW_ID, PROVIDER_WORKFLOW_ID
 
 TALK_SECONDS = 1.0
 """How long caller and agent talk before the button is pressed."""
-ASKED_AGAIN_SECONDS = 1.0
 LONG_SECONDS = 60.0
 CONVERGES_SECONDS = 60.0
 """L2: how long after a long outage everything may take to be as it ought to be."""
-STARTS_MAX = 80
 _FORM: ContextVar[dict[str, str]] = ContextVar("form")
 COSTS_AS = {
     **{kind: kind for kind in REQUEST_FAULTS},
@@ -72,7 +69,7 @@ COSTS_AS = {
 _REFUSALS = {"404": (404, 20404), "blocked": (400, 21215)}
 
 
-class Scene(Weather):
+class Scene(Weather, Desks):
     """One play."""
 
     def __init__(self, stage: Stage, story: Story, checker: Any) -> None:
@@ -161,9 +158,6 @@ class Scene(Weather):
                 return
             await self._pass(ASKED_AGAIN_SECONDS * (1 if number < 10 else 10))
 
-    async def _pass(self, seconds: float) -> None:
-        await self.stage.until(lambda: False, seconds)
-
     def _flag_agent(self) -> None:
         call = self.leg("agent")
         if self.story.flagged and call is not None and call.participant is not None:
@@ -172,7 +166,7 @@ class Scene(Weather):
                 network.update_participant(room, call.sid, {"EndConferenceOnExit": "true"})
 
     def _has_ended(self) -> bool:
-        runs = self.checker.transfer_runs()
+        runs = self.checker.transfer_runs(self.story.owner)
         if not runs:
             return bool(self.seen.said) and self.seen.said[-1].answer.status in (403, 409, 422)
         return not any(run.is_running for run in runs)
@@ -243,7 +237,7 @@ class Scene(Weather):
     def _run_changed(self, run: Any) -> None:
         for state in self.checker.new_states(run):
             self.say(f"{run.id.partition('/')[0]} -> {state}")
-            if not self._has_begun or not run.id.startswith("transfer/"):
+            if not self._has_begun or not run.id.startswith(f"{self.story.owner}/"):
                 continue
             self.state = state
             self.seen.states.append(state)
@@ -377,56 +371,6 @@ class Scene(Weather):
             elif what == "fail":
                 network.calls.finish(call, "failed", by="network")
         return stage.phone(deed.who, "hang_up") if what in ("hang_up", "vanish") else True
-
-    # --- requests to the api ---
-
-    async def _start(self, who: str, key: str) -> Answer:
-        answer = await self.stage.edge.start(desk(address_of(who)), self._body(), key)
-        self._said(who, "start", key, answer)
-        if answer.status == 202:
-            self.transfer_id = str(answer.body["id"])
-        return answer
-
-    async def _press(self, deed: Deed) -> None:
-        who, key = deed.who or self.agent, deed.detail or f"key-{self.stage.loop.time():.4f}"
-        if deed.what == "start":
-            await self._start(who, key)
-            return
-        if deed.what == "start_again":
-            await self._start(who, "key-of-the-first")
-            return
-        await self.stage.until(lambda: bool(self.transfer_id), 10.0)
-        principal = desk(address_of(who))
-        for _ in range(STARTS_MAX):
-            answer = await self.stage.edge.press(principal, self.transfer_id, deed.what, key)
-            self._said(who, deed.what, key, answer)
-            if answer.status not in (0, 503):
-                return
-            await self._pass(ASKED_AGAIN_SECONDS)
-
-    async def _knock(self, deed: Deed) -> None:
-        """Somebody at the api's door who must not come in."""
-        door = Door(self.stage)
-        knock = {"forge": door.forged, "poison": door.poisoned, "misuse": door.misused}[deed.what]
-        async for name, answered in knock(self.checker.conference_sid()):
-            self.say(f"     {name} -> {answered}")
-            self.seen.knocks.append((name, answered))
-
-    def _said(self, who: str, verb: str, key: str, answer: Answer) -> None:
-        self.say(f"{who}: {verb} {key} -> {answer.status} {answer.code}")
-        self.seen.said.append(Said(self.stage.loop.time(), who, verb, key, answer))
-        if answer.status:
-            self.checker.answered(verb, answer, key)
-
-    def _body(self) -> dict[str, Any]:
-        return {
-            "kind": self.story.kind,
-            "call": {"conference_sid": self.checker.conference_sid()},
-            "targets": [
-                {"address": address_of(who), **options} for who, options in self.story.targets
-            ],
-            "policy": dict(self.story.policy),
-        }
 
     # --- what is seen in the end ---
 

@@ -39,6 +39,9 @@ _RECALL = Asked("participants.create", "Label=-r1")
 _OFF_HOLD = Asked("participants.update", "Hold=false")
 _TASK = Asked("tasks.create")
 _TASK_END = Asked("tasks.update", "AssignmentStatus=completed")
+_OFF_HOLD_AGAIN = Asked("participants.update", "Hold=false", state="resuming")
+"""Not the one that goes with an exit flag of the caller's before the hold."""
+_RESUMING = Asked("*", state="resuming")
 _NEXT = Asked("*", state="handing_over")
 
 STEPS: dict[str, Step] = {
@@ -81,4 +84,10 @@ STEPS: dict[str, Step] = {
     "Q10": _asks(stories.QUEUE_COLD, _TASK_END, "agent"),
     "Q11": Step(stories.QUEUE_COLD, Enters("settling", 0.5), about="target"),
     "QX": _asks(stories.QUEUE_TAKEN_BACK, _OFF_HOLD),
+    # Hold: the agent puts the caller on hold and resumes.
+    "H0": Step(stories.HOLD, _START),
+    "H1": _asks(stories.HOLD, _HOLD),
+    "H2": Step(stories.HOLD, Enters("held", 1.0), _RESUMING),
+    "H3": _asks(stories.HOLD, _OFF_HOLD_AGAIN),
+    "H4": _asks(stories.HOLD, Asked("participants.list", state="resuming")),
 }

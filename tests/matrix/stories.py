@@ -80,3 +80,12 @@ QUEUE_TAKEN_BACK = Story(
     phones=(("agent", AGENT), *WORKERS),
     deeds=(Deed(Enters("consulting", CONSULT_SECONDS), "cancel", "agent", detail="the-button"),),
 )
+
+HOLD = Story(
+    "hold",
+    "hold",
+    targets=(),
+    phones=(("agent", AGENT),),
+    deeds=(Deed(Enters("held", CONSULT_SECONDS), "resume", "agent", detail="the-button"),),
+)
+"""The agent puts the caller on hold and takes them back."""

@@ -30,6 +30,11 @@ class Story:
     """Whether the agent's leg ends the room when it leaves, as in rooms that others have set up."""
     seed: int = 0
 
+    @property
+    def owner(self) -> str:
+        """The first part of the id of the workflow that the story is about."""
+        return "hold" if self.kind == "hold" else "transfer"
+
     def but(self, *deeds: Deed, **phones: tuple[Behavior, ...]) -> Story:
         """The same with more that happens, and with other phones."""
         own = tuple((who, phones.get(who, kinds)) for who, kinds in self.phones)

@@ -16,7 +16,11 @@ from tests.simulation.stage import CALLER, PEOPLE, address_of
 from tests.simulation.tape import Tape
 from tests.simulation.truth import Leg, Truth, read
 
-TERMINAL = frozenset({"completed", "cancelled", "failed", "abandoned", "diverted", "ended"})
+TERMINAL = frozenset(
+    {"completed", "cancelled", "failed", "abandoned", "diverted", "ended", "resumed", "taken_over"}
+)
+OWNERS = ("transfer", "hold")
+"""Workflows that a person starts, and that look after the caller while they run."""
 VIOLATIONS_MAX = 12
 AFTERWARDS = 0.5
 """Seconds after its last step in which a transfer may still ask for something."""
@@ -40,7 +44,7 @@ class Violation:
 
 
 class Watch:
-    """One transfer's public face, as it was shown last."""
+    """The public face of one transfer or hold, as it was shown last."""
 
     def __init__(self, run: Any) -> None:
         self.run = run
@@ -169,7 +173,7 @@ class Checker:
         if answer.is_ok:
             self.pressed.add(verb)
             # A later transfer of the same call may hold the caller again.
-            self.is_cancelled = verb == "cancel"
+            self.is_cancelled = verb in ("cancel", "resume")
         if answer.status == 500:
             self.broken("edge", f"{verb} was answered 500: {answer.body}")
         if verb == "start" and answer.is_ok:
@@ -179,12 +183,12 @@ class Checker:
 
     def _run_changed(self, run: Any) -> None:
         kind = run.id.partition("/")[0]
-        if kind not in ("transfer", "call") or "view" not in run.memo:
+        if kind not in (*OWNERS, "call") or "view" not in run.memo:
             return
-        known = self.watches if kind == "transfer" else self.calls
+        known = self.watches if kind in OWNERS else self.calls
         watch = known.setdefault(run.run_id, Watch(run))
         view = read(run.memo["view"])
-        if kind == "transfer":
+        if kind in OWNERS:
             claims.view_is_honest(self, watch, view)
         watch.view = view
         if view["is_over"] and watch.over_at is None:
@@ -274,9 +278,10 @@ class Checker:
 
     # --- for others ---
 
-    def transfer_runs(self) -> list[Any]:
+    def transfer_runs(self, owner: str = "transfer") -> list[Any]:
+        """The runs of transfers, or of holds."""
         runs = self.stage.server.runs
-        return [run for name, each in runs.items() if name.startswith("transfer/") for run in each]
+        return [run for name, each in runs.items() if name.startswith(f"{owner}/") for run in each]
 
     def conference_sid(self) -> str:
         """The call's room, as the engine knows it."""

@@ -148,8 +148,9 @@ def leaving(check: Any) -> None:
 def one_owner(check: Any) -> None:
     """S11, S12: one transfer per call, and its lock ends with it."""
     running = check.running()
-    if len(running) > 1:
-        check.broken("S11", f"{len(running)} transfers of one call at once")
+    ids = [watch.run.id for watch in running]
+    if len(ids) != len(set(ids)):
+        check.broken("S11", f"of one call at once: {sorted(ids)}")
     for watch in running:
         check.lasting("S12", watch.run.run_id, watch.is_over, check.bounds.lock_seconds,
                       "the transfer is over and still holds the call")  # fmt: skip
@@ -178,7 +179,7 @@ def view_is_honest(check: Any, watch: Any, view: dict[str, Any]) -> None:
         if rank < before and before != RANKS["leaving"]:
             check.broken("S16", f"{person['party']} was further than {person['presence']}")
         watch.ranks[sid] = rank
-    for attempt in view["attempts"]:
+    for attempt in view.get("attempts", ()):
         known = watch.attempts.get(str(attempt["number"]), {})
         for name in ("answered_at", "ended_at", "call_sid"):
             if known.get(name) and attempt[name] != known[name] and not attempt["task_sid"]:
@@ -365,7 +366,8 @@ def restored(check: Any) -> None:
     if not check.watches or caller is None or agent is None or check.was_terminated:
         return
     watch = list(check.watches.values())[-1]
-    if watch.state not in ("cancelled", "failed") or not caller.is_joined or not agent.is_joined:
+    is_given_back = watch.state in ("cancelled", "failed", "resumed")
+    if not is_given_back or not caller.is_joined or not agent.is_joined:
         return
     if agent.room is not caller.room or watch.view["reason"] == "provider_down":
         return

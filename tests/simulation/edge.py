@@ -29,8 +29,8 @@ from api.engine.temporal import EngineUnreachableError, Temporal
 from api.errors import Problem
 from api.limits import StartRate
 from api.metrics import Metrics
-from api.routes import recordings, transfers
-from api.schemas import StartTransferBody
+from api.routes import holds, recordings, transfers
+from api.schemas import HoldBody, StartTransferBody
 from api.settings import Settings
 from api.webhooks import assigned, status, taskrouter, voice
 from api.webhooks.signature import Webhook
@@ -188,6 +188,17 @@ class Edge:
     async def press(self, principal: Principal, transfer_id: str, verb: str, key: str) -> Answer:
         """POST /v1/transfers/{id}/{verb}."""
         return await self._asked(buttons()[verb](transfer_id, principal, self.parts, key), 200)
+
+    async def hold(self, principal: Principal, sid: str, body: dict[str, Any], key: str) -> Answer:
+        """POST /v1/calls/{conference_sid}/hold."""
+        checked = HoldBody.model_validate(body)
+        return await self._asked(
+            holds.start_hold(sid, Response(), principal, self.parts, checked, key), 202
+        )
+
+    async def resume(self, principal: Principal, sid: str, key: str) -> Answer:
+        """POST /v1/calls/{conference_sid}/resume."""
+        return await self._asked(holds.resume_call(sid, principal, self.parts, key), 200)
 
     async def record(self, principal: Principal, sid: str, word: str, key: str) -> Answer:
         """POST /v1/calls/{conference_sid}/recording/{word}."""
