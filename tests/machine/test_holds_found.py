@@ -9,7 +9,7 @@ import pytest
 from tests.machine.harness import Story, cold, inbound, just_begun, somebody_else_changes, warm
 from workflows.machine.classify import hear
 from workflows.machine.events import HoldFound
-from workflows.machine.model import State
+from workflows.machine.model import Reason, State
 from workflows.machine.stimuli import Stimulus
 
 AT = 1050.0
@@ -79,3 +79,14 @@ def test_strangers_hold_is_no_news() -> None:
     story = warm()
     event = HoldFound(at=AT, call_sid="CA" + "9" * 32, held=True)
     assert hear(story.transfer, event) == (story.transfer, Stimulus.NOTED)
+
+
+@pytest.mark.parametrize("name", ["caller", "t1"])
+def test_late_news_of_a_hold_keeps_the_end_waiting(name: str) -> None:
+    story = PHASES[State.SETTLING]().is_in(State.SETTLING)
+    resume = "ResumeCaller" if name == "caller" else "ResumeTarget"
+    story.stall(resume)
+    somebody_else_changes(story, name, held=True)
+    story.waits(10.0).is_in(State.CONNECTING)
+    story.flows().is_in(State.SETTLING)
+    story.waits(5.0).ended(State.COMPLETED, Reason.COMPLETED)

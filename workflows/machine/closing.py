@@ -202,6 +202,8 @@ SETTLING = row(
     TARGET_HAS_TAKEN,
     _OFF_HOLD,
     own={
+        On.CALLER_HELD: go(State.CONNECTING, ResumeCaller),
+        On.TARGET_HELD: go(State.CONNECTING, ResumeTarget),
         On.DEADLINE: go(State.COMPLETED, ResumeRecordings),
         On.TARGET_LEFT: go(State.DOUBTING, EndTask),
         On.AGENT_REMOVED: stay(why="the agent left as told"),
