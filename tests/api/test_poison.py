@@ -82,7 +82,12 @@ DOORS = pytest.mark.parametrize("door", doors())
 
 def through(door: str, conference_sid: str = "CF" + "0" * 32, label: str = "x-t1") -> str:
     """The door of one leg."""
-    given = {"owner": "transfer", "conference_sid": conference_sid, "label": label}
+    given = {
+        "owner": "transfer",
+        "conference_sid": conference_sid,
+        "label": label,
+        "part": "0123456789abcdef",
+    }
     return re.sub(r"\{(\w+)\}", lambda name: given[name.group(1)], door)
 
 
