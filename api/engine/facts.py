@@ -30,6 +30,7 @@ from workflows.machine.events import (
     LegScreened,
     RoomEnded,
     TaskEnded,
+    WorkerDeclined,
     WorkerTimedOut,
 )
 from workflows.machine.labels import is_supervisor
@@ -79,7 +80,7 @@ class Facts:
         or `known` for the end of a leg that the transfer itself is ending. News that only a
         companion heard is answered with that one's name.
         """
-        if isinstance(fact, TaskEnded | WorkerTimedOut):
+        if isinstance(fact, TaskEnded | WorkerTimedOut | WorkerDeclined):
             return await self._tell_of_task(conference_sid, fact, token)
         if _is_supervisors(fact):
             is_heard = await self._signal(supervision_workflow_id(conference_sid), fact, token)
@@ -126,7 +127,7 @@ class Facts:
         return record is not None and record.is_running and record.view.is_over
 
     async def _tell_of_task(
-        self, conference_sid: str, fact: TaskEnded | WorkerTimedOut, token: str
+        self, conference_sid: str, fact: TaskEnded | WorkerTimedOut | WorkerDeclined, token: str
     ) -> str:
         """Tells the transfer that made the task, and nobody else.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.webhooks.translate import Get, is_label
-from workflows.machine.events import Fact, TaskEnded, WorkerTimedOut
+from workflows.machine.events import Fact, TaskEnded, WorkerDeclined, WorkerTimedOut
 from workflows.machine.model import Accept, Cause
 from workflows.messages import CONFERENCE_SID, TASK_SID
 
@@ -20,6 +20,10 @@ _NUMBER = re.compile(r"^\+?[0-9]{5,15}$")
 _ACTIVITY_SID = re.compile(r"^WA[0-9a-f]{32}$")
 RESERVATION_SID = re.compile(r"^WR[0-9a-f]{32}$")
 _WORKER_SID = re.compile(r"^WK[0-9a-f]{32}$")
+_CALL_SID = re.compile(r"^CA[0-9a-f]{32}$")
+
+_OFFER_OVER = frozenset({"reservation.timeout", "reservation.rejected"})
+"""Events after which TaskRouter offers the call to the next worker."""
 
 TASK_OVER = frozenset({"task.canceled", "task.deleted", "task.system-deleted", "workflow.timeout"})
 """Events after which nobody will be offered the call any more. `workflow.timeout` is followed by
@@ -69,13 +73,18 @@ def is_room(name: str) -> bool:
 def task_fact(get: Get, at: float) -> tuple[str, Fact] | None:
     """An event of the workspace -> whose transfer it is, and what happened; None for the rest."""
     event = get("EventType")
-    if event != "reservation.timeout" and event not in TASK_OVER:
+    if event not in _OFFER_OVER and event not in TASK_OVER:
         return None
-    handover = handover_in(attributes_in(get("TaskAttributes")) or {})
+    attributes = attributes_in(get("TaskAttributes")) or {}
+    handover = handover_in(attributes)
     if handover is None:
         return None
+    call_sid = _worker_leg(attributes)
     if event == "reservation.timeout":
-        return _timed_out(get, handover, at)
+        return _timed_out(get, handover, call_sid, at)
+    if event == "reservation.rejected":
+        declined = WorkerDeclined(at=at, label=handover.label, call_sid=call_sid)
+        return handover.conference_sid, declined
     task_sid = get("TaskSid")
     if not TASK_SID.fullmatch(task_sid):
         return None
@@ -83,7 +92,13 @@ def task_fact(get: Get, at: float) -> tuple[str, Fact] | None:
     return handover.conference_sid, ended
 
 
-def _timed_out(get: Get, handover: Handover, at: float) -> tuple[str, Fact] | None:
+def _worker_leg(attributes: dict[str, Any]) -> str:
+    """The leg that TaskRouter dialled last for the task; empty where it has not written it."""
+    call_sid = attributes.get("worker_call_sid")
+    return call_sid if isinstance(call_sid, str) and _CALL_SID.fullmatch(call_sid) else ""
+
+
+def _timed_out(get: Get, handover: Handover, call_sid: str, at: float) -> tuple[str, Fact] | None:
     """The activity before is told by its own name once the worker has been sent away, and is still
     the present one before that."""
     worker_sid = get("WorkerSid")
@@ -95,5 +110,6 @@ def _timed_out(get: Get, handover: Handover, at: float) -> tuple[str, Fact] | No
         label=handover.label,
         worker_sid=worker_sid,
         activity_sid=activity_sid if _ACTIVITY_SID.fullmatch(activity_sid) else "",
+        call_sid=call_sid,
     )
     return handover.conference_sid, timed_out

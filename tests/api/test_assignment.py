@@ -18,7 +18,7 @@ from api.webhooks.tasks import task_fact
 from tests.api.conftest import Site, new_conference
 from tests.api.fakes import AT_ONCE
 from tests.api.signing import ACCOUNT, BASE_URL, Pairs, form, signed_headers
-from workflows.machine.events import TaskEnded, WorkerTimedOut, fact_from
+from workflows.machine.events import TaskEnded, WorkerDeclined, WorkerTimedOut, fact_from
 from workflows.messages import transfer_workflow_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -215,6 +215,8 @@ OVER = TaskEnded(1.0, LABEL, TASK, "no_answer")
 PASSED = WorkerTimedOut(1.0, LABEL, WORKER, "WA" + "1" * 32)
 BEFORE = WorkerTimedOut(1.0, LABEL, WORKER, "WA" + "2" * 32)
 
+WORKERS_LEG = "CA" + "9" * 32
+
 TABLE: dict[str, tuple[dict[str, str], Any]] = {
     "canceled": (event("task.canceled"), OVER),
     "deleted": (event("task.deleted"), OVER),
@@ -229,6 +231,19 @@ TABLE: dict[str, tuple[dict[str, str], Any]] = {
         event("reservation.timeout", WorkerActivitySid="Available"),
         WorkerTimedOut(1.0, LABEL, WORKER, ""),
     ),
+    "reservation timeout of a leg": (
+        event("reservation.timeout", {**handover(), "worker_call_sid": WORKERS_LEG}),
+        WorkerTimedOut(1.0, LABEL, WORKER, "WA" + "1" * 32, WORKERS_LEG),
+    ),
+    "declined": (event("reservation.rejected"), WorkerDeclined(1.0, LABEL)),
+    "declined, with a leg": (
+        event("reservation.rejected", {**handover(), "worker_call_sid": WORKERS_LEG}),
+        WorkerDeclined(1.0, LABEL, WORKERS_LEG),
+    ),
+    "declined, leg of another form": (
+        event("reservation.rejected", {**handover(), "worker_call_sid": [WORKERS_LEG]}),
+        WorkerDeclined(1.0, LABEL),
+    ),
     "no worker": (event("reservation.timeout", WorkerSid="anna"), None),
     "no task": (event("task.canceled", TaskSid="7"), None),
     "a caller's own task": (event("task.canceled", inbound()), None),
@@ -238,7 +253,7 @@ TABLE: dict[str, tuple[dict[str, str], Any]] = {
         kind: (event(kind), None)
         for kind in (
             *("task.created", "task.updated", "task.completed", "task.wrapup"),
-            *("reservation.created", "reservation.accepted", "reservation.rejected"),
+            *("reservation.created", "reservation.accepted"),
             *("reservation.canceled", "reservation.rescinded", "reservation.completed"),
             *("worker.activity.update", "task-queue.entered", "workflow.entered", "", "x.y"),
         )

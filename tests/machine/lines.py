@@ -49,7 +49,7 @@ class Job(NamedTuple):
     party: str
     waits_for: tuple[str, ...]
     label: str
-    """The leg that was meant when the command was begun."""
+    """The leg that was meant when the command was begun; its SID where nothing else is known."""
     result: str = ""
     """Empty until it took effect: ok, unmet, gone, refused or unavailable."""
     reading: RoomReading | None = None
@@ -79,10 +79,12 @@ class Lines(NamedTuple):
         return self.lines[AGENT]
 
     def by_label(self, label: str) -> int:
-        """Where the line with `label` stands, -1 if there is none. Of several workers who were
-        rung for one task it is the last."""
+        """Where the line with `label`, or with that SID, stands, -1 if there is none. Of several
+        workers who were rung for one task it is the last."""
         places = reversed(range(len(self.lines)))
-        return next((place for place in places if self.lines[place].label == label), -1)
+        return next(
+            (at for at in places if label in (self.lines[at].label, self.lines[at].sid)), -1
+        )
 
     def dialled(self) -> tuple[Line, ...]:
         """The legs that the transfer made."""

@@ -194,7 +194,7 @@ def begin(world: Lines, commands: tuple[Command, ...], after: Transfer) -> Lines
                 key=command.key,
                 party=party.value if party is not None else "",
                 waits_for=tuple(dict.fromkeys((*earlier, *command.after))),
-                label=getattr(command, "label", "") or label,
+                label=getattr(command, "label", "") or getattr(command, "call_sid", "") or label,
             )
         )
     return _owing(world._replace(jobs=tuple(jobs)), after)

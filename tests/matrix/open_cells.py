@@ -5,9 +5,9 @@ Most are about transfers to queues, which this matrix has played for the shortes
 
 from __future__ import annotations
 
-_TWO_RUNG = (
-    "the phone of a worker whose offer has passed rings on while the next worker is offered the "
-    "call, both under the task's one label: whether TaskRouter or the claim is wrong is not settled"
+_NEXT_TAKES = (
+    "nobody hears that the worker has come until the offer passes: that leg is ended, and the next "
+    "worker takes the call"
 )
 _OFFERED_AGAIN = "the assignment falls into the outage: the offer passes, and the next worker comes"
 _MOMENT = "the step's moment is not met in this story: there is nobody yet whom it could happen to"
@@ -16,9 +16,8 @@ OPEN: dict[str, str] = {
     **dict.fromkeys(
         (
             "FM-Q6-F01", "FM-Q7-F06", "FM-Q7-F07", "FM-Q7-F08", "FM-Q7-F09", "FM-Q7-F10",
-            "FM-Q4-F32", "FM-Q5-F32", "FM-Q6-F32", "FM-Q7-F32", "FM-Q10-F32",
         ),
-        _TWO_RUNG,
+        _NEXT_TAKES,
     ),
     **dict.fromkeys(
         (
@@ -30,6 +29,7 @@ OPEN: dict[str, str] = {
     **dict.fromkeys(
         ("FM-Q6-F22", "FM-Q10-F23", "FM-Q6-F30", "FM-Q10-F30", "FM-Q3-F30", "FM-Q7-F30"), _MOMENT
     ),
+    "FM-Q6-F32": "the agent completes in the outage, which outlasts what the end may wait for",
     "FM-Q3-F20": "TaskRouter offers the next worker before the task itself could fail",
     "FM-Q7-F21": "a mailbox that answers for a worker is not told apart from the worker",
     "FM-Q7-F23": "a worker who answers and drops before the consult gives the caller back",

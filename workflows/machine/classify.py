@@ -46,6 +46,7 @@ from workflows.machine.events import (
     RoomEnded,
     TaskEnded,
     TransferStarted,
+    WorkerDeclined,
     WorkerTimedOut,
 )
 from workflows.machine.holding import DUE, hear_hold_fact
@@ -106,7 +107,7 @@ def hear(transfer: Transfer, event: Event) -> Heard:
         return _hear_room_ended(transfer, event)
     if isinstance(event, LegRang | LegAnswered | LegJoined | LegScreened | LegEnded):
         return _hear_leg(transfer, event)
-    if isinstance(event, TaskEnded | WorkerTimedOut):
+    if isinstance(event, TaskEnded | WorkerTimedOut | WorkerDeclined):
         return _hear_task(transfer, event)
     if isinstance(event, HoldFound):
         party = whose(transfer, event.call_sid, event.label)
@@ -268,18 +269,35 @@ def _passed_on(transfer: Transfer) -> Heard:
     return replace(transfer, target=waiting), Stimulus.TARGET_PASSED_ON
 
 
-def _hear_task(transfer: Transfer, fact: TaskEnded | WorkerTimedOut) -> Heard:
+def _hear_task(transfer: Transfer, fact: TaskEnded | WorkerTimedOut | WorkerDeclined) -> Heard:
     target = transfer.target
     if not _is_routed(transfer) or target.label != fact.label:
         return transfer, Stimulus.NOTED
     is_waited_for = target.is_live and target.presence in NOT_YET_TAKEN
-    if isinstance(fact, WorkerTimedOut):
-        if is_waited_for:
-            return _passed_on(transfer)
-        return transfer, Stimulus.TARGET_PASSED_ON
+    if isinstance(fact, WorkerTimedOut | WorkerDeclined):
+        return _hear_offer_over(transfer, fact, is_waited_for)
     if not is_waited_for:
         return transfer, Stimulus.NOTED
     return target_gone(transfer, fact.at, fact.cause or Cause.NO_ANSWER)
+
+
+def _hear_offer_over(
+    transfer: Transfer, fact: WorkerTimedOut | WorkerDeclined, is_waited_for: bool
+) -> Heard:
+    """A leg that was picked up outlives its offer, and has the label of the next worker's leg."""
+    target, attempt = transfer.target, transfer.attempt
+    is_older = bool(fact.call_sid and target.call_sid and fact.call_sid != target.call_sid)
+    if isinstance(fact, WorkerDeclined):
+        # What the leg told first has said so already: a key that was pressed, or the end.
+        is_known = attempt is not None and not target.call_sid and bool(attempt.call_sid)
+        if not is_waited_for or is_known:
+            return transfer, Stimulus.NOTED
+    if not is_waited_for or is_older:
+        return transfer, Stimulus.TARGET_PASSED_ON
+    if fact.call_sid:
+        # Whatever this leg tells from now on is a stray's.
+        transfer = with_attempt(transfer, call_sid=fact.call_sid)
+    return _passed_on(transfer)
 
 
 def _target_joined(transfer: Transfer, fact: LegJoined) -> Heard:

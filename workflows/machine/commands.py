@@ -193,8 +193,10 @@ class RemindAgent(Command):
 
 @dataclass(frozen=True)
 class EndStray(Command):
-    """A leg of ours that turned up after it had been given up."""
+    """A leg of ours that was given up: one that turned up later, or with TaskRouter one that was
+    picked up and has outlived its offer."""
 
+    is_optional = True
     label: str = ""
     call_sid: str = ""
 

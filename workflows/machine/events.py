@@ -105,7 +105,21 @@ class WorkerTimedOut:
     worker_sid: str = ""
     activity_sid: str = ""
     """The activity that the worker was in before."""
+    call_sid: str = ""
+    """The leg that TaskRouter dialled for the offer, where it tells. It may live on."""
     kind: Literal["worker_timed_out"] = "worker_timed_out"
+
+
+@dataclass(frozen=True)
+class WorkerDeclined:
+    """A worker's offer was declined, by the worker or by us. TaskRouter leaves a leg that was
+    picked up alone."""
+
+    at: float = 0.0
+    label: str = ""
+    call_sid: str = ""
+    """The leg that TaskRouter dialled for the offer, where it tells."""
+    kind: Literal["worker_declined"] = "worker_declined"
 
 
 @dataclass(frozen=True)
@@ -362,6 +376,7 @@ Fact = (
     | HoldFound
     | TaskEnded
     | WorkerTimedOut
+    | WorkerDeclined
     | RoomEnded
     | RecordingPausedByPerson
     | AgentReplaced

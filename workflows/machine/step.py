@@ -42,6 +42,7 @@ from workflows.machine.events import (
     LegEnded,
     LegScreened,
     Request,
+    WorkerDeclined,
     WorkerTimedOut,
 )
 from workflows.machine.holding import flagged_sids, next_due, wanted_hold
@@ -203,6 +204,8 @@ def _has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
         return is_changed or is_changing or bool(flagged_sids(transfer))
     if command is CloseTask:
         return _has_open_task(transfer)
+    if command is EndStray:
+        return bool(_stray(event))
     if command is RejectTask:
         return bool(_declined_offer(event))
     if command is EndTask:
@@ -239,6 +242,17 @@ def _declined_offer(event: Event | None) -> str:
     if isinstance(event, LegScreened) or (isinstance(event, LegEnded) and not event.cause):
         return event.reservation_sid
     return ""
+
+
+def _stray(event: Event | None) -> EndStray | None:
+    """The leg that must not ring or talk; None if it is gone, or goes by itself."""
+    if isinstance(event, WorkerTimedOut | WorkerDeclined):
+        # By SID alone: the label is the next worker's, too.
+        return EndStray(call_sid=event.call_sid) if event.call_sid else None
+    has_declined = isinstance(event, LegScreened) and not event.willing
+    if isinstance(event, LegEnded) or (has_declined and _declined_offer(event)):
+        return None
+    return EndStray(label=getattr(event, "label", ""), call_sid=getattr(event, "call_sid", ""))
 
 
 def _left_task(transfer: Transfer, event: Event | None) -> EndTask | None:
@@ -304,11 +318,7 @@ def _begin(
     after = tuple(command.key for command in begun) if isinstance(each, Then) else ()
     after = tuple(dict.fromkeys((*after, *to_wait_for(transfer, cls.__name__))))
     if cls is EndStray:
-        command: Command = EndStray(
-            key=key,
-            label=getattr(event, "label", ""),
-            call_sid=getattr(event, "call_sid", ""),
-        )
+        command: Command = replace(_stray(event) or EndStray(), key=key)
     elif cls is RestoreWorker and isinstance(event, WorkerTimedOut):
         command = RestoreWorker(
             key=key, worker_sid=event.worker_sid, activity_sid=event.activity_sid
