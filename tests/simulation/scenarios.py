@@ -169,8 +169,9 @@ def to_queue(rng: Random) -> Story:
     }
     acts = [Act(Entered("consulting", plus=rng.uniform(0, 4)), "agent", "complete")]
     if rng.random() < 0.3:
-        # Before the phone is picked up, or just after.
-        plus = rng.choice((rng.uniform(0, 0.9), rng.uniform(1.95, 2.4)))
+        # Before the phone is picked up, or before the worker is in the room: who declines later
+        # has been put through already, and keeps the leg.
+        plus = rng.choice((rng.uniform(0, 0.9), rng.uniform(1.95, 2.1)))
         acts.append(Act(Rings("target", plus=plus), "target", "reject_offer"))
     return _story(
         "queue", kind, "queue:Billing", phones=phones, acts=tuple(acts), mode="taskrouter",
