@@ -27,7 +27,6 @@ from api.webhooks import assigned, status, taskrouter, voice
 from simulator.core.model import Call
 from simulator.core.text import phone_of
 from tests.matrix.desks import ASKED_AGAIN_SECONDS, STARTS_MAX, Desks
-from tests.matrix.guardian import Guardian
 from tests.matrix.moments import (
     OUTAGES,
     PHONES,
@@ -43,6 +42,7 @@ from tests.matrix.story import Asking, Seen, Story
 from tests.matrix.weather import Weather
 from tests.simulation.faults import REQUEST_FAULTS as KINDS_OF_REQUESTS
 from tests.simulation.faults import Act, After, Fault, Request
+from tests.simulation.guardian import Guardian
 from tests.simulation.stage import PEOPLE, Stage, address_of
 from tests.simulation.wire import Answer as RestAnswer
 from workflows.messages import GUARDIAN_WORKFLOW_ID, PROVIDER_WORKFLOW_ID

@@ -1,8 +1,7 @@
 """How long anything may take: the one table of bounds, in seconds.
 
 A bound is what holds on a quiet day, plus what each fault that struck may cost. The costs are those
-of the time limits in `workflows/dispatch.py`; they get smaller when something better watches over
-lost callbacks than the deadline of a state.
+of the time limits in `workflows/dispatch.py`, and what the guardian promises.
 """
 
 from __future__ import annotations
@@ -10,9 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-LOST = 4 * 3600.0 + 60.0
-"""What a lost callback may cost: the longest deadline of a state, that of a call between its
-transfers. To be tightened when lost callbacks are found out sooner."""
+LOST = 6.0
+"""What a lost piece of news may cost: the guardian makes up for it within this time."""
+BLIND = 20.0
+"""For how long nobody looks after a worker has died in the middle of a round."""
+UNWATCHED = 4 * 3600.0 + 60.0
+"""What it costs instead where the guardian is off: the longest deadline of a state, that of a call
+between its transfers."""
 ORDER = 25.0
 """What one bad request may cost: the time that the attempts of a command may take together."""
 
@@ -28,8 +31,8 @@ COSTS: dict[str, float] = {
     "unreachable": ORDER,
     "slow": ORDER,
     "late": 2 * ORDER,
-    "worker_crash": 3.0 + 5.0 + ORDER,
-    "server_crash": LOST,
+    "worker_crash": 3.0 + 5.0 + ORDER + BLIND,
+    "server_crash": 3.0 + ORDER + LOST,
     "api_crash": LOST,
     "cut_off": LOST,
     "lose": LOST,
@@ -37,7 +40,9 @@ COSTS: dict[str, float] = {
     "delay": ORDER,
     "twilio_down": 2 * ORDER,
 }
-"""Fault -> seconds on top of its own. A crash of server or api loses callbacks."""
+"""Fault -> seconds on top of its own."""
+LOSES_NEWS = frozenset({"lose", "cut_off", "api_crash", "server_crash"})
+"""A crash of server or api loses callbacks as well."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ class Bounds:
         return float(max(rings, budget) + talks * (2 + swaps) + recall + 180.0)
 
 
-def cost_of(fault: Any) -> float:
+def cost_of(fault: Any, has_guardian: bool) -> float:
     """What one fault may add to any bound."""
-    return COSTS[fault.kind] + float(fault.seconds)
+    is_unwatched = fault.kind in LOSES_NEWS and not has_guardian
+    return COSTS[fault.kind] + float(fault.seconds) + UNWATCHED * is_unwatched

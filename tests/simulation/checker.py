@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.simulation import claims
-from tests.simulation.bounds import Bounds, cost_of
+from tests.simulation.bounds import LOSES_NEWS, Bounds, cost_of
 from tests.simulation.stage import CALLER, PEOPLE, address_of
 from tests.simulation.tape import Tape
 from tests.simulation.truth import Leg, Truth, read
@@ -80,6 +80,7 @@ class Checker:
         self.cost = 0.0
         """Seconds that the faults so far may add to any bound."""
         self.faults = 0
+        self.has_lost_news = False
         self.is_cancelled = False
         self.is_doubtful = False
         """Whether it may be unknown if a dial took effect."""
@@ -152,7 +153,8 @@ class Checker:
     def troubled(self, fault: Any) -> None:
         """A fault has struck."""
         self.faults += 1
-        self.cost += cost_of(fault)
+        self.cost += cost_of(fault, self.story.has_guardian)
+        self.has_lost_news |= fault.kind in LOSES_NEWS
         if fault.kind in UNKNOWN_OUTCOME:
             self.is_doubtful = True
 
@@ -309,8 +311,14 @@ class Checker:
         return [watch.view for watch in self.watches.values()]
 
     def requests(self) -> list[tuple[str, str]]:
-        """The REST requests in order, without what differs from run to run."""
-        return [(each["route"], _shown(each["params"])) for each in self.stage.runtime.requests]
+        """The REST requests in order, without what differs from run to run, and
+        without the guardian's."""
+        guards = {run.run_id for run in self.stage.server.runs.get("guardian", ())}
+        return [
+            (each["route"], _shown(each["params"]))
+            for each in self.stage.runtime.requests
+            if each.get("run") not in guards
+        ]
 
     def asked_of_legs(self) -> dict[str, list[str]]:
         """The writes of the transfers, per phone and in their order."""

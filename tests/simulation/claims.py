@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.simulation.bounds import LOST
 from tests.simulation.tape import recorded_again, recorded_as_allowed
 
 CALM = 1.5
@@ -391,9 +390,8 @@ def nothing_left(check: Any) -> None:
     if live:
         check.broken("S2", f"still on the phone: {live}")
     running = [r.id for runs in check.stage.server.runs.values() for r in runs if r.is_running]
-    if check.cost >= LOST:
-        # Whoever watches a call without anybody on it, because the end was not told, is found by
-        # the guardian, who is not part of this.
+    if check.has_lost_news and not check.story.has_guardian:
+        # Nobody tells whoever watches a call without anybody on it.
         running = [each for each in running if not each.startswith("call/")]
     if running:
         check.broken("L2", f"still running: {[each.partition('/')[0] for each in running]}")

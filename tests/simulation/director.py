@@ -21,6 +21,7 @@ from tests.simulation.faults import (
     Told,
 )
 from tests.simulation.goals import Goals
+from tests.simulation.guardian import Guardian
 from tests.simulation.stage import PEOPLE, Stage, address_of, desk
 
 SETUP_SECONDS = 90.0
@@ -41,6 +42,7 @@ class Director:
         self.checker = checker
         self.goals = Goals(stage, checker)
         self.ladder: list[str] = []
+        self._guardian = Guardian(stage, rests=True) if story.has_guardian else None
         self._with_ladder = with_ladder
         self._is_over = False
         self._begun_at: float | None = None
@@ -106,6 +108,9 @@ class Director:
     def _begin(self) -> None:
         self._begun_at = self.stage.loop.time()
         self.checker.begun()
+        if self.story.is_deaf:
+            self.stage.callbacks.is_deaf = True
+            self.checker.troubled(Fault(Told(), "lose"))
         for plan in self._plans:
             if isinstance(plan.at, After):
                 self._plan(plan, plan.at.seconds)
@@ -143,12 +148,21 @@ class Director:
                 stage.phone(who, "hang_up")
         self.checker.curtain()
         await stage.until(self._is_empty, self.checker.bounds.end_seconds)
+        if self._guardian is not None:
+            self._guardian.stop()
         await stage.until(lambda: False, 1.0)
         self.checker.empty()
 
+    @property
+    def looks(self) -> int:
+        """How often the guardian has looked."""
+        return self._guardian.looks if self._guardian is not None else 0
+
     def _is_empty(self) -> bool:
         runs = [run for each in self.stage.server.runs.values() for run in each]
-        return not self.stage.network.live_calls and not any(run.is_running for run in runs)
+        guardian = self._guardian.run if self._guardian else None
+        is_busy = any(run.is_running for run in runs if run is not guardian)
+        return not self.stage.network.live_calls and not is_busy
 
     # --- moments ---
 
@@ -241,6 +255,8 @@ class Director:
         self.checker.troubled(fault)
         if fault.kind == "worker_crash":
             self.goals.struck(fault, stage.worker.crash(seconds))
+            if self._guardian is not None:
+                self._guardian.worker_died()
             return
         self.goals.struck(fault)
         if fault.kind == "api_crash":

@@ -98,7 +98,8 @@ MUTANTS: dict[str, Mutant] = {
     "M02": Mutant(
         "no timer while an answer is waited for",
         no_clock_while_ringing,
-        (_with(NO_ANSWER, Fault(Rings("target"), "cut_off", 60.0)),),
+        # The guardian would find out that the target's phone rings no more.
+        (replace(_with(NO_ANSWER, Fault(Rings("target"), "cut_off", 60.0)), has_guardian=False),),
         frozenset({"S1", "L1"}),
     ),
     "M03": Mutant(

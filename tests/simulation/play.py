@@ -48,6 +48,10 @@ class Story:
     """Whether the agent transfers in the very moment of picking up."""
     recording: str = "none"
     """`HANDOVER_RECORDING`: what of the call is recorded."""
+    has_guardian: bool = True
+    """Whether the guardian is at work."""
+    is_deaf: bool = False
+    """Whether every callback is lost from the start of the transfer on."""
     elsewhere: tuple[str, ...] | None = None
     """The call was set up by another application; these people end its room by leaving."""
 
@@ -76,8 +80,12 @@ class Outcome:
     """The REST requests that reached Twilio, in order: operation, and what was asked for."""
     asked: dict[str, list[str]] = field(default_factory=dict)
     """What each leg was asked to do during the transfer, by the address of its phone."""
+    talked: set[str] = field(default_factory=set)
+    """Who ever talked with whom, by the addresses of their phones."""
     goals: dict[str, int] = field(default_factory=dict)
     ladder: list[str] = field(default_factory=list)
+    looks: int = 0
+    """How often the guardian looked."""
     steps: int = 0
     turns: int = 0
     replays: int = 0
@@ -152,8 +160,10 @@ async def _play(story: Story, outcome: Outcome, with_ladder: bool) -> None:
     outcome.views = checker.last_views()
     outcome.requests = checker.requests()
     outcome.asked = checker.asked_of_legs()
+    outcome.talked = checker.truth.who_talked()
     outcome.goals = director.goals.seen
     outcome.ladder = director.ladder
+    outcome.looks = director.looks
     outcome.steps = checker.steps
     outcome.turns = sum(len(r.history.turns) for runs in stage.server.runs.values() for r in runs)
     outcome.replays = stage.server.replays

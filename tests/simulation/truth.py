@@ -96,6 +96,12 @@ class Truth:
         if not is_joined:
             leg.is_held = False
 
+    def who_talked(self) -> set[str]:
+        """Pairs that ever heard each other, by the addresses of their phones."""
+        return {
+            " ".join(sorted(self.legs[sid].address for sid in pair)) for pair in self.ever_talked
+        }
+
     def talking_to_caller(self, leg: Leg) -> bool:
         return (leg.call.sid, self.caller_sid) in self.talks
 

@@ -63,6 +63,8 @@ class Rest:
         """Asked when a request arrives; answers what it meets."""
         self.on_effect: Callable[[], None] = lambda: None
         """Told when a request has been carried out."""
+        self.is_counted: Callable[[], bool] = lambda: True
+        """Whether who asks is part of the story: struck by its faults, and counted."""
         self.count = 0
         self.asked = 0
         """Requests that were begun, whether they arrived or not."""
@@ -81,7 +83,7 @@ class Rest:
     ) -> Answer:
         """One request and its answer, or what aiohttp would raise."""
         loop = asyncio.get_running_loop()
-        self.asked += 1
+        self.asked += self.is_counted()
         try:
             async with asyncio.timeout(total):
                 await asyncio.sleep(self._latency.uniform(*self._hops))
@@ -99,7 +101,7 @@ class Rest:
         self, method: str, url: URL, body: bytes, headers: dict[str, str], run: str
     ) -> Answer:
         self.count += 1
-        fault = self.on_request(self.route(method, url.raw_path))
+        fault = self.on_request(self.route(method, url.raw_path)) if self.is_counted() else None
         kind = fault.kind if fault else ""
         if kind == "unreachable":
             raise aiohttp.ConnectionTimeoutError
@@ -192,8 +194,12 @@ class Callbacks:
         self._latency = latency
         self._hops = hops
         self.is_cut_off = False
+        self.is_deaf = False
+        """Whether all news is lost. What Twilio waits for, documents and what to do with an offer,
+        is not."""
         self.on_fetch: Callable[[Fetch], Fault | None] = lambda fetch: None
         self.on_delivery: Callable[[Fetch], None] = lambda fetch: None
+        self.on_send: Callable[[], None] = lambda: None
         self.count = 0
         self.lost = 0
 
@@ -203,13 +209,16 @@ class Callbacks:
     async def send(self, fetch: Fetch) -> Outcome:
         """Deliver, as often and as late as it comes."""
         self.count += 1
+        self.on_send()
         began = asyncio.get_running_loop().time()
         fault = self.on_fetch(fetch)
         kind = fault.kind if fault else ""
         await asyncio.sleep(self._latency.uniform(*self._hops))
         if fault is not None and kind == "delay":
             await asyncio.sleep(fault.seconds)
-        if kind == "lose" or self.is_cut_off:
+        is_answered = fetch.kind == "twiml" or fetch.event == "assignment"
+        is_unheard = self.is_deaf and not is_answered
+        if kind == "lose" or self.is_cut_off or is_unheard:
             self.lost += 1
             return Outcome(Reply(0, error="connect: lost"), 1, 0.0)
         if fault is not None and kind == "double":

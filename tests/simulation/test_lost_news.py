@@ -1,0 +1,75 @@
+"""L4: lost callbacks do not matter: a seed ends the same with all news lost and with none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.simulation.bounds import LOST
+from tests.simulation.faults import Fault, Told
+from tests.simulation.guardian import LOOK_SECONDS
+from tests.simulation.play import Outcome, Story, play
+from tests.simulation.scenarios import SCENARIOS, plain, story_of
+from tests.simulation.simulate import be_quiet
+from tests.simulation.stage import CALLER
+
+SEEDS = (1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 15, 22, 29, 30, 31, 36, 38, 39)
+"""Not those in which somebody acts within seconds of what is not told: then it is another story."""
+NAYS = {"target_busy": "target_declined", "target_rejected": "target_declined"}
+"""Both end the leg as busy; whether the phone rang before is told by callbacks alone."""
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    be_quiet()
+
+
+def _same_but_deaf(story: Story) -> None:
+    heard, deaf = play(story), play(replace(story, is_deaf=True))
+    assert heard.violations == []
+    assert deaf.violations == []
+    assert _end(deaf) == _end(heard)
+
+
+def _end(outcome: Outcome) -> tuple[str, str, set[str]]:
+    """How it ended, and who ever talked with the caller. An agent who is to leave is heard by the
+    target for as long as it is not told that the target has come."""
+    with_caller = {pair for pair in outcome.talked if CALLER in pair}
+    return outcome.state, NAYS.get(outcome.reason, outcome.reason), with_caller
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_with_all_news_lost_a_seed_ends_the_same(seed: int) -> None:
+    _same_but_deaf(replace(story_of(seed), faults=()))
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_with_all_news_lost_a_plain_call_ends_the_same(name: str) -> None:
+    _same_but_deaf(plain(name))
+
+
+def test_without_the_guardian_it_does_matter() -> None:
+    deaf = play(replace(plain("warm"), is_deaf=True, has_guardian=False))
+    assert [violation.name for violation in deaf.violations] == ["S2"]
+
+
+@pytest.mark.parametrize("event", ["answered", "participant-join", "completed"])
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_one_lost_piece_of_news_costs_what_is_promised(event: str, k: int) -> None:
+    usual, late = play("cold-next"), play("cold-next", faults=[Fault(Told(event, k), "lose")])
+    assert late.violations == []
+    assert _end(late) == _end(usual)
+    assert _seconds(late) - _seconds(usual) <= LOST
+
+
+def _seconds(outcome: Outcome) -> float:
+    view = outcome.views[-1]
+    return float(view["ended_at"] - view["started_at"])
+
+
+def test_while_nothing_happens_no_look_is_made() -> None:
+    story = replace(plain("warm"), acts=())  # they talk until the consult's time is up
+    outcome = play(story)
+    assert (outcome.state, outcome.violations) == ("failed", [])
+    assert 5 <= outcome.looks < outcome.virtual_seconds / LOOK_SECONDS / 2
