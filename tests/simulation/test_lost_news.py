@@ -46,7 +46,10 @@ def test_with_all_news_lost_a_seed_ends_the_same(seed: int) -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_with_all_news_lost_a_plain_call_ends_the_same(name: str) -> None:
-    _same_but_deaf(plain(name))
+    story = plain(name)
+    # Who declines on the desktop after picking up is put through if that is told to nobody.
+    acts = tuple(act for act in story.acts if act.verb != "reject_offer")
+    _same_but_deaf(replace(story, acts=acts))
 
 
 def test_without_the_guardian_it_does_matter() -> None:
