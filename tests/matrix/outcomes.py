@@ -448,6 +448,7 @@ CHECKS: dict[str, Check] = {
     "C": _by_hangup,
     "A": _given_back,
     "N": _nobody,
+    "G1": _guarded,
     "K": _too_late,
     "S": _same_answer,
     "S/K": _same_or_refused,
