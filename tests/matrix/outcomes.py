@@ -43,7 +43,7 @@ def complaints(way: Way, base: Story) -> list[str]:
     """What is wrong with one way of a cell, and the ladder if anything is."""
     played = play(way.story)
     found = [f"invariant {each}" for each in played.broken if not _is_allowed(way, each)]
-    found += CHECKS[way.code](played, usual(base))
+    found += CHECKS.get(way.code, _unsaid)(played, usual(base))
     planned = [deed for deed in way.story.deeds if deed not in base.deeds]
     has_happened = any(deed in played.seen.struck for deed in planned)
     if planned and not has_happened and way.code not in ("OK", "K", "A/K"):
@@ -51,6 +51,10 @@ def complaints(way: Way, base: Story) -> list[str]:
     if found:
         found.append(played.story_so_far())
     return found
+
+
+def _unsaid(played: Played, base: Played) -> Complaints:
+    yield "nobody has said yet how this code is checked here"
 
 
 def _is_allowed(way: Way, broken: str) -> bool:
