@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.machine.harness import assert_no_one_left_over, assert_talking
 from tests.machine.test_scenarios import began, to_queue
-from workflows.machine.events import WorkerDeclined, WorkerTimedOut
+from workflows.machine.events import LegJoined, WorkerDeclined, WorkerTimedOut
 from workflows.machine.model import Reason, State
+from workflows.machine.step import step
 
 
 @pytest.mark.parametrize("over", [WorkerTimedOut, WorkerDeclined])
@@ -47,3 +50,14 @@ def test_offer_that_we_declined_is_not_declined_twice() -> None:
     story.settle()
     story.is_in(State.DIALING)
     assert began(story, "EndStray") == 0
+
+
+def test_worker_who_is_faster_than_the_answer_about_the_task_has_it_all_the_same() -> None:
+    """Only the outcome of the dial tells the task's SID: the acceptance waits for it."""
+    story = to_queue().answers(is_screened=True)
+    dial = f"{story.transfer.part}-9-DialTarget"
+    waiting = replace(story.transfer, pending=(*story.transfer.pending, dial))
+    leg = waiting.target
+    joined = LegJoined(story.at, leg.call_sid, leg.label, waiting.conference_sid)
+    begun = step(story.table, waiting, joined).commands
+    assert [(each.name, each.after) for each in begun] == [("AcceptTask", (dial,))]

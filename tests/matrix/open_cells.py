@@ -14,9 +14,7 @@ _MOMENT = "the step's moment is not met in this story: there is nobody yet whom 
 
 OPEN: dict[str, str] = {
     **dict.fromkeys(
-        (
-            "FM-Q6-F01", "FM-Q7-F06", "FM-Q7-F07", "FM-Q7-F08", "FM-Q7-F09", "FM-Q7-F10",
-        ),
+        ("FM-Q7-F06", "FM-Q7-F07", "FM-Q7-F08", "FM-Q7-F09", "FM-Q7-F10"),
         _NEXT_TAKES,
     ),
     **dict.fromkeys(

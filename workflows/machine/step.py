@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from workflows.machine.classify import hear, stimulus_of
 from workflows.machine.commands import (
+    AcceptTask,
     CloseRoomTasks,
     CloseTask,
     Command,
@@ -316,6 +317,9 @@ def _begin(
     cls = _bare(each)
     key = f"{transfer.part}-{transfer.step}-{cls.__name__}"
     after = tuple(command.key for command in begun) if isinstance(each, Then) else ()
+    if cls in (AcceptTask, RejectTask):
+        # Whoever was faster than the dial's outcome has a task whose SID it will tell.
+        after = (*after, *(key for key in transfer.pending if key.endswith("-DialTarget")))
     after = tuple(dict.fromkeys((*after, *to_wait_for(transfer, cls.__name__))))
     if cls is EndStray:
         command: Command = replace(_stray(event) or EndStray(), key=key)
@@ -324,7 +328,7 @@ def _begin(
             key=key, worker_sid=event.worker_sid, activity_sid=event.activity_sid
         )
     elif cls is RejectTask:
-        command = RejectTask(key=key, reservation_sid=_declined_offer(event))
+        command = RejectTask(key=key, after=after, reservation_sid=_declined_offer(event))
     elif cls is EndTask:
         command = replace(_left_task(transfer, event) or EndTask(), key=key)
     else:
