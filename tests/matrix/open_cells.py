@@ -28,6 +28,7 @@ OPEN: dict[str, str] = {
         ("FM-Q6-F22", "FM-Q10-F23", "FM-Q6-F30", "FM-Q10-F30", "FM-Q3-F30", "FM-Q7-F30"), _MOMENT
     ),
     "FM-Q6-F32": "the agent completes in the outage, which outlasts what the end may wait for",
+    "FM-Q11-F30": "a 404 for the offer that is being accepted is believed, and the next is rung",
     "FM-Q3-F20": "TaskRouter offers the next worker before the task itself could fail",
     "FM-Q7-F21": "a mailbox that answers for a worker is not told apart from the worker",
     "FM-Q7-F23": "a worker who answers and drops before the consult gives the caller back",
