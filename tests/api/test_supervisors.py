@@ -14,11 +14,11 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from tests.api.conftest import Site, auth, new_conference, site_with, start_body
-from tests.api.fakes import FakeCall
+from tests.api.fakes import FakeCompanion
 from tests.api.rooms import ROOMS
 from tests.api.test_auth import token
 from tests.workflows.room import AGENT, FakeRoom
-from workflows.messages import TASK_QUEUE, StartCallInput, hold_workflow_id
+from workflows.messages import TASK_QUEUE, hold_workflow_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -193,9 +193,8 @@ async def test_take_over_waits_for_the_transfer(site: Site) -> None:
 
 async def test_take_over_waits_for_the_hold(floor: Floor) -> None:
     label = await floor.joined()
-    given = StartCallInput(floor.call, "room", "", "", (), 1.0)
     hold = hold_workflow_id(floor.call)  # whatever lives under this id holds the caller
-    await floor.site.temporal.start_workflow(FakeCall.run, given, id=hold, task_queue=TASK_QUEUE)
+    await floor.site.temporal.start_workflow(FakeCompanion.run, id=hold, task_queue=TASK_QUEUE)
     refused = await floor.mode(label, "take_over")
     assert (refused.status_code, refused.json()["code"]) == (409, "caller_on_hold")
     assert AGENT in floor.room.legs

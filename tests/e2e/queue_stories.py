@@ -174,13 +174,13 @@ QUEUE_STORIES: tuple[QueueStory, ...] = (
         "cold-to-queue",
         "To a queue: one worker declines on the phone, one on the desktop, the third takes it",
         cold_to_queue,
-        Cost(requests=20, actions=14),
+        Cost(requests=20, actions=15),
     ),
     QueueStory(
         "asked-first",
         "To a queue, with a key to press: one worker declines by it, the next accepts",
         asked_first,
-        Cost(requests=22, actions=16),
+        Cost(requests=22, actions=17),
     ),
     QueueStory(
         "transferred-twice",
@@ -192,7 +192,7 @@ QUEUE_STORIES: tuple[QueueStory, ...] = (
         "nobody-in-queue",
         "Nobody in the queue answers, so the caller is back with the agent",
         nobody_in_queue,
-        Cost(requests=15, actions=13),
+        Cost(requests=15, actions=14),
     ),
 )
 

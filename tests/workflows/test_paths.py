@@ -22,7 +22,7 @@ async def test_path_ends_as_told(stage: Stage, path: Path) -> None:
     assert result.allowed == ()
     assert result.journal[-1].state_to == result.state
     assert_no_one_left_over(stage, result.state)
-    assert await stage.view() == _without_journal(result)
+    assert _shown(await stage.view()) == _shown(result)
 
 
 @pytest.mark.parametrize("path", CALL_PATHS, ids=lambda path: path.__name__)
@@ -47,5 +47,8 @@ def assert_no_one_left_over(stage: Stage, state: str) -> None:
         assert CALLER not in room.legs
 
 
-def _without_journal(view: TransferView) -> TransferView:
-    return replace(view, journal=())
+def _shown(view: TransferView) -> TransferView:
+    """Without the journal, and without the moment of the last look at the recording: a look after
+    the last step changes that alone."""
+    recording = replace(view.recording, read_at=0.0) if view.recording else None
+    return replace(view, journal=(), recording=recording)
