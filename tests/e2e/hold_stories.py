@@ -124,6 +124,7 @@ HOLD_STORIES: tuple[Story, ...] = (
         "The agent's phone goes dead with a caller on hold, is rung, and has the caller back",
         agent_crashes_on_hold,
         target="client:bob",
+        rings_agent=True,
     ),
     Story(
         "hold-transfer-fails",

@@ -39,12 +39,14 @@ class Story:
     supervisor: str = ""
     breaks_things: bool = False
     """It ends processes, or loses callbacks, that other stories need, so it is played alone."""
+    rings_agent: bool = False
+    """Its agent is rung a second time, and must not take somebody else's caller instead."""
 
     @property
     def plays_alone(self) -> bool:
         """Whether no other story is played beside it: it breaks something, or it needs an agent
         who is in no other call."""
-        return self.breaks_things or bool(self.supervisor)
+        return self.breaks_things or self.rings_agent or bool(self.supervisor)
 
 
 async def warm(scene: Scene) -> Ending:

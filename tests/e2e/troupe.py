@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from contextlib import suppress
 
 from tests.e2e.scene import Scene, Told
 from tests.e2e.stack import AGENTS, Stack
@@ -16,51 +18,73 @@ class Troupe:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self._phones = Telephones(stack)
-        self._free = list(AGENTS)
+        self._rota = deque(AGENTS)
+        self._on_stage: set[str] = set()
+        self._off_stage = asyncio.Condition()
         self._curtain = asyncio.Lock()
         self._callers = 0
 
     async def open(self) -> None:
-        """Every agent takes one call and is busy for all others, so the next agent takes those."""
+        """Every agent is busy, until it is their turn."""
         for agent in AGENTS:
-            await self._phones.behave(agent, "answer", "busy")
+            await self._phones.behave(agent, "busy")
 
     async def free_agent(self) -> str:
-        """The agent who takes the next call. When all have had one, the first is free again."""
-        if not self._free:
-            self._free = list(AGENTS)
-            await self.open()
-        return self._free.pop(0)
+        """The agent who takes the next call, and no other: who is in a story is passed over, and
+        when all are, the first to leave the stage is taken."""
+        async with self._off_stage:
+            await self._off_stage.wait_for(lambda: len(self._on_stage) < len(AGENTS))
+            while self._rota[0] in self._on_stage:
+                self._rota.rotate(-1)
+            agent = self._rota[0]
+            self._rota.rotate(-1)
+        await self._phones.behave(agent, "answer", "busy")
+        return agent
 
     async def perform(self, story: Story) -> Told:
         """Play one story to its end, hold it against the network, and clear the stage."""
+        self._callers += 1
+        caller = f"+1555010{9000 + self._callers}"
         told = Told(story.name, story.title)
-        async with self._curtain:
-            scene = await self._scene(story)
+        scene: Scene | None = None
         try:
+            async with self._curtain:
+                scene = self._scene(story, caller, await self.free_agent())
+                self._on_stage.add(scene.people["agent"])
+                await scene.open()
             ending = await story.play(scene)
             told = await scene.told(story.name, story.title, ending)
             await scene.everybody_goes()
         except Exception as error:
             told = await self._as_far(scene, told)
             told.problems.append(str(error) or repr(error))
+        finally:
+            await self._leaves(scene)
         return told
 
-    async def _scene(self, story: Story) -> Scene:
-        """A caller talks with the first agent who is free."""
-        self._callers += 1
-        agent = await self.free_agent()
+    def _scene(self, story: Story, caller: str, agent: str) -> Scene:
         others = {"target": story.target}
         if story.next_target:
             others[NEXT] = story.next_target
         if story.supervisor:
             others["supervisor"] = story.supervisor
-        scene = Scene(self.stack, f"+1555010{9000 + self._callers}", agent, **others)
-        await scene.open()
-        return scene
+        return Scene(self.stack, caller, agent, **others)
 
-    async def _as_far(self, scene: Scene, told: Told) -> Told:
+    async def _leaves(self, scene: Scene | None) -> None:
+        """The agent may play in another story; until then their phone is busy."""
+        if scene is None:
+            return
+        agent = scene.people["agent"]
+        with suppress(Exception):
+            await self._phones.behave(agent, "busy")
+        async with self._off_stage:
+            self._on_stage.discard(agent)
+            self._off_stage.notify_all()
+
+    async def _as_far(self, scene: Scene | None, told: Told) -> Told:
         """What can be told of a story that went wrong."""
+        if scene is None:
+            return told
         try:
             return await scene.told(told.name, told.title)
         except Exception as error:
