@@ -6,8 +6,10 @@ Only what was started here is ever ended, by the group it leads.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -26,6 +28,8 @@ LOOK_SECONDS = 0.03
 STOP_SECONDS_MAX = 16.0
 """A worker drains for up to 15 seconds."""
 TAIL_LINES = 12
+SERVER_PORTS = range(20_000, 32_000)
+"""Below 32,768, where Linux begins with the ports of outgoing connections."""
 OWN_PREFIXES = ("TWILIO_", "HANDOVER_", "TEMPORAL_", "SIMULATOR_", "PUBLIC_BASE_URL")
 
 
@@ -34,15 +38,28 @@ class StackError(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that are free now, all different."""
-    bound = [socket.socket() for _ in range(count)]
-    try:
-        for each in bound:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in bound]
-    finally:
-        for each in bound:
-            each.close()
+    """Ports of 127.0.0.1 that are free now, all different.
+
+    They lie below those that the kernel gives to connections: one of these could take a port
+    before the process that it is meant for has come up, or while it is being started again.
+    """
+    candidates = random.SystemRandom().sample(SERVER_PORTS, len(SERVER_PORTS))
+    found = list(itertools.islice(filter(_is_free, candidates), count))
+    if len(found) < count:
+        raise StackError(
+            f"Not even {count} ports from {SERVER_PORTS[0]} to {SERVER_PORTS[-1]} are free "
+            "on 127.0.0.1."
+        )
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as each:
+        try:
+            each.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def clean_environment() -> dict[str, str]:
