@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tests.e2e.books import Page
+from tests.e2e.control_stories import CONTROL_STORIES
 from tests.e2e.hold_stories import HOLD_STORIES
 from tests.e2e.processes import StackError
 from tests.e2e.queue_stories import QUEUE_STORIES, QUEUES, QueueStory, QueueTroupe
@@ -46,6 +47,7 @@ PROGRAMME: tuple[Story | QueueStory, ...] = (
     *STORIES,
     *SUPERVISION_STORIES,
     *HOLD_STORIES,
+    *CONTROL_STORIES,
     *RECORDING_STORIES,
     *QUEUE_STORIES,
 )
@@ -270,11 +272,11 @@ def summary(told: Sequence[Told]) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("")
     for each in told:
-        view = each.view
+        view = each.view or each.outcome
         human = view.get("seconds_to_human")
         table.add_row(
             each.name,
-            view.get("reason", "supervised" if each.journal else "not begun"),
+            view.get("reason", "not begun"),
             f"{each.seconds:.1f}",
             f"{view.get('hold_seconds', 0):.1f}",
             "-" if human is None else f"{human:.1f}",

@@ -9,6 +9,7 @@ from tests.e2e.scene import Ending, Scene, entries_of
 from tests.e2e.stories import CALLER_WITH_AGENT, Story
 from tests.e2e.telephones import Json, until
 from workflows.machine.journal import ladder
+from workflows.messages import hold_workflow_id, transfer_workflow_id
 
 REMINDER = "A caller is still on hold."
 
@@ -23,7 +24,7 @@ class Holding:
     async def begin(self, **policy: Any) -> None:
         """The agent presses hold; the caller is on hold at the network, and shown as such."""
         self._scene.begun_at = time.time()
-        self._scene.is_on_hold = True
+        self._scene.workflow_id_of = hold_workflow_id
         desk = self._scene.desk
         answer = await desk.request("POST", f"{self._path}/hold", {"policy": policy})
         assert answer.status_code == 202, answer.text
@@ -49,6 +50,10 @@ class Holding:
 
         view = await until(look, f"the hold to be {state}", seconds)
         self._scene.journal = ladder(entries_of(view), view["started_at"])
+        self._scene.outcome = {
+            "reason": view["reason"] or view["state"],
+            "hold_seconds": view["hold_seconds"],
+        }
         return view
 
 
@@ -100,7 +105,7 @@ async def transfer_from_hold_fails(scene: Scene) -> Ending:
     hold = Holding(scene)
     await hold.begin()
     await scene.phones.behave(scene.people["target"], "busy")
-    scene.is_on_hold = False
+    scene.workflow_id_of = transfer_workflow_id
     await scene.transfer("warm", "target")
     await scene.over()
     over = await hold.reaches("taken_over")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,11 +23,7 @@ from tests.e2e.stack import Stack
 from tests.e2e.telephones import Json, NeverSeenError, Telephones, until
 from workflows.machine.journal import ladder
 from workflows.machine.model import Entry, State
-from workflows.messages import (
-    hold_workflow_id,
-    supervision_workflow_id,
-    transfer_workflow_id,
-)
+from workflows.messages import transfer_workflow_id
 
 GUARD_SECONDS = 0.5
 """How long a new pair is watched before a transfer counts as done. The default is three seconds;
@@ -70,6 +66,8 @@ class Told:
     problems: list[str] = field(default_factory=list)
     journal: str = ""
     """The story of a workflow that is no transfer."""
+    outcome: Json = field(default_factory=dict)
+    """How what is no transfer ended, in a transfer's words: `reason`, `hold_seconds`."""
     conference_sid: str = ""
 
     @property
@@ -99,11 +97,13 @@ class Scene:
         self.transfer_id = ""
         self.begun_at = 0.0
         self.journal = ""
-        """The journal of the supervision, in a story that has one."""
-        self.is_supervised = False
-        """Whether what the story costs is what its supervision cost."""
-        self.is_on_hold = False
-        """Whether what it costs is what its hold cost."""
+        """What happened, in a story that is not about a transfer."""
+        self.workflow_id_of: Callable[[str], str] = transfer_workflow_id
+        """Of a conference's SID: the workflow whose cost is the story's."""
+        self.spent: list[HistoryEvent] = []
+        """Histories of further workflows, whose cost is the story's as well."""
+        self.outcome: Json = {}
+        """How the story ended, if it is not about a transfer."""
 
     async def open(self) -> None:
         """The caller dials us and talks with the agent."""
@@ -179,6 +179,7 @@ class Scene:
     async def told(self, name: str, title: str, ending: Ending | None = None) -> Told:
         """What was seen so far, held against how it should have ended."""
         told = Told(name, title, dict(self.people), asides=list(self.asides), journal=self.journal)
+        told.outcome = self.outcome
         told.conference_sid = self.conference_sid
         if not self.begun_at:
             return told
@@ -267,14 +268,12 @@ class Scene:
 
     async def _history(self, is_over: bool) -> list[HistoryEvent]:
         client = await self.stack.temporal()
-        id_of = supervision_workflow_id if self.is_supervised else transfer_workflow_id
-        id_of = hold_workflow_id if self.is_on_hold else id_of
-        handle = client.get_workflow_handle(id_of(self.conference_sid))
-        if is_over and not self.is_supervised:
+        handle = client.get_workflow_handle(self.workflow_id_of(self.conference_sid))
+        if is_over and self.workflow_id_of is transfer_workflow_id:
             # The answer says so a moment before the workflow is closed.
             with suppress(WorkflowFailureError):
                 await handle.result()
-        return [event async for event in handle.fetch_history_events()]
+        return [*self.spent, *[event async for event in handle.fetch_history_events()]]
 
 
 def entries_of(view: Json) -> list[Entry]:

@@ -17,6 +17,7 @@ from tests.e2e.stories import Story
 from tests.e2e.telephones import Json, until
 from workflows.machine.journal import line
 from workflows.machine.model import Entry
+from workflows.messages import supervision_workflow_id, transfer_workflow_id
 
 Way = tuple[str, str]
 """(who is heard, by whom)."""
@@ -113,14 +114,21 @@ class Ears:
         self.scene.asides.append(f"the caller heard the supervisor {len(heard)} time(s), as meant")
 
     async def told(self) -> None:
-        """The journal, for whoever reads the story."""
-        view = await self.view()
+        """The journal, for whoever reads the story, once the supervisor is off the call or its
+        agent."""
+
+        async def look() -> Json | None:
+            view = await self.view()
+            return view if view["supervisors"][-1]["is_over"] else None
+
+        view = await until(look, "the supervision to be over")
         entries = [Entry(**{**each, "began": tuple(each["began"])}) for each in view["journal"]]
         first = entries[0].at
         self.scene.journal = "\n".join(
             f"{each.at - first:>+8.2f}s  {each.people:<22}{line(each)}" for each in entries
         )
-        self.scene.is_supervised = True
+        self.scene.workflow_id_of = supervision_workflow_id
+        self.scene.outcome = {"reason": view["supervisors"][-1]["state"]}
 
 
 def _words(ways: frozenset[Way]) -> str:
@@ -172,7 +180,7 @@ async def whisper_follows(scene: Scene) -> Ending:
     await ears.leave()
     await ears.check_privacy()
     await ears.told()
-    scene.is_supervised = False
+    scene.workflow_id_of = transfer_workflow_id
     return Ending(
         "completed",
         "completed",
