@@ -85,6 +85,20 @@ def _outage(what: str, seconds: float) -> Make:
     return make
 
 
+def _outage_at_the_answer(what: str, seconds: float, then: str) -> Make:
+    """Also: a worker picks up in the middle of it, and Twilio asks us what they shall hear."""
+    plainly = _outage(what, seconds)
+
+    def make(step_id: str, step: Step, code: str) -> list[Way]:
+        found = plainly(step_id, step, code)
+        if step_id == "Q7":
+            story = found[0].story.but(target=(Behavior("answer", 2.0),))
+            found.append(Way("picked up in it", story, then))
+        return found
+
+    return make
+
+
 def _to_twilio(seconds: float) -> Make:
     """The step's own request is the first that does not get through."""
 
@@ -221,6 +235,9 @@ def _target_phone(what: str, *kinds: Behavior) -> Make:
             ]
         if what == "quiet":
             return [Way("", step.story.but(target=(Behavior("no_answer"),)), code)]
+        if step_id == "Q6" and what == "reject":
+            # The phone does not ring yet: the offer is declined on the desktop.
+            return [Way("", step.story.but(Deed(step.at, "decline", "target")), code)]
         is_there = code == "A" and not step.waits and step.asks is not step.at
         return [
             Way("", step.story.but(Deed(step.at, "hang_up" if is_there else what, "target")), code)
@@ -238,7 +255,11 @@ def _target_blocked(step_id: str, step: Step, code: str) -> list[Way]:
     """Also: Twilio refuses to dial the number."""
     found = _target_phone("fail", Behavior("unreachable"))(step_id, step, code)
     if step.asks is step.at and step.about == "target" and step.asks is not None:
-        found.append(Way("blocked", step.story.but(Deed(step.asks, "blocked")), code))
+        # A task that is refused is offered to nobody: the agent, who has not gone, is left.
+        is_task, story = step_id == "Q3", step.story
+        story = _staying(story) if is_task else story
+        blocked = story.but(Deed(step.asks, "blocked"))
+        found.append(Way("blocked", blocked, "A" if is_task else code))
     return found
 
 
@@ -248,6 +269,14 @@ def _voicemail(step_id: str, step: Step, code: str) -> list[Way]:
     story = step.story
     if step_id == "CR":
         return []
+    if code == "TR":
+        # A worker is told apart by the key; unasked, the agent hears the machine.
+        options = tuple((who, {**more, "accept": "press_1"}) for who, more in story.targets)
+        pressed = Behavior("answer", 5.0, digits="1", digits_after_seconds=2.0)
+        asked = replace(story, targets=options).but(target=(machine,), second=(pressed,))
+        cancels = Deed(Enters("consulting", 2.0), "cancel", "agent")
+        heard = replace(story, deeds=()).but(cancels, target=(machine,))
+        return [Way("asked", asked, code), Way("heard", heard, "A")]
     screened = replace(
         story, targets=tuple((who, {**more, "detect_machine": True}) for who, more in story.targets)
     ).but(target=(machine,))
@@ -261,6 +290,14 @@ def _voicemail(step_id: str, step: Step, code: str) -> list[Way]:
 def _target_drops(step_id: str, step: Step, code: str) -> list[Way]:
     if step_id == "CR":
         return _recall_fails("drop", step, code)
+    if step_id == "Q7":
+        # Before the worker is put through, and when the call is theirs.
+        early = Behavior("answer_then_hangup", 1.0, hangup_after_seconds=0.05)
+        late = Behavior("answer_then_hangup", 1.0, hangup_after_seconds=1.0)
+        return [
+            Way("picks up and drops", step.story.but(target=(early,)), code),
+            Way("takes it and drops", step.story.but(target=(late,)), "A"),
+        ]
     if step.waits or step_id in ("C5",):
         drops = Behavior("answer_then_hangup", 1.0, hangup_after_seconds=0.4)
         return [Way("", step.story.but(target=(drops,)), code)]
@@ -328,18 +365,28 @@ def _not_found(step_id: str, step: Step, code: str) -> list[Way]:
     if isinstance(step.at, Begins):
         story = step.story.but(Deed(Begins(-0.05), "vanish", "caller", seconds=WEATHER_SECONDS))
         return [Way("caller", story, code)]
-    gone = Deed(_just_before(step), "vanish", step.about, seconds=WEATHER_SECONDS)
+    about = _WHO_IS_MISSED.get(step_id, step.about)
+    gone = Deed(_LEAVES.get(step_id, _just_before(step)), "vanish", about, seconds=WEATHER_SECONDS)
     found: list[Way] = []
-    if step_id not in ("C4", "W4", "CR"):
-        # The agent's exit flag is still on while it is to be switched off.
-        who = "room" if step_id in ("C2", "W2") else step.about
-        found.append(Way(f"{step.about} left", step.story.but(gone), f"Y {who}"))
+    if step_id not in ("C4", "W4", "Q3", "CR"):
+        found.append(Way(f"{about} left", step.story.but(gone), _MISSED.get(step_id, f"Y {about}")))
+    if step_id == "Q6":
+        return found  # the answer to an assignment asks nothing of Twilio
     if step.asks is None and not step.waits:
         # Nothing is asked there: the refusal lies in wait for nobody.
         return [Way("", step.story.but(Deed(Asked("*", state="settling"), "404")), code)]
     if step.asks is not None and "participants.list" not in step.asks.route:
         found.append(Way("once", step.story.but(Deed(step.asks, "404")), "Y once"))
     return found
+
+
+_WHO_IS_MISSED = {"Q6": "caller"}
+"""The worker's phone is not rung yet."""
+_LEAVES: dict[str, Moment] = {"Q10": Asked("participants.delete", is_before=True)}
+"""The agent's task is ended once the agent's leg is found to be gone."""
+_MISSED = {"C2": "Y room", "W2": "Y room", "Q7": "TR"}
+"""The agent's exit flag is still on while it is to be switched off. That a worker's phone does not
+ring any more TaskRouter knows by itself."""
 
 
 def _room_ended(step_id: str, step: Step, code: str) -> list[Way]:
@@ -349,8 +396,8 @@ def _room_ended(step_id: str, step: Step, code: str) -> list[Way]:
 
 MAKERS: dict[str, Make] = {
     "F01": _worker("worker_crash", WORKER_SECONDS),
-    "F02": _outage("api_crash", API_SECONDS),
-    "F03": _outage("server_crash", SERVER_SECONDS),
+    "F02": _outage_at_the_answer("api_crash", API_SECONDS, then="RT"),
+    "F03": _outage_at_the_answer("server_crash", SERVER_SECONDS, then="R"),
     "F04": _worker("partition", WORKER_SECONDS),
     "F05": _to_twilio(CUT_OFF_SECONDS),
     "F06": _request("429", times=2),

@@ -78,10 +78,10 @@ STEPS: dict[str, Step] = {
     "Q4": _asks(stories.QUEUE_COLD, _REMOVAL, "agent"),
     "Q5": _asks(stories.QUEUE_WARM, Asked("statistics.fetch", state="dialing")),
     "Q6": Step(stories.QUEUE_WARM, replace(_TASK, plus=0.02), about="target"),
-    "Q7": Step(stories.QUEUE_WARM, Rings("target", 1.0), about="target", waits="dialing"),
+    "Q7": Step(stories.QUEUE_WARM, Rings("target", 1.0), about="target", waits="screening"),
     "Q8": Step(stories.QUEUE_WARM, Enters("consulting", 1.0), _NEXT, "target"),
     "Q9": _asks(stories.QUEUE_WARM, _OFF_HOLD),
-    "Q10": _asks(stories.QUEUE_COLD, _TASK_END, "agent"),
+    "Q10": _asks(stories.QUEUE_WARM, _TASK_END, "agent"),
     "Q11": Step(stories.QUEUE_COLD, Enters("settling", 0.5), about="target"),
     "QX": _asks(stories.QUEUE_TAKEN_BACK, _OFF_HOLD),
     # Hold: the agent puts the caller on hold and resumes.

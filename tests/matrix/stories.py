@@ -48,7 +48,10 @@ TAKEN_BACK = WARM.__class__(
 )
 """The agent talks to the target and takes the caller back."""
 
-WORKERS = (("target", (Behavior("answer", 2.0),)), ("second", (Behavior("answer", 2.0),)))
+WORKER_RINGS_SECONDS = 5.0
+"""Longer than an outage: picking up in the middle of one is a way of its own (Q7)."""
+WORKER = (Behavior("answer", WORKER_RINGS_SECONDS),)
+WORKERS = (("target", WORKER), ("second", WORKER))
 """The two who can take a call of the queue."""
 QUEUE = ("queue:Billing", {"ring_seconds": 60.0})
 
