@@ -22,6 +22,9 @@ CLOCK_SLACK_SECONDS = 2.0
 """Twilio tells a call's creation in whole seconds and by its own clock."""
 DIAL_SECONDS_MAX = 60.0
 """A dial is given up long before this, so a call made later is not its result."""
+DOUBT_SECONDS_MAX = 110.0
+"""So long after it was sent a dial may still take effect: who looks for it later and finds nothing
+knows that it never did. A little less than one command is given to look."""
 CALLS_LISTED_MAX = 50
 """One page of the newest calls to one number. https://www.twilio.com/docs/voice/api/call-resource
 """
@@ -50,7 +53,8 @@ class EndLegInput:
 
     Without both: for a leg made by `create_call` whose answer was never had, the one call to `to`
     made within a minute of `dialed_at` (seconds since the epoch). `is_doubtful`: the outcome of
-    the dial was never known, so not finding the leg does not yet mean that there is none.
+    the dial was never known, so not finding the leg does not yet mean that there is none: not
+    before `DOUBT_SECONDS_MAX` have passed since the dial, by Temporal's clock.
     """
 
     conference_sid: str
@@ -130,7 +134,7 @@ class Calls:
         call_sid = given.call_sid or await self._find_leg(given)
         if call_sid:
             return await self._complete(call_sid)
-        if given.is_doubtful:
+        if given.is_doubtful and not _is_old(given.dialed_at):
             raise unavailable("the leg is not found; it may still appear")
         return EndedLeg()
 
@@ -226,6 +230,14 @@ class Calls:
             wishes["async_amd_status_callback"] = self._settings.public_url(given.amd_path)
             wishes["async_amd_status_callback_method"] = "POST"
         return wishes
+
+
+def _is_old(dialed_at: float) -> bool:
+    """Whether a dial is so long ago that it takes no effect any more. One of which the moment is
+    not known never is."""
+    return dialed_at > 0 and activity.info().scheduled_time.timestamp() >= (
+        dialed_at + DOUBT_SECONDS_MAX
+    )
 
 
 def _made_by_us_since(calls: Sequence[Any], since: datetime) -> list[Any]:

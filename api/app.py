@@ -146,7 +146,7 @@ def _parts(settings: Settings, temporal: Temporal) -> Parts:
         tasks=Tasks(temporal),
         facts=Facts(temporal, records),
         streams=Streams(temporal, settings.handover_events_poll_seconds),
-        supervisions=Supervisions(temporal),
+        supervisions=Supervisions(temporal, provider),
     )
     rules = DialingRules(
         own_number=settings.twilio_number,

@@ -25,6 +25,7 @@ from temporalio.converter import value_to_type
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.engine.provider import Provider, ProviderDownError
 from api.engine.records import journal
 from api.engine.starts import DECISIONS_MAX, TASK_SECONDS
 from api.engine.temporal import LIVE, REQUEST_ID, EngineUnreachableError, Temporal, bounded
@@ -127,8 +128,9 @@ class Joined:
 class Supervisions:
     """Raises the errors above, and `EngineUnreachableError` when Temporal is silent."""
 
-    def __init__(self, temporal: Temporal) -> None:
+    def __init__(self, temporal: Temporal, provider: Provider) -> None:
         self._temporal = temporal
+        self._provider = provider
         self._listed: tuple[SupervisionView, ...] = ()
         self._listed_at = 0.0
         self._lock = asyncio.Lock()
@@ -185,11 +187,16 @@ class Supervisions:
     # --- requests ---
 
     async def join(self, order: StartSupervisionInput, wish: JoinRequested) -> Joined:
-        """A supervisor joins; a repetition finds the one who joined before."""
+        """A supervisor joins; a repetition finds the one who joined before. Raises
+        `ProviderDownError` while Twilio is down: nobody's phone would ring."""
         for _ in range(DECISIONS_MAX):
-            record = await self.latest(order.conference_sid)
+            record, is_down = await asyncio.gather(
+                self.latest(order.conference_sid), self._provider.is_down()
+            )
             if record is not None and (found := await self._remembered(record, wish)):
                 return found
+            if is_down:
+                raise ProviderDownError
             if record is None or not record.is_running:
                 begun = replace(order, part=wish.part, join=wish)
                 view = await self._begin(begun, record, f"supervise-{wish.part}")

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.calls import Calls, DivertInput, EndedLeg, EndLegInput, FindLegInput
+from activities.calls import (
+    DOUBT_SECONDS_MAX,
+    Calls,
+    DivertInput,
+    EndedLeg,
+    EndLegInput,
+    FindLegInput,
+)
 from activities.errors import GONE, UNAVAILABLE, TwilioError
 from activities.settings import TwilioSettings
 from tests.activities.telephony import AGENT, CALLER, TARGET, Telephony, attempt, attempts
@@ -65,6 +73,21 @@ async def test_a_doubtful_leg_that_is_not_found_is_looked_for_again(
     late = phones.enter(TARGET, Label=LABEL)
     await attempt(calls.end_leg, given, 2)
     assert phones.status(late) == "completed"
+
+
+async def test_a_doubtful_leg_that_is_still_not_found_minutes_later_never_was(
+    phones: Telephony, calls: Calls
+) -> None:
+    phones.people_talk()
+    now = datetime.now(UTC)
+    given = EndLegInput(
+        phones.room, label=LABEL, to=TARGET, is_doubtful=True, dialed_at=now.timestamp()
+    )
+    soon, later = (now + timedelta(seconds=DOUBT_SECONDS_MAX + seconds) for seconds in (-1.0, 1.0))
+    with pytest.raises(TwilioError) as raised:
+        await attempt(calls.end_leg, given, scheduled_time=soon)
+    assert raised.value.type == UNAVAILABLE
+    assert await attempt(calls.end_leg, given, scheduled_time=later) == EndedLeg()
 
 
 async def test_a_doubtful_call_is_found_by_number_and_time_if_it_is_the_only_one(

@@ -12,7 +12,12 @@ from temporalio.client import Client, WorkflowHandle
 
 from api.engine import provider
 from tests.api.conftest import Site, auth, new_conference, site_with, start_body
-from workflows.messages import PROVIDER_WORKFLOW_ID, hold_workflow_id, transfer_workflow_id
+from workflows.messages import (
+    PROVIDER_WORKFLOW_ID,
+    hold_workflow_id,
+    supervision_workflow_id,
+    transfer_workflow_id,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -49,6 +54,18 @@ async def test_caller_is_not_put_on_hold_in_vain(site: Site, outage: object) -> 
     assert int(response.headers["retry-after"]) > 0
     with pytest.raises(Exception, match="not found"):
         await site.temporal.get_workflow_handle(hold_workflow_id(call)).describe()
+
+
+async def test_supervisors_phone_is_not_rung_in_vain(site: Site, outage: object) -> None:
+    call = await site.call()
+    response = await site.http.post(
+        f"/v1/calls/{call}/supervisors",
+        json={"mode": "monitor", "supervisor": "client:sue"},
+        headers={**auth("crm"), "Idempotency-Key": "listen-in"},
+    )
+    assert (response.status_code, response.json()["code"]) == (503, "provider_down")
+    with pytest.raises(Exception, match="not found"):
+        await site.temporal.get_workflow_handle(supervision_workflow_id(call)).describe()
 
 
 async def test_start_is_repeated_with_its_key_once_twilio_is_back(

@@ -77,6 +77,11 @@ class Door:
         async for each in self._misused(f"/v1/calls/{conference_sid}/hold", _bad_holds()):
             yield each
 
+    async def misused_join(self, conference_sid: str) -> AsyncIterator[tuple[str, int]]:
+        """Joins that nobody can have meant, by somebody who may supervise."""
+        async for each in self._misused(f"/v1/calls/{conference_sid}/supervisors", _bad_joins()):
+            yield each
+
     async def _misused(
         self, path: str, bad: list[tuple[str, bytes]]
     ) -> AsyncIterator[tuple[str, int]]:
@@ -217,6 +222,24 @@ def _bad_holds() -> list[tuple[str, bytes]]:
         "a hold of no time": {"policy": {"seconds_max": 0}},
         "an end that does not exist": {"policy": {"at_max": "forget"}},
         "a deep nest": {"policy": [[[["resume"]]]]},
+    }
+    found = [(name, json.dumps(body).encode()) for name, body in bad.items()]
+    return [*found, ("not JSON", b"{"), ("not text", b"\xff\xfe\x00")]
+
+
+def _bad_joins() -> list[tuple[str, bytes]]:
+    good: dict[str, Any] = {"mode": "monitor", "supervisor": "client:sue"}
+    bad: dict[str, Any] = {
+        "no mode": {"supervisor": "client:sue"},
+        "no such mode": {**good, "mode": "shout"},
+        "taken over at once": {**good, "mode": "take_over"},
+        "nobody's phone": {"mode": "monitor"},
+        "the caller's own phone": {**good, "supervisor": CALLER},
+        "a queue": {**good, "supervisor": "queue:Billing"},
+        "a listener of one's own choice": {**good, "call_sid_to_coach": CALL},
+        "un-muted at once": {**good, "muted": False},
+        "a ring without end": {**good, "ring_seconds": 1e9},
+        "a deep nest": {**good, "policy": [[[["follow"]]]]},
     }
     found = [(name, json.dumps(body).encode()) for name, body in bad.items()]
     return [*found, ("not JSON", b"{"), ("not text", b"\xff\xfe\x00")]

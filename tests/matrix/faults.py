@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from simulator.core.phones import Behavior
 from tests.matrix import stories
 from tests.matrix.moments import Asked, Begins, Deed, Enters, Moment
-from tests.matrix.steps import STEPS, Step
+from tests.matrix.steps import FURTHER, STEPS, Step
 from tests.matrix.story import Story
 
 WORKER_SECONDS, API_SECONDS, SERVER_SECONDS = 2.0, 3.0, 2.0
@@ -28,6 +28,8 @@ class Way:
     story: Story
     code: str
     """As in the page, or the code of another cell that this one stands for."""
+    base: Story | None = None
+    """The usual course, where it is not that of the step's own story."""
 
 
 Make = Callable[[str, Step, str], list[Way]]
@@ -39,9 +41,21 @@ GUARDED = frozenset({"F02", "F03", "F11", "F13", "F14", "F30", "F32"})
 """Faults by which callbacks are lost or late, or everything is over before Twilio is back."""
 
 
+AT_EACH = frozenset(
+    {"F01", "F04", "F05", "F06", "F07", "F08", "F09", "F10", "F16", "F17", "F23", "F24", "F30"}
+)
+"""Faults that are put into each request of a step that has several."""
+
+
 def ways(step_id: str, fault: str, code: str) -> list[Way]:
     """All ways of one cell."""
     found = MAKERS[fault](step_id, STEPS[step_id], code)
+    for number, step in enumerate(FURTHER.get(step_id, ()) if fault in AT_EACH else (), 2):
+        more = MAKERS[fault](step_id, step, code)
+        found += [
+            replace(way, name=f"moment {number} {way.name}".strip(), base=step.story)
+            for way in more
+        ]
     if fault in GUARDED:
         return [replace(way, story=replace(way.story, guarded=True)) for way in found]
     return found
@@ -138,8 +152,9 @@ def _request(*kinds: str, times: int = 1) -> Make:
     return make
 
 
-_LOOK = {"C6": 4}
-"""The first request of a waiting state that is the look: `awaiting` removes the agent first."""
+_LOOK = {"C6": 4, "S2": 2}
+"""The first request of a waiting state that is the look: `awaiting` removes the agent first, and a
+supervisor is dialled."""
 
 
 # --- callbacks ------------------------------------------------------------------------------------
@@ -194,14 +209,18 @@ def _caller_hangs_up(step_id: str, step: Step, code: str) -> list[Way]:
         ]
     if isinstance(step.at, Begins):
         # At the same moment as the request, and just before it.
+        # A supervisor is rung at once, a transfer looks at the room first.
+        at_once = "ES" if step.story.kind == "supervise" else code
         return [
-            Way(f"{plus:+.2f} s", step.story.but(Deed(Begins(plus), "hang_up", "caller")), code)
-            for plus in (0.0, -0.5)
+            Way(f"{plus:+.2f} s", step.story.but(Deed(Begins(plus), "hang_up", "caller")), each)
+            for plus, each in ((0.0, at_once), (-0.5, code))
         ]
     return _person("hang_up", "caller")(step_id, step, code)
 
 
 def _agent_hangs_up(step_id: str, step: Step, code: str) -> list[Way]:
+    if step_id.startswith("S"):
+        return _supervised_agent_hangs_up(step, code)
     if isinstance(step.at, Begins):
         return [Way("-0.50 s", step.story.but(Deed(Begins(-0.5), "hang_up", "agent")), code)]
     if step_id[1:] in ("1", "2") and not step_id.startswith("H"):
@@ -223,25 +242,43 @@ def _agent_hangs_up(step_id: str, step: Step, code: str) -> list[Way]:
     return found
 
 
+def _supervised_agent_hangs_up(step: Step, code: str) -> list[Way]:
+    """An agent whose leg ends the room, and one whose leg does not: then the caller is looked
+    after while the supervisor is still there, whom the network may let everybody hear."""
+    at = Begins(-0.5) if isinstance(step.at, Begins) else None
+    moments = [("", at)] if at is not None else _both(step)
+    found = []
+    for name, moment in moments:
+        for flagged in (True, False):
+            story = replace(step.story, flagged=flagged).but(Deed(moment, "hang_up", "agent"))
+            room = "the room ends" if flagged else "the caller stays"
+            found.append(Way(f"{name} {room}".strip(), story, code))
+            if flagged or code != "CO":
+                continue
+            for switch in ("becomes_muted", "becomes_audible"):
+                other = replace(story, switches=(("coach_of_one_who_left", switch),))
+                found.append(Way(f"{name}, the coach {switch}", other, code))
+    return found
+
+
 def _target_phone(what: str, *kinds: Behavior) -> Make:
     """At the dial the phone is so from the beginning; later it comes to it while it rings."""
 
     def make(step_id: str, step: Step, code: str) -> list[Way]:
         if step_id == "CR":
             return _recall_fails(what, step, code)
-        if step.about == "target" and step.asks is step.at:
+        story, callee = step.story, step.story.callee
+        if step.about == callee and step.asks is step.at:
             return [
-                Way(kind.kind, _staying(step.story).but(target=(kind,)), code) for kind in kinds
+                Way(kind.kind, _staying(story).but(**{callee: (kind,)}), code) for kind in kinds
             ]
         if what == "quiet":
-            return [Way("", step.story.but(target=(Behavior("no_answer"),)), code)]
+            return [Way("", story.but(**{callee: (Behavior("no_answer"),)}), code)]
         if step_id == "Q6" and what == "reject":
             # The phone does not ring yet: the offer is declined on the desktop.
             return [Way("", step.story.but(Deed(step.at, "decline", "target")), code)]
         is_there = code == "A" and not step.waits and step.asks is not step.at
-        return [
-            Way("", step.story.but(Deed(step.at, "hang_up" if is_there else what, "target")), code)
-        ]
+        return [Way("", story.but(Deed(step.at, "hang_up" if is_there else what, callee)), code)]
 
     return make
 
@@ -254,7 +291,7 @@ def _staying(story: Story) -> Story:
 def _target_blocked(step_id: str, step: Step, code: str) -> list[Way]:
     """Also: Twilio refuses to dial the number."""
     found = _target_phone("fail", Behavior("unreachable"))(step_id, step, code)
-    if step.asks is step.at and step.about == "target" and step.asks is not None:
+    if step.asks is step.at and step.about == step.story.callee and step.asks is not None:
         # A task that is refused is offered to nobody: the agent, who has not gone, is left.
         is_task, story = step_id == "Q3", step.story
         story = _staying(story) if is_task else story
@@ -269,6 +306,8 @@ def _voicemail(step_id: str, step: Step, code: str) -> list[Way]:
     story = step.story
     if step_id == "CR":
         return []
+    if story.kind == "supervise":
+        return [Way("", story.but(supervisor=(machine,)), code)]
     if code == "TR":
         # A worker is told apart by the key; unasked, the agent hears the machine.
         options = tuple((who, {**more, "accept": "press_1"}) for who, more in story.targets)
@@ -298,16 +337,20 @@ def _target_drops(step_id: str, step: Step, code: str) -> list[Way]:
             Way("picks up and drops", step.story.but(target=(early,)), code),
             Way("takes it and drops", step.story.but(target=(late,)), "A"),
         ]
+    callee = step.story.callee
     if step.waits or step_id in ("C5",):
         drops = Behavior("answer_then_hangup", 1.0, hangup_after_seconds=0.4)
-        return [Way("", step.story.but(target=(drops,)), code)]
+        return [Way("", step.story.but(**{callee: (drops,)}), code)]
     if step_id in LAST:
         later = Deed(Enters("settling", 8.0), "hang_up", "target")
         return [
             Way("at once", step.story.but(Deed(step.at, "hang_up", "target")), "N"),
             Way("later", step.story.but(later), "OK"),
         ]
-    found = _person("hang_up", "target")(step_id, step, code)
+    found = _person("hang_up", callee)(step_id, step, code)
+    if step_id == "S4":
+        # Once the leg has been ended there is nobody left to hang up.
+        return [replace(way, code="OK") if way.name == "after" else way for way in found]
     if step_id == "W9":
         # The look has been taken, and the agent is removed on the strength of it.
         return [replace(way, code="N") if way.name == "after" else way for way in found]
@@ -321,22 +364,29 @@ def _cancel(step_id: str, step: Step, code: str) -> list[Way]:
     if code == "S":
         again = replace(step.story.deeds[0], at=Enters("cancelling", 0.02))
         return [Way("same key", step.story.but(again), code)]
-    verb = "resume" if step.story.kind == "hold" else "cancel"
+    verb = {"hold": "resume", "supervise": "leave"}.get(step.story.kind, "cancel")
+    who = step.story.starter
     return [
-        Way(name, step.story.but(Deed(at, verb, "agent", detail="taken-back")), code)
+        Way(name, step.story.but(Deed(at, verb, who, detail="taken-back")), code)
         for name, at in _both(step)
     ]
 
 
 def _twice(step_id: str, step: Step, code: str) -> list[Way]:
     """The start with the same key, and with another one."""
-    same = Deed(step.at, "start_again", "agent")
-    other = Deed(step.at, "start", "agent", detail="another-key")
+    if code == "S":
+        again = Deed(step.at, "start_again", step.story.starter)
+        return [Way("", step.story.but(again), code)]
+    same = Deed(step.at, "start_again", step.story.starter)
+    other = Deed(step.at, "start", step.story.starter, detail="another-key")
     return [Way("", step.story.but(same, other), code)]
 
 
 def _two_agents(step_id: str, step: Step, code: str) -> list[Way]:
-    """Another desk of the same agent, and somebody who is not on the call."""
+    """Another desk of the same agent, and somebody who is not on the call; or two supervisors."""
+    if step.story.kind == "supervise":
+        second = Deed(step.at, "start", "observer", detail="b-desk")
+        return [Way("", step.story.but(second), code)]
     return [
         Way("desk", step.story.but(Deed(step.at, "start", "agent", detail="a-desk")), "two"),
         Way(
@@ -368,7 +418,7 @@ def _not_found(step_id: str, step: Step, code: str) -> list[Way]:
     about = _WHO_IS_MISSED.get(step_id, step.about)
     gone = Deed(_LEAVES.get(step_id, _just_before(step)), "vanish", about, seconds=WEATHER_SECONDS)
     found: list[Way] = []
-    if step_id not in ("C4", "W4", "Q3", "CR"):
+    if step_id not in ("C4", "W4", "Q3", "CR", "S1"):
         found.append(Way(f"{about} left", step.story.but(gone), _MISSED.get(step_id, f"Y {about}")))
     if step_id == "Q6":
         return found  # the answer to an assignment asks nothing of Twilio

@@ -32,6 +32,12 @@ class Played:
     def reason(self) -> str:
         return str(self.seen.view.get("reason", ""))
 
+    @property
+    def course(self) -> list[str]:
+        """The states in their order, each told once."""
+        states = self.seen.states
+        return [each for i, each in enumerate(states) if i == 0 or states[i - 1] != each]
+
     def story_so_far(self) -> str:
         """The story and its ladder, for whoever has to find out what went wrong."""
         lines = (*self.story.lines(), "", *self.seen.ladder, "", *self.broken)
@@ -58,7 +64,7 @@ def play(story: Story) -> Played:
 
 
 async def _play(story: Story, played: Played) -> None:
-    stage = Stage(story.mode, story.seed, {})
+    stage = Stage(story.mode, story.seed, dict(story.switches))
     checker: Any = Checker(stage, story.for_checker())
     scene = Scene(stage, story, checker)
     played.seen = scene.seen

@@ -75,8 +75,9 @@ class Scene(Weather, Desks):
     def __init__(self, stage: Stage, story: Story, checker: Any) -> None:
         self.stage, self.story, self.checker = stage, story, checker
         self.seen = Seen()
-        self.agent = "agent"
+        self.agent = story.starter
         self.transfer_id = ""
+        self.joined = {}
         self.state = ""
         self._counts: dict[Deed, int] = {}
         self._has_begun = False
@@ -239,6 +240,8 @@ class Scene(Weather, Desks):
             self.say(f"{run.id.partition('/')[0]} -> {state}")
             if not self._has_begun or not run.id.startswith(f"{self.story.owner}/"):
                 continue
+            if self.story.kind == "supervise" and not state.startswith("v1 "):
+                continue
             self.state = state
             self.seen.states.append(state)
             for deed in self.story.deeds:
@@ -253,6 +256,7 @@ class Scene(Weather, Desks):
         if entry.kind == "hearing" and entry.what == "begins" and self._has_begun:
             pair = name_of(detail["listener_address"]), name_of(detail["speaker_address"])
             self.seen.ever.add(" ".join(sorted(pair)))
+            self.seen.heard.add(f"{pair[1]} by {pair[0]}")
         who = name_of(str(detail.get("address", "")))
         if entry.kind == "audio" and self._has_begun and who == "caller":
             self.seen.audio.append(entry.what)
@@ -377,6 +381,11 @@ class Scene(Weather, Desks):
     def _look(self) -> None:
         seen, network = self.seen, self.stage.network
         views = self.checker.last_views()
+        if self.story.kind == "supervise":
+            views = [
+                {**view["supervisors"][0], "phase": view["state"]}
+                for view in (watch.view for watch in self.checker.supervisions.values())
+            ]
         seen.view = views[-1] if views else {}
         for call in network.live_calls.values():
             who = name_of(call.phone)

@@ -43,6 +43,7 @@ _OFF_HOLD_AGAIN = Asked("participants.update", "Hold=false", state="resuming")
 """Not the one that goes with an exit flag of the caller's before the hold."""
 _RESUMING = Asked("*", state="resuming")
 _NEXT = Asked("*", state="handing_over")
+_SUPERVISOR = Asked("participants.create", "Label=-v1")
 
 STEPS: dict[str, Step] = {
     # Cold: the agent goes as soon as the target's phone rings.
@@ -90,4 +91,25 @@ STEPS: dict[str, Step] = {
     "H2": Step(stories.HOLD, Enters("held", 1.0), _RESUMING),
     "H3": _asks(stories.HOLD, _OFF_HOLD_AGAIN),
     "H4": _asks(stories.HOLD, Asked("participants.list", state="resuming")),
+    # Supervision: a supervisor listens, whispers, and leaves.
+    "S0": Step(stories.WHISPER, _START, about="supervisor"),
+    "S1": _asks(stories.WHISPER, _SUPERVISOR, "supervisor"),
+    "S2": Step(stories.WHISPER, Rings("supervisor", 1.0), about="supervisor", waits="v1 dialing"),
+    "S3": _asks(stories.WHISPER, Asked("participants.update", "Coaching=true"), "supervisor"),
+    "S4": _asks(stories.WHISPER, Asked("calls.update", "Status=completed"), "supervisor"),
 }
+
+_SPEAKS = Asked("participants.update", "Muted=false")
+_MUTED = Asked("participants.update", "Muted=true", state="v1 silencing", k=2)
+"""The first one proves the silence in which a supervisor comes."""
+FURTHER: dict[str, tuple[Step, ...]] = {
+    "S3": (
+        _asks(stories.WHISPER, _SPEAKS, "supervisor"),
+        _asks(stories.BARGE, _MUTED, "supervisor"),
+        _asks(stories.BARGE, replace(_SPEAKS, k=2), "supervisor"),
+        _asks(stories.HUSH, _MUTED, "supervisor"),
+        _asks(stories.HUSH, replace(_SPEAKS, k=2), "supervisor"),
+    ),
+}
+"""Further moments of a step that consists of several requests: faults of requests and processes,
+and people who leave, meet each of them."""

@@ -92,3 +92,45 @@ HOLD = Story(
     deeds=(Deed(Enters("held", CONSULT_SECONDS), "resume", "agent", detail="the-button"),),
 )
 """The agent puts the caller on hold and takes them back."""
+
+SPOKEN_SECONDS = 2.0
+SUPERVISOR = (Behavior("answer", 3.0),)
+OBSERVER = (Behavior("answer", 1.0, hangup_after_seconds=4.0),)
+
+WHISPER = Story(
+    "supervision",
+    "supervise",
+    targets=(),
+    phones=(("agent", AGENT), ("supervisor", SUPERVISOR), ("observer", OBSERVER)),
+    deeds=(
+        Deed(Enters("v1 listening", SPOKEN_SECONDS), "whisper", "supervisor", detail="whispers"),
+        Deed(Enters("v1 whispering", SPOKEN_SECONDS), "leave", "supervisor", detail="leaves"),
+    ),
+)
+"""A supervisor listens, whispers to the agent and leaves."""
+
+BARGE = Story(
+    "supervision, from whisper to barge",
+    "supervise",
+    targets=(),
+    voice="whisper",
+    phones=WHISPER.phones,
+    deeds=(
+        Deed(Enters("v1 whispering", SPOKEN_SECONDS), "barge", "supervisor", detail="barges"),
+        Deed(Enters("v1 barging", SPOKEN_SECONDS), "leave", "supervisor", detail="leaves"),
+    ),
+)
+"""A supervisor whispers from the beginning, then talks with everybody, and leaves."""
+
+HUSH = Story(
+    "supervision, from barge to whisper",
+    "supervise",
+    targets=(),
+    voice="barge",
+    phones=WHISPER.phones,
+    deeds=(
+        Deed(Enters("v1 barging", SPOKEN_SECONDS), "whisper", "supervisor", detail="whispers"),
+        Deed(Enters("v1 whispering", SPOKEN_SECONDS), "leave", "supervisor", detail="leaves"),
+    ),
+)
+"""A supervisor talks with everybody, then whispers to the agent alone, and leaves."""

@@ -28,12 +28,26 @@ class Story:
     """Whether the guardian is at work."""
     flagged: bool = True
     """Whether the agent's leg ends the room when it leaves, as in rooms that others have set up."""
+    voice: str = "monitor"
+    """In which mode a supervisor joins."""
+    switches: tuple[tuple[str, Any], ...] = ()
+    """What Twilio does where nobody has written it down."""
     seed: int = 0
 
     @property
     def owner(self) -> str:
         """The first part of the id of the workflow that the story is about."""
-        return "hold" if self.kind == "hold" else "transfer"
+        return {"hold": "hold", "supervise": "supervision"}.get(self.kind, "transfer")
+
+    @property
+    def starter(self) -> str:
+        """Who asks for it."""
+        return "supervisor" if self.kind == "supervise" else "agent"
+
+    @property
+    def callee(self) -> str:
+        """Whose phone rings because of it."""
+        return "supervisor" if self.kind == "supervise" else "target"
 
     def but(self, *deeds: Deed, **phones: tuple[Behavior, ...]) -> Story:
         """The same with more that happens, and with other phones."""
@@ -96,6 +110,8 @@ class Seen:
     held: set[str] = field(default_factory=set)
     flagged: set[str] = field(default_factory=set)
     hears: dict[str, str] = field(default_factory=dict)
+    heard: set[str] = field(default_factory=set)
+    """Who was heard by whom at some time after the beginning: `supervisor by agent`."""
     effects: Counter[str] = field(default_factory=Counter)
     """Requests that took effect, by operation."""
     audio: list[str] = field(default_factory=list)

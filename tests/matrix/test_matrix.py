@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.matrix.cells import complaints_about, known_to_fail
+from tests.matrix.cells import complaints_about
+from tests.matrix.open_cells import OPEN
 from tests.matrix.table import Cell, flows
 
 CELLS = [cell for flow in flows().values() for cell in flow.applicable]
 
 
 def _marked(cell: Cell) -> object:
-    reason = known_to_fail().get(cell.id)
+    reason = OPEN.get(cell.id)
     marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
     return pytest.param(cell, id=cell.id, marks=marks)
 

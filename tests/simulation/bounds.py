@@ -57,6 +57,9 @@ class Bounds:
     """S6: a target whose leg is being ended may hear the caller come back this long."""
     hold_seconds: float = 6.0
     """S28: what is shown of the hold, and what is true."""
+    mute_seconds: float = 1.0
+    """S7: a supervisor whose listener has gone may be heard by others this long, where the network
+    lets them: the way of the news, and of one request."""
     abandon_seconds: float = 6.0
     """L7: legs of ours after the caller has gone."""
     cancel_seconds: float = 3.0

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.simulation import claims
+from tests.simulation import claims, ears
 from tests.simulation.bounds import LOSES_NEWS, Bounds, cost_of
+from tests.simulation.ears import Ears
 from tests.simulation.stage import CALLER, PEOPLE, address_of
 from tests.simulation.tape import Tape
 from tests.simulation.truth import Leg, Truth, read
@@ -77,6 +78,7 @@ class Checker:
         self.truth = Truth(stage.network, CALLER)
         self.watches: dict[str, Watch] = {}
         self.calls: dict[str, Watch] = {}
+        self.supervisions: dict[str, Watch] = {}
         self.cost = 0.0
         """Seconds that the faults so far may add to any bound."""
         self.faults = 0
@@ -100,6 +102,7 @@ class Checker:
         """Label -> whom it rang."""
         self.allowed = {address_of(who) for who, _ in story.targets} | set(PEOPLE.values())
         self.tape = Tape(self)
+        self.ears = Ears(self)
         self._began = stage.loop.time()
         self._since: dict[tuple[str, str], tuple[float, float, str]] = {}
         self._lasts: set[tuple[str, str]] = set()
@@ -185,9 +188,10 @@ class Checker:
 
     def _run_changed(self, run: Any) -> None:
         kind = run.id.partition("/")[0]
-        if kind not in (*OWNERS, "call") or "view" not in run.memo:
+        if kind not in (*OWNERS, "call", "supervision") or "view" not in run.memo:
             return
-        known = self.watches if kind in OWNERS else self.calls
+        beside = self.calls if kind == "call" else self.supervisions
+        known = self.watches if kind in OWNERS else beside
         watch = known.setdefault(run.run_id, Watch(run))
         view = read(run.memo["view"])
         if kind in OWNERS:
@@ -199,15 +203,16 @@ class Checker:
         self.step()
 
     def new_states(self, run: Any) -> list[str]:
-        """The states that a run's journal names since it was asked the last time."""
-        watch = self.watches.get(run.run_id)
+        """The states that a run's journal names since it was asked the last time; a supervisor's
+        with the name that the journal has for that one, `v1 listening`."""
+        watch = self.watches.get(run.run_id) or self.supervisions.get(run.run_id)
         if watch is None:
             return []
         names = sorted(name for name in run.memo if name.startswith("entry-"))
         new = [read(run.memo[name]) for name in names[watch.entries :]]
         watch.entries = len(names)
-        entered = [each["state_to"] for each in new if each["state_from"] != each["state_to"]
-                   or not watch.states]  # fmt: skip
+        entered = [f"{each['who']} {each['state_to']}".strip() for each in new
+                   if each["state_from"] != each["state_to"] or not watch.states]  # fmt: skip
         watch.states += entered
         return entered
 
@@ -227,7 +232,7 @@ class Checker:
             self.look()
         self._new_requests()
         self._lasts.clear()
-        for claim in claims.AT_EVERY_STEP:
+        for claim in (*claims.AT_EVERY_STEP, *ears.AT_EVERY_STEP):
             claim(self)
         for key in [key for key in self._since if key not in self._lasts]:
             del self._since[key]

@@ -49,7 +49,8 @@ def consult_is_private(check: Any) -> None:
     has_agent = agent is not None and agent.is_joined and "agent left" not in check.asked
     is_apart = is_warm and has_agent and not {"complete", "join"} & check.asked
     talks = is_apart and any(
-        leg is not agent and truth.talking_to_caller(leg) for leg in truth.ours()
+        leg is not agent and not leg.is_supervisor and truth.talking_to_caller(leg)
+        for leg in truth.ours()
     )
     check.lasting("S6", "talk", talks, check.bounds.overlap_seconds,
                   "caller and target talk, and nobody asked for it")  # fmt: skip
@@ -115,6 +116,8 @@ def no_leg_left_over(check: Any) -> None:
         check.lasting("L7", sid, not caller.is_live, check.bounds.abandon_seconds,
                       f"{leg.address} is kept on the phone and the caller has gone")  # fmt: skip
         is_needed = is_owned or not caller.is_live or truth.talking_to_caller(leg)
+        if leg.is_supervisor and not check.ears.is_agent(leg):
+            is_needed = not caller.is_live or check.ears.is_wanted(leg)
         check.lasting("S2", sid, not is_needed, check.bounds.clean_seconds,
                       f"the leg {leg.label[-3:]} of {leg.address} is left over")  # fmt: skip
 
@@ -167,7 +170,8 @@ def bounded(check: Any) -> None:
         for run in runs:
             if run.history.events > check.bounds.events:
                 check.broken("S25", f"{run.id} has {run.history.events} events")
-    allowed = check.bounds.requests * (1 + check.faults + len(check.story.targets))
+    people = len(check.story.targets) + len(check.ears.joins)
+    allowed = check.bounds.requests * (1 + check.faults + people)
     if check.stage.rest.asked > allowed:
         check.broken("S25", f"{check.stage.rest.asked} requests to Twilio, {allowed} allowed")
 
@@ -256,7 +260,8 @@ def dialled_once(check: Any, record: dict[str, Any]) -> None:
     # A transfer has its targets and one recall, a new call its two agents.
     kind, part = label[16:18], label[:16]
     is_transfer = any(watch.view["id"].endswith(part) for watch in check.watches.values())
-    allowed = {"-r": 1, "-t": len(check.story.targets) if is_transfer else AGENTS}.get(kind, 0)
+    targets = len(check.story.targets) if is_transfer else AGENTS
+    allowed = {"-r": 1, "-v": 1, "-t": targets}.get(kind, 0)
     if sum(each.startswith(part + kind) for each in dialled) > allowed:
         check.broken("S4", "more dials than the policy has")
 
@@ -293,9 +298,14 @@ def agent_leaves_last(check: Any, record: dict[str, Any]) -> None:
     caller = truth.caller
     if agent is None or sid != agent.call.sid or caller is None or not caller.is_live:
         return
-    others = [leg for leg in truth.ours() if leg.call.sid != sid]
+    is_taken = "take_over" in check.asked
+    others = [
+        leg for leg in truth.ours() if leg.call.sid != sid and (is_taken or not leg.is_supervisor)
+    ]
     if any(
-        frozenset((leg.call.sid, caller.call.sid)) in truth.ever_talked for leg in check.others()
+        frozenset((leg.call.sid, caller.call.sid)) in truth.ever_talked
+        for leg in check.others()
+        if is_taken or not leg.is_supervisor
     ):
         return
     here = [leg for leg in others if leg.is_joined]

@@ -6,6 +6,7 @@ The api's own code for starts, facts, records and requests runs on this unchange
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
@@ -46,7 +47,8 @@ class Description:
         self.status = STATUS[run.status]
         self.history_length = run.history.events
         self._memo = dict(run.memo)
-        self.close_time = None
+        closed = run.closed_at
+        self.close_time = datetime.fromtimestamp(closed, UTC) if closed else None
 
     async def memo_value(self, key: str, default: Any = _MISSING, *, type_hint: Any = None) -> Any:
         payload = self._memo.get(key)

@@ -29,9 +29,10 @@ from api.engine.temporal import EngineUnreachableError, Temporal
 from api.errors import Problem
 from api.limits import StartRate
 from api.metrics import Metrics
-from api.routes import holds, recordings, transfers
+from api.routes import holds, recordings, supervisors, transfers
 from api.schemas import HoldBody, StartTransferBody
 from api.settings import Settings
+from api.supervision_schemas import JoinBody, ModeBody
 from api.webhooks import assigned, status, taskrouter, voice
 from api.webhooks.signature import Webhook
 from simulator.core.outbox import Fetch, Reply
@@ -200,6 +201,27 @@ class Edge:
         """POST /v1/calls/{conference_sid}/resume."""
         return await self._asked(holds.resume_call(sid, principal, self.parts, key), 200)
 
+    async def supervise(
+        self, principal: Principal, sid: str, body: dict[str, Any], key: str
+    ) -> Answer:
+        """POST /v1/calls/{conference_sid}/supervisors."""
+        checked = JoinBody.model_validate(body)
+        return await self._asked(
+            supervisors.join(sid, checked, Response(), principal, self.parts, key), 202
+        )
+
+    async def change_mode(
+        self, principal: Principal, sid: str, supervisor_id: str, mode: str
+    ) -> Answer:
+        """PATCH /v1/calls/{conference_sid}/supervisors/{id}; `leave` is its DELETE."""
+        if mode == "leave":
+            left = supervisors.leave(sid, supervisor_id, principal, self.parts)
+            return await self._asked(left, 204)
+        checked = ModeBody.model_validate({"mode": mode})
+        return await self._asked(
+            supervisors.change(sid, supervisor_id, checked, principal, self.parts), 200
+        )
+
     async def record(self, principal: Principal, sid: str, word: str, key: str) -> Answer:
         """POST /v1/calls/{conference_sid}/recording/{word}."""
         ask = {"pause": recordings.pause_recording, "resume": recordings.resume_recording}[word]
@@ -226,6 +248,8 @@ class Edge:
         if error is not None:
             self.failures.append(repr(error))
             return Answer(500, "internal", repr(error))
+        if good == 204:
+            return Answer(good, "", {})
         return Answer(good, "", jsonable_encoder(task.result()))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,8 +41,6 @@ class Described(Description):
 
     def __init__(self, run: Any) -> None:
         super().__init__(run)
-        closed = run.closed_at
-        self.close_time = datetime.fromtimestamp(closed, UTC) if closed else None  # type: ignore[assignment]
         self.raw_description = SimpleNamespace(pending_workflow_task=SimpleNamespace(attempt=1))
 
 

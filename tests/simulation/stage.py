@@ -44,8 +44,11 @@ PEOPLE = {
     "second": "client:carol",
     "third": "client:dave",
     "number": "+15550100102",
+    "supervisor": "client:sue",
+    "observer": "client:sam",
 }
-"""Who is who. `colleague` is rung when the agent does not answer a new call."""
+"""Who is who. `colleague` is rung when the agent does not answer a new call; `supervisor` and
+`observer` supervise."""
 OTHER_NUMBER, ELSEWHERE = "+15550100099", "http://elsewhere"
 """Of another application."""
 HOPS = (0.001, 0.012)
@@ -310,6 +313,11 @@ def address_of(who: str) -> str:
 def desk(address: str) -> Principal:
     """An agent at the desk."""
     return Principal(f"jwt:{address}", Role.AGENT, address)
+
+
+def supervisor_desk(address: str) -> Principal:
+    """A supervisor at the desk, of the one team that there is."""
+    return Principal(f"jwt:{address}", Role.SUPERVISOR, address)
 
 
 def _activities(client: Any, settings: TwilioSettings) -> list[Any]:

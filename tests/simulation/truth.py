@@ -15,6 +15,7 @@ from simulator.core.model import Call, Conference, Participant
 
 LABEL = re.compile(r"/twilio/(?:status|amd)/\w+/CF[0-9a-f]{32}/([^/?#]+)")
 OURS = re.compile(r"^[0-9a-f]{16}-[trv]\d+s?$")
+SUPERVISOR = re.compile(r"^[0-9a-f]{16}-v\d+$")
 
 
 @dataclass
@@ -29,6 +30,8 @@ class Leg:
     is_joined: bool = False
     is_held: bool = False
     joined_at: float | None = None
+    left_at: float | None = None
+    """When it was seen to be out of the room it had been in."""
     room: Conference | None = None
     exit_flag: bool = False
 
@@ -36,6 +39,17 @@ class Leg:
     def is_ours(self) -> bool:
         """Whether the engine dialled it."""
         return bool(OURS.match(self.label))
+
+    @property
+    def is_supervisor(self) -> bool:
+        """Whether somebody came by this leg to supervise the call."""
+        return bool(SUPERVISOR.match(self.label))
+
+    def listeners(self) -> set[str]:
+        """The call SIDs of those who hear whoever is on this leg."""
+        if not self.is_joined or self.room is None:
+            return set()
+        return {heard_by for speaker, heard_by in self.room.pairs if speaker == self.call.sid}
 
 
 class Truth:
@@ -92,6 +106,8 @@ class Truth:
             leg.exit_flag = place.end_on_exit_in_force
             if place.label and not leg.label:
                 leg.label = place.label
+        elif leg.is_joined:
+            leg.left_at = now
         leg.is_joined = is_joined
         if not is_joined:
             leg.is_held = False

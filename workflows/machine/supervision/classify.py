@@ -95,6 +95,8 @@ def _hear_end(value: Supervision, fact: LegEnded) -> Heard:
     if mine is not None and mine.is_live:
         was_there = mine.state is not State.DIALING
         reason = "hung_up" if was_there else fact.cause or "not_reached"
+        if mine.state is State.LEAVING:
+            reason = ""  # the leg is being ended by us
         value = value.having(replace(mine, reason=mine.reason or reason))
         return Heard(value, ((mine.label, On.GONE if was_there else On.NOT_REACHED),))
     if not fact.call_sid or (mine is not None and fact.call_sid not in value.taken):

@@ -368,10 +368,11 @@ DEADLINES: Mapping[State, float] = {
     State.TAKING_OVER: 60.0,
     State.PARTING: 60.0,
     State.APART: 5.0,
-    State.LEAVING: 150.0,
+    State.LEAVING: 3600.0,
 }
 """Seconds. Where somebody is heard or waited for, the room is read again every five: callbacks are
-hints, and a whisper whose agent has gone unnoticed is the worst that can happen here."""
+hints, and a whisper whose agent has gone unnoticed is the worst that can happen here. A leg
+that is to end is not given up before an outage of Twilio is over: it would stay, and hear all."""
 
 FIRST: tuple[Step, ...] = (AddSupervisor,)
 """What a supervisor begins with, in `DIALING`."""
