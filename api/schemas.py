@@ -270,8 +270,8 @@ class HoldPolicyBody(Strict):
     )
     at_max: Literal["resume", "recover"] = Field(
         default="resume",
-        description="`resume`: back to the agent. `recover`: an agent who has gone is rung, else "
-        "the spoken apology and the mailbox.",
+        description="`resume`: back to the agent. `recover`: the spoken apology and the mailbox; "
+        "an agent who is still there, and has let the time pass, is let go then.",
     )
     recall: bool = Field(default=True, description="Ring an agent who hangs up during the hold.")
     recall_ring_seconds: float = Field(default=25.0, ge=5, le=120)

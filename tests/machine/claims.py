@@ -200,6 +200,8 @@ def at_rest(transfer: Transfer, lines: Lines) -> None:
         claim(is_troubled or not others, f"S2: left over: {others}")
     if state is State.DIVERTED:
         claim(caller.status in ("diverted", "gone"), "S27: diverted, and the caller is not")
+        is_alone = agent_line(lines).status == "in" and transfer.kind is Kind.HOLD
+        claim(is_troubled or not is_alone, "S2: the agent is left alone in the room")
     if reason in _CAUSED and not lines.troubles:
         causes = {line.cause for line in lines.dialled()}
         claim(_CAUSED[reason] in causes, f"S27: {reason}, but the lines say {causes}")

@@ -16,9 +16,12 @@ from tests.machine.harness import (
 )
 from workflows.machine.events import (
     CancellationRequested,
+    CommandSucceeded,
     HoldFound,
     HoldReported,
+    LegReading,
     OwnerSought,
+    RoomReading,
     TransferStarted,
 )
 from workflows.machine.model import HoldLimit, Kind, Policy, Reason, State
@@ -60,6 +63,16 @@ def test_agent_is_reminded_and_then_has_the_caller_back() -> None:
 def test_maximum_may_lead_to_the_apology() -> None:
     story = hold(at_hold_max=HoldLimit.RECOVER).waits(1805)
     story.ended(State.DIVERTED, Reason.HOLD_TIMEOUT)
+    assert story.line("agent").status == "gone", "nobody is left alone in a room"
+    assert story.line("caller").status == "diverted"
+    assert_no_one_left_over(story)
+
+
+def test_agent_who_left_as_the_caller_was_diverted_needs_no_end_of_the_room() -> None:
+    story = hold(at_hold_max=HoldLimit.RECOVER).stall("DivertCaller").waits(1805)
+    story.is_in(State.DIVERTING).hangs_up("agent").flows()
+    story.ended(State.DIVERTED, Reason.HOLD_TIMEOUT)
+    assert "EndRoom" not in {each for entry in story.transfer.journal for each in entry.began}
 
 
 def test_notices_move_neither_reminder_nor_maximum() -> None:
@@ -113,6 +126,21 @@ def test_agent_hangs_up_while_the_caller_is_being_taken_off_hold() -> None:
 def test_caller_hangs_up_and_the_room_ends() -> None:
     story = hold().hangs_up("caller").ended(State.ABANDONED, Reason.CALLER_HUNG_UP, by="caller")
     assert story.line("agent").status == "gone"
+
+
+def test_look_that_outlasts_the_caller_does_not_delay_the_end() -> None:
+    """Its answer is of a moment in which the caller was there, and comes last of all."""
+    story = hold(at_hold_max=HoldLimit.RECOVER).stall("ReadRoom").waits(1800)
+    (key,) = story.is_in(State.CHECKING).transfer.pending
+    legs = tuple(
+        LegReading(call_sid=f"CA{line.name}", held=line.held) for line in story.lines.lines
+    )
+    story.hangs_up("caller").is_in(State.RELEASING)
+    told = CommandSucceeded(
+        at=story.at, key=key, command="ReadRoom", reading=RoomReading(legs=legs)
+    )
+    story.hear(told)
+    story.ended(State.ABANDONED, Reason.CALLER_HUNG_UP)
 
 
 def test_room_of_a_call_with_an_owner_is_ended_by_that_owner() -> None:

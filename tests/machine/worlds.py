@@ -418,6 +418,7 @@ def _done(*commands: str) -> tuple[str, ...]:
     )
 
 
+RECOVER = HoldLimit.RECOVER
 ON_DIAL, ON_RINGING = ReleaseAgent.ON_DIAL, ReleaseAgent.ON_RINGING
 
 _RINGING = _done("SecureCaller", "DialTarget")
@@ -430,6 +431,8 @@ def _unheard(command: str) -> tuple[str, ...]:
 
 
 _HELD = (*_done("SecureCaller"), *_unheard("ReportHold"))
+_LATE = "the deadline passes"
+_GIVEN_UP = (_LATE, *_done("RemindAgent"), _LATE, *_unheard("AskTransfer"))
 _AGENT_AWAY = (
     "the agent hangs up",
     "reported: agent ended",
@@ -443,13 +446,8 @@ _ALONE = (*_LEFT_RINGING, "t1 is busy", "reported: t1 ended")
 _SETTLING = (*_THREE, "the agent asks: complete", *_done("RemoveAgent"))
 
 _QUEUES: dict[str, Any] = {"release": ON_DIAL, "screen": "task"}
-_RECALLED = (
-    *_RINGING,
-    *_done("LetAgentGo"),
-    "t1 is busy",
-    "the task ends",
-    *_done("RecallAgent"),
-)
+_NOBODY = ("t1 is busy", "the task ends")
+_RECALLED = (*_RINGING, *_done("LetAgentGo"), *_NOBODY, *_done("RecallAgent"))
 _RECORDED_RINGING = _done("ReadRecordings", "SecureCaller", "DialTarget")
 _RECORDED_CONSULT = (*_RECORDED_RINGING, "t1 answers", "reported: t1 answered")
 _RECORDED_SWAPPED = (
@@ -494,7 +492,7 @@ WORLDS: tuple[World, ...] = (
     World("hold, the room ends", HOLD, targets=0, room_ends=True, beside=("call",)),
     World("hold, a transfer lives", HOLD, targets=0, beside=("transfer",)),
     World("hold, to its maximum", HOLD, targets=0, notice=True, played=_HELD),
-    World("hold, to the ladder", HOLD, targets=0, at_limit=HoldLimit.RECOVER, played=_HELD),
+    World("hold, to the ladder", HOLD, targets=0, at_limit=RECOVER, played=(*_HELD, *_GIVEN_UP)),
     World("hold, agent away", HOLD, targets=0, room_ends=True, played=(*_HELD, *_AGENT_AWAY)),
     World("hold, no recall", HOLD, targets=0, recall=False, played=_HELD),
 )

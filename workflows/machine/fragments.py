@@ -74,7 +74,11 @@ NO_READING: Row = not_under_way(
     On.ROOM_UNAVAILABLE,
 )
 NO_DIVERSION: Row = not_under_way(
-    "diversion of the caller", On.CALLER_DIVERTED, On.CALLER_NOT_DIVERTED, On.CALLER_UNREACHABLE
+    "diversion of the caller",
+    On.CALLER_DIVERTED,
+    On.CALLER_DIVERTED_FROM_AGENT,
+    On.CALLER_NOT_DIVERTED,
+    On.CALLER_UNREACHABLE,
 )
 NO_RECALL: Row = not_under_way(
     "recall of the agent",

@@ -270,6 +270,7 @@ _DIVERTING = row(
     _NOTHING_DUE,
     own={
         On.CALLER_DIVERTED: go(State.DIVERTED),
+        On.CALLER_DIVERTED_FROM_AGENT: go(State.DIVERTED, EndRoom),
         On.CALLER_NOT_DIVERTED: stay(DivertCaller),
         On.CALLER_UNREACHABLE: go(State.RELEASING, AskCall, because=Reason.CALLER_HUNG_UP),
         On.CALLER_LEFT: ignore("the diversion itself takes the caller out of the room"),

@@ -124,6 +124,8 @@ def _is_given_up(transfer: Transfer) -> bool:
 
 def hear_reading(transfer: Transfer, reading: RoomReading, at: float) -> Heard:
     """Who is with the caller, by Twilio's word, after a transfer or the agent has left."""
+    if not transfer.caller.is_live:
+        return transfer, Stimulus.NOTED  # nobody to look after: an older look tells nothing
     if not reading.is_live:
         return transfer, Stimulus.ROOM_ENDED
     here = [leg for leg in reading.legs if leg.status == "connected"]

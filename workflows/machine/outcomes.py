@@ -140,7 +140,10 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
         transfer = with_presence(transfer, Party.AGENT, Presence.GONE)
     elif command == "DivertCaller":
         caller = replace(transfer.caller, held=False)
-        return replace(transfer, caller=caller), Stimulus.CALLER_DIVERTED
+        is_left_behind = transfer.kind is Kind.HOLD and transfer.agent.is_here
+        return replace(transfer, caller=caller), (
+            Stimulus.CALLER_DIVERTED_FROM_AGENT if is_left_behind else Stimulus.CALLER_DIVERTED
+        )
     elif command == "ReadRoom" and done.reading is not None:
         if transfer.kind is Kind.HOLD:
             return hear_reading(transfer, done.reading, done.at)

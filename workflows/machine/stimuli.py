@@ -22,6 +22,8 @@ class Stimulus(StrEnum):
     CALLER_MET_TARGET = "caller_met_target"
     """The change that was under way is in place, and now caller and target can talk."""
     CALLER_DIVERTED = "caller_diverted"
+    CALLER_DIVERTED_FROM_AGENT = "caller_diverted_from_agent"
+    """The caller of a hold whose agent let the time pass, and is still in the room."""
     CALLER_NOT_DIVERTED = "caller_not_diverted"
     CALLER_UNREACHABLE = "caller_unreachable"
     """There is no live call of the caller left to divert."""
