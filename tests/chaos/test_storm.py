@@ -6,7 +6,7 @@ import pytest
 
 from tests.chaos.storm import storm
 
-KEYS, POSTS = 20, 20
+KEYS, POSTS = 8, 20
 
 
 @pytest.mark.timeout(240)

@@ -141,7 +141,7 @@ async def test_asynchronous_python_sdk(stack: Stack) -> None:
 
 async def test_node_sdk(stack: Stack) -> None:
     if not (NODE / "node_modules" / "twilio").is_dir():
-        pytest.skip("the Node SDK is not installed; `make node-modules` does that")
+        pytest.skip("the Node SDK is not installed; `make test` does that")
     _, room = await call_in(stack)
     process = await asyncio.create_subprocess_exec(
         "node", str(NODE / "drive.mjs"), stack.address, ACCOUNT_SID, AUTH_TOKEN, NUMBER, room,
