@@ -41,10 +41,9 @@ GUARDED = frozenset({"F02", "F03", "F11", "F13", "F14", "F30", "F32"})
 """Faults by which callbacks are lost or late, or everything is over before Twilio is back."""
 
 
-AT_EACH = frozenset(
-    {"F01", "F04", "F05", "F06", "F07", "F08", "F09", "F10", "F16", "F17", "F23", "F24", "F30"}
-)
-"""Faults that are put into each request of a step that has several."""
+AT_EACH = frozenset({"F01", "F04", "F05", "F08", "F09", "F10", "F17", "F23", "F24"})
+"""Faults that are put into each request of a step that has several: those after which it may be
+unknown who is heard, and people who go."""
 
 
 def ways(step_id: str, fault: str, code: str) -> list[Way]:

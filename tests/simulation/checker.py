@@ -22,6 +22,7 @@ TERMINAL = frozenset(
 )
 OWNERS = ("transfer", "hold")
 """Workflows that a person starts, and that look after the caller while they run."""
+AT_EVERY_STEP = (*claims.AT_EVERY_STEP, *ears.AT_EVERY_STEP)
 VIOLATIONS_MAX = 12
 AFTERWARDS = 0.5
 """Seconds after its last step in which a transfer may still ask for something."""
@@ -178,7 +179,8 @@ class Checker:
         if answer.is_ok:
             self.pressed.add(verb)
             # A later transfer of the same call may hold the caller again.
-            self.is_cancelled = verb in ("cancel", "resume")
+            if verb not in ears.VERBS:
+                self.is_cancelled = verb in ("cancel", "resume")
         if answer.status == 500:
             self.broken("edge", f"{verb} was answered 500: {answer.body}")
         if verb == "start" and answer.is_ok:
@@ -232,7 +234,7 @@ class Checker:
             self.look()
         self._new_requests()
         self._lasts.clear()
-        for claim in (*claims.AT_EVERY_STEP, *ears.AT_EVERY_STEP):
+        for claim in AT_EVERY_STEP:
             claim(self)
         for key in [key for key in self._since if key not in self._lasts]:
             del self._since[key]

@@ -298,10 +298,8 @@ def agent_leaves_last(check: Any, record: dict[str, Any]) -> None:
     caller = truth.caller
     if agent is None or sid != agent.call.sid or caller is None or not caller.is_live:
         return
-    is_taken = "take_over" in check.asked
-    others = [
-        leg for leg in truth.ours() if leg.call.sid != sid and (is_taken or not leg.is_supervisor)
-    ]
+    is_taken = "take_over" in check.ears.verbs
+    others = [leg for leg in truth.ours() if leg.call.sid != sid and not leg.is_supervisor]
     if any(
         frozenset((leg.call.sid, caller.call.sid)) in truth.ever_talked
         for leg in check.others()

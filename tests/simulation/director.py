@@ -22,7 +22,7 @@ from tests.simulation.faults import (
 )
 from tests.simulation.goals import Goals
 from tests.simulation.guardian import Guardian
-from tests.simulation.stage import PEOPLE, Stage, address_of, desk
+from tests.simulation.stage import PEOPLE, Stage, address_of, desk, supervisor_desk
 
 SETUP_SECONDS = 90.0
 """How long a new call may need until somebody talks; then there is no transfer to be told of."""
@@ -30,6 +30,10 @@ TROUBLE_SECONDS = 75.0
 """How long things may go wrong, from the start of the transfer on."""
 BUTTONS = ("complete", "cancel", "swap", "join", "drop-target")
 WORDS = {"pause_recording": "pause", "resume_recording": "resume"}
+HOLDS = ("hold", "resume")
+MODES = ("supervise", "monitor", "whisper", "barge", "take_over", "leave")
+"""What supervisors ask for. `supervise` is to join, in the mode that the act's detail names; with
+`stays` after it, to hear nothing of a consult."""
 REPEATS_MAX = 6
 
 
@@ -55,6 +59,8 @@ class Director:
         self._told = Counter([(p.at.event, 0) for p in plans if isinstance(p.at, Told)])
         self._transfer_id = ""
         self._agent = desk(address_of("agent"))
+        self._joined: dict[str, str] = {}
+        """Supervisors who have joined, and the id of each."""
         self._starter: Principal | None = None
         """Who starts the transfer, if it is not the agent."""
         stage.rest.on_request = self._request
@@ -77,11 +83,11 @@ class Director:
             stage.call_in()
         talking = await stage.until(lambda: self._agent_talks() or not stage.live("caller"),
                                     SETUP_SECONDS)  # fmt: skip
-        if talking and stage.live("caller") and self.story.has_transfer:
+        if talking and stage.live("caller") and (self.story.has_transfer or self._is_watched()):
             # A desktop shows the call once the engine knows of it.
             await stage.until(self._is_shown, 60.0)
             if self.checker.conference_sid() and stage.live("caller"):
-                await self._transfer()
+                await (self._transfer() if self.story.has_transfer else self._watch())
         await self._heal()
         await self._curtain()
 
@@ -95,9 +101,27 @@ class Director:
 
     async def _transfer(self) -> None:
         self._begin()
+        if self.story.talk_seconds:
+            await self._talk()
         await self._start(self._key(1))
         await self.stage.until(self._has_ended, TROUBLE_SECONDS)
         await self.stage.until(lambda: False, 1.0)
+
+    def _is_watched(self) -> bool:
+        return self.story.talk_seconds > 0
+
+    async def _watch(self) -> None:
+        """Nobody transfers the call; what else happens on it is looked at for a while."""
+        self._begin()
+        await self._talk()
+        await self.stage.until(self._no_hold_runs, TROUBLE_SECONDS)
+
+    async def _talk(self) -> None:
+        """People talk, unless the caller hangs up."""
+        await self.stage.until(lambda: not self.stage.live("caller"), self.story.talk_seconds)
+
+    def _no_hold_runs(self) -> bool:
+        return not any(run.is_running for run in self.checker.transfer_runs("hold"))
 
     def _is_shown(self) -> bool:
         """Whether the engine knows that the agent has the call, if it is to know."""
@@ -244,7 +268,7 @@ class Director:
             self._strike(plan)
             return
         for _ in range(plan.times):
-            if plan.verb in (*BUTTONS, *WORDS, "start", "start_again"):
+            if plan.verb in (*BUTTONS, *WORDS, *HOLDS, *MODES, "start", "start_again"):
                 self.stage.loop.create_task(self._ask(plan))
             else:
                 self._act(plan)
@@ -299,12 +323,52 @@ class Director:
             await self._start(self._key(2))
         elif act.verb in WORDS:
             await self._say_word(act)
+        elif act.verb in MODES:
+            await self._supervise(act)
+        elif act.verb in HOLDS:
+            await self._hold(act)
         elif self._transfer_id:
             self.goals.acted(act)
             key = f"press-{act.verb}-{self.stage.loop.time():.3f}"
             answer = await self.stage.edge.press(self._agent, self._transfer_id, act.verb, key)
             self.say(f"{act.who}: {act.verb} -> {answer.status} {answer.code}")
             self.checker.answered(act.verb, answer)
+
+    async def _hold(self, act: Act) -> None:
+        """The agent puts the caller on hold, or takes them back."""
+        sid, key = self.checker.conference_sid(), f"{act.verb}-{self.stage.loop.time():.3f}"
+        if act.verb == "hold":
+            policy = {"policy": {"seconds_max": 20.0, "reminder_seconds": 5.0}}
+            answer = await self.stage.edge.hold(self._agent, sid, policy, key)
+        else:
+            answer = await self.stage.edge.resume(self._agent, sid, key)
+        self.say(f"{act.who}: {act.verb} -> {answer.status} {answer.code}")
+        self.goals.held(act, answer)
+        self.checker.answered(act.verb, answer)
+
+    async def _supervise(self, act: Act) -> None:
+        """A supervisor joins, changes the mode, takes over or leaves."""
+        edge, ears = self.stage.edge, self.checker.ears
+        address, sid = address_of(act.who), self.checker.conference_sid()
+        principal, is_join = supervisor_desk(address), act.verb == "supervise"
+        if not is_join and act.who not in self._joined:
+            return
+        mode, _, consult = act.detail.partition(" ") if is_join else (act.verb, "", "")
+        number = ears.asked(address, mode, is_join, consult == "stays")
+        key = f"{act.verb}-{act.who}-{self.stage.loop.time():.3f}"
+        if is_join:
+            policy = {"consult": consult or "hears"}
+            body = {"mode": mode, "policy": policy}
+            answer = await edge.supervise(principal, sid, body, key)
+        else:
+            answer = await edge.change_mode(principal, sid, self._joined[act.who], mode)
+        self.say(f"{act.who}: {act.verb} {act.detail} -> {answer.status} {answer.code}")
+        ears.answered(address, number, answer)
+        self.goals.supervised(act, answer)
+        self.checker.answered(act.verb, answer)
+        if is_join and answer.is_ok:
+            self._joined[act.who] = str(answer.body["id"])
+            ears.joined(key, self._joined[act.who])
 
     async def _say_word(self, act: Act) -> None:
         """The agent has the recording paused, or wants it back."""

@@ -14,6 +14,8 @@ from tests.simulation.truth import Leg
 TO_ALL = frozenset({"barge", "take_over"})
 """Modes in which everybody may hear."""
 TO_SOMEBODY = TO_ALL | {"whisper"}
+VERBS = frozenset({"supervise", "monitor", "whisper", "barge", "take_over", "leave"})
+"""What supervisors ask for: nothing of it is about the caller's hold or the agent's transfer."""
 REFUSED = (403, 404, 409, 422)
 IN_DOUBT = ("provider_unavailable", "agent_not_released")
 """Refusals after which the voice may have been given all the same."""
@@ -28,6 +30,8 @@ class Wish:
     open: dict[int, str] = field(default_factory=dict)
     """Requests that are not answered yet."""
     newest: int = 0
+    stays: bool = False
+    """Whether the supervisor is to hear nothing of a consult."""
     is_wanted: bool = True
     """Whether the supervisor means to stay on the call."""
 
@@ -43,16 +47,19 @@ class Ears:
     def __init__(self, check: Any) -> None:
         self._check = check
         self.wishes: dict[str, Wish] = {}
+        self.verbs: set[str] = set()
+        """Whatever was asked for by anybody."""
         self.joins: dict[str, str] = {}
         """A join's key -> the supervisor's id."""
 
     # --- what people ask for ---
 
-    def asked(self, address: str, verb: str, is_join: bool = False) -> int:
+    def asked(self, address: str, verb: str, is_join: bool = False, stays: bool = False) -> int:
         """A supervisor asks for a mode, or to leave; a number for the answer."""
-        wish = self.wishes.setdefault(address, Wish())
+        wish = self.wishes.setdefault(address, Wish(stays=stays))
         if is_join and not wish.is_wanted:
-            wish = self.wishes[address] = Wish(newest=wish.newest)
+            wish = self.wishes[address] = Wish(newest=wish.newest, stays=stays)
+        self.verbs.add(verb)
         wish.newest += 1
         wish.open[wish.newest] = verb
         return wish.newest
@@ -101,6 +108,11 @@ class Ears:
         """Whether this supervisor has taken the call over."""
         shown = self.shown(leg.label)
         return leg.is_supervisor and shown is not None and shown["state"] == "took_over"
+
+    def has_to_stay(self, leg: Leg) -> bool:
+        """Whether this supervisor is to stay beside the caller in a consult."""
+        wish = self.wishes.get(leg.address)
+        return wish is not None and wish.stays
 
     def is_wanted(self, leg: Leg) -> bool:
         """Whether this supervisor means to be on the call."""
@@ -178,6 +190,21 @@ def voice_is_told(check: Any) -> None:
                       f"{leg.address} is shown as heard, and is not")  # fmt: skip
 
 
+def consult_is_kept_from_supervisors(check: Any) -> None:
+    """S6: a supervisor who stays beside the caller does not hear agent and target."""
+    ears = check.ears
+    stays = [leg for leg in ears.legs() if ears.has_to_stay(leg)] if ears.wishes else []
+    caller = check.truth.caller
+    is_consult = any(watch.state == "consulting" for watch in check.running())
+    for leg in stays:
+        is_there = is_consult and leg.is_joined and leg.room is not None and caller is not None
+        hears = is_there and {speaker for speaker, who in leg.room.pairs if who == leg.call.sid}
+        people = set(hears or ()) - {caller.call.sid if caller else ""}
+        is_told = len(people) > 1 and caller is not None and caller.is_held
+        check.lasting("S6", leg.call.sid, is_told, check.bounds.apart_seconds,
+                      f"{leg.address} hears the consult")  # fmt: skip
+
+
 def _is_worst(check: Any) -> bool:
     """Whether somebody has just left, and a coach whose listener leaves is heard by everybody."""
     if check.stage.network.switches.coach_of_one_who_left != "becomes_audible":
@@ -187,4 +214,4 @@ def _is_worst(check: Any) -> bool:
     return any(leg.left_at and leg.left_at >= since and not leg.is_supervisor for leg in legs)
 
 
-AT_EVERY_STEP = (private_voice, voice_is_told)
+AT_EVERY_STEP = (private_voice, voice_is_told, consult_is_kept_from_supervisors)

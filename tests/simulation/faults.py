@@ -106,7 +106,8 @@ class Fault:
 Verb = Literal[
     "hang_up", "answer", "reject", "press", "complete", "cancel", "swap", "join", "drop-target",
     "start", "start_again", "accept_offer", "reject_offer", "operator_cancel", "terminate",
-    "pause_recording", "resume_recording",
+    "pause_recording", "resume_recording", "hold", "resume",
+    "supervise", "monitor", "whisper", "barge", "take_over", "leave",
 ]  # fmt: skip
 
 

@@ -32,6 +32,16 @@ GOALS: dict[str, str] = {
     "Twilio away": "no request reaches Twilio for a while",
     "recall": "an agent who has gone is rung",
     "recall to the last rung": "the caller hears the apology",
+    "caller on hold": "the agent puts the caller on hold, without a transfer",
+    "hold becomes a transfer": "a transfer begins while the caller is on hold, and has them",
+    "whisper": "a supervisor is heard by the agent alone",
+    "barge": "a supervisor is heard by everybody",
+    "whisper in a consult": "the agent hears a supervisor while talking to the target",
+    "agent lost under a whisper": "the agent hangs up, and a supervisor whispers to them",
+    "whisper follows the call": "a supervisor whispers to the next agent",
+    "whisper refused": "there is no agent who could hear it",
+    "taken over": "a supervisor becomes the agent",
+    "take-over refused": "the caller is a transfer's or a hold's",
     "cancel in a race with the answer": "a target picks up while its leg is being ended",
 }
 """Name -> what it means. Each must be seen in a long run."""
@@ -118,6 +128,35 @@ class Goals:
         if state == "diverting":
             self._reached("recall to the last rung")
 
+        shown = self._supervisors()
+        is_consult = any(watch.state == "consulting" for watch in self._watches())
+        if state.endswith(" whispering"):
+            self._reached("whisper")
+            agent = self._checker.agent_leg()
+            if agent is not None and not agent.is_joined:
+                self._reached("whisper follows the call")
+        if state.endswith(" barging"):
+            self._reached("barge")
+        if state.endswith(" took_over"):
+            self._reached("taken over")
+        if state == "taken_over":
+            self._reached("hold becomes a transfer")
+        is_whisper = any(each["state"] == "whispering" for each in shown)
+        if is_consult and is_whisper and state.endswith(("whispering", "consulting")):
+            self._reached("whisper in a consult")
+
+    def held(self, act: Any, answer: Any) -> None:
+        """The agent has asked for a hold, or its end."""
+        if act.verb == "hold" and answer.is_ok:
+            self._reached("caller on hold")
+
+    def supervised(self, act: Any, answer: Any) -> None:
+        """A supervisor has asked for something."""
+        if answer.code == "coach_target_unavailable":
+            self._reached("whisper refused")
+        if answer.code in ("transfer_in_progress", "caller_on_hold"):
+            self._reached("take-over refused")
+
     def struck(self, fault: Any, attempts: int = 0) -> None:
         """A process or a way is gone."""
         name = {
@@ -133,6 +172,9 @@ class Goals:
         states = {watch.state for watch in self._watches()}
         if act.who == "agent" and act.verb == "hang_up" and states & {"dialing", "dialing_aside"}:
             self._reached("agent leaves in ringing")
+        is_whispered_to = any(each["state"] == "whispering" for each in self._supervisors())
+        if act.who == "agent" and act.verb == "hang_up" and is_whispered_to:
+            self._reached("agent lost under a whisper")
         if act.verb == "cancel":
             self._now("cancel")
             if self._is_now("answer"):
@@ -146,6 +188,11 @@ class Goals:
             self._reached("caller leaves as complete is pressed")
         if act.verb in ("start", "start_again"):
             self._reached("two starts at once")
+
+    def _supervisors(self) -> list[dict[str, Any]]:
+        """Every supervisor as readers are shown them."""
+        known = self._checker.supervisions.values()
+        return [each for watch in known for each in watch.view.get("supervisors", ())]
 
     def _watches(self) -> list[Any]:
         return list(self._checker.watches.values())

@@ -41,7 +41,9 @@ from tests.simulation.mutations import (
     task_made_twice,
     together,
     unwatched,
+    voice_before_aim,
     wall_clock,
+    whisper_goes_on,
 )
 from tests.simulation.play import Story
 from tests.simulation.scenarios import plain
@@ -82,6 +84,16 @@ RECORDED = replace(WARM, recording="conversation", scenario="recorded")
 FLAGGED = replace(WARM, elsewhere=("agent",), scenario="elsewhere")
 CANCELLED = replace(WARM, acts=(Act(Entered("consulting", plus=2.0), "agent", "cancel"),))
 TASK = replace(plain("worker"), kind="warm", acts=COMPLETE)
+ADVISED = replace(
+    WARM,
+    scenario="supervised",
+    phones=(*WARM.phones, ("supervisor", (Behavior("answer", 1.0),))),
+    acts=(Act(After(0.1), "supervisor", "supervise", "whisper"), *COMPLETE),
+    switches=(("coach_of_one_who_left", "becomes_audible"),),
+    talk_seconds=6.0,
+)
+"""A supervisor whispers to the agent all the time, also in the consult, and then to the target."""
+LEFT_ALONE = (Act(Entered("consulting", plus=3.0), "agent", "hang_up"),)
 
 
 def _with(story: Story, *faults: Fault, acts: tuple[Act, ...] | None = None) -> Story:
@@ -144,6 +156,18 @@ MUTANTS: dict[str, Mutant] = {
         )(),
         (WARM,),
         frozenset({"S6"}),
+    ),
+    "M09": Mutant(
+        "a supervisor is un-muted first, and aimed at the agent after",
+        voice_before_aim,
+        (ADVISED,),
+        frozenset({"S7"}),
+    ),
+    "M09-left": Mutant(
+        "a whisper is left as it is when the agent who hears it leaves",
+        whisper_goes_on,
+        (replace(ADVISED, acts=(*ADVISED.acts[:1], *LEFT_ALONE)),),
+        frozenset({"S7"}),
     ),
     "M10": Mutant(
         "nothing is restored after a transfer that came to nothing",

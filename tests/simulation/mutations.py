@@ -19,11 +19,13 @@ import activities.creating
 import activities.participants
 import activities.patience
 import activities.tasks
+import activities.voices
 import api.engine.starts
 import workflows.dispatch
 import workflows.dispatch_recordings
 import workflows.machine.recordings
 import workflows.machine.step
+import workflows.machine.supervision.step
 import workflows.shell
 import workflows.shell_transfers
 from activities.calls import Calls
@@ -33,6 +35,9 @@ from workflows.machine.commands import ResumeRecordings
 from workflows.machine.events import LegAnswered, LegRang
 from workflows.machine.model import TERMINAL, Presence, State
 from workflows.machine.stimuli import Stimulus as On
+from workflows.machine.supervision import table as supervision
+from workflows.machine.supervision.model import State as Voice
+from workflows.machine.supervision.stimuli import On as Heard
 from workflows.machine.table import Cell, Table
 from workflows.shell import Shell
 from workflows.shell_transfers import TransferRules
@@ -324,3 +329,28 @@ def resumes_whatever_is_paused() -> Iterator[None]:
         patch.dict(workflows.dispatch._ORDERS, {"ResumeRecordings": order}),
     ):
         yield
+
+
+def voice_before_aim() -> AbstractContextManager[Any]:
+    usual = activities.voices.next_change
+
+    def mutated(leg: Any, voice: str, coach_call_sid: str = "") -> dict[str, Any] | None:
+        if voice != activities.voices.WHISPER or leg.coaching:
+            return usual(leg, voice, coach_call_sid)
+        if leg.muted:
+            return {"muted": False}
+        return {"coaching": True, "call_sid_to_coach": coach_call_sid}
+
+    return patch.object(activities.voices, "next_change", mutated)
+
+
+def whisper_goes_on() -> AbstractContextManager[Any]:
+    usual = supervision.cell
+    deaf = (Heard.AGENT_LOST, Heard.FOUND_AUDIBLE)
+
+    def mutated(state: Voice, stimulus: Heard) -> supervision.Cell:
+        if state is Voice.WHISPERING and stimulus in deaf:
+            return supervision.ignore("a bug")
+        return usual(state, stimulus)
+
+    return patch.object(workflows.machine.supervision.step, "cell", mutated)

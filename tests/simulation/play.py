@@ -44,6 +44,9 @@ class Story:
     switches: tuple[tuple[str, Any], ...] = ()
     seed: int = 0
     has_transfer: bool = True
+    talk_seconds: float = 0.0
+    """How long the call goes on before the transfer, or, where there is none, altogether: time for
+    holds and supervisors."""
     is_eager: bool = False
     """Whether the agent transfers in the very moment of picking up."""
     recording: str = "none"

@@ -195,6 +195,63 @@ def elsewhere(rng: Random) -> Story:
     return replace(story, scenario="elsewhere", elsewhere=flagged)
 
 
+def held(rng: Random) -> Story:
+    """The agent puts the caller on hold, and takes them back, transfers them, or forgets them."""
+    if rng.random() < 0.5:
+        story = replace(rng.choice((warm, cold))(rng), talk_seconds=rng.uniform(0.2, 8))
+    else:
+        story = _story("held", "warm", "target", has_transfer=False, talk_seconds=30.0)
+    acts = [Act(After(rng.uniform(0, 2)), "agent", "hold")]
+    if rng.random() < 0.8:
+        acts.append(Act(Entered("held", plus=rng.uniform(0, 12)), "agent", "resume"))
+    return replace(story, scenario="held", acts=(*acts, *story.acts))
+
+
+def supervised(rng: Random) -> Story:
+    """Supervisors join, change their mode, take over and leave, whatever is going on."""
+    kinds = (warm, warm, warm_next, blond, cold, to_queue, held, None, None)
+    kind = rng.choice(kinds)
+    if kind is None:
+        story = _story("supervised", "warm", "target", has_transfer=False, talk_seconds=30.0)
+    else:
+        story = kind(rng)
+        story = replace(story, talk_seconds=story.talk_seconds or rng.choice((0.0, 3.0, 8.0)))
+    acts = _supervises(rng, "supervisor")
+    if rng.random() < 0.3:
+        acts += _supervises(rng, "observer")
+    phone = rng.choice((answers(rng.uniform(0.3, 4)),) * 6 + (_unwilling(rng),))
+    phones = (*story.phones, ("supervisor", (phone,)), ("observer", (answers(1.0),)))
+    coach = rng.choice(("stays_coaching", "becomes_muted", "becomes_audible"))
+    switches = (("coach_of_one_who_left", coach),)
+    acts = [*story.acts, *acts]
+    return replace(story, scenario="supervised", acts=tuple(acts), phones=phones, switches=switches)
+
+
+def _supervises(rng: Random, who: str) -> list[Act]:
+    """One supervisor's day on the call."""
+    modes = ("monitor", "whisper", "whisper", "barge")
+    early = After(rng.uniform(0, 4))
+    joins = rng.choice(modes) + rng.choice(("", "", " stays"))
+    acts = [Act(rng.choice((early, early, _moment(rng))), who, "supervise", joins)]
+    for _ in range(rng.choice((0, 1, 1, 2, 3))):
+        acts.append(Act(_supervised_moment(rng), who, rng.choice(modes)))  # type: ignore[arg-type]
+    last = rng.choice(("leave", "leave", "take_over", "take_over", "hang_up", ""))
+    if last:
+        acts.append(Act(_supervised_moment(rng), who, last))  # type: ignore[arg-type]
+    if rng.random() < 0.15:
+        acts.append(Act(Entered("v1 whispering", plus=rng.uniform(0, 5)), "agent", "hang_up"))
+    return acts
+
+
+def _supervised_moment(rng: Random) -> Moment:
+    """A moment at which something goes on with a supervisor, or on the call."""
+    if rng.random() < 0.4:
+        return _moment(rng)
+    plus = rng.choice((0.0, rng.uniform(0, 0.4), rng.uniform(0, 4)))
+    state = rng.choice(("listening", "whispering", "barging", "opening", "silencing"))
+    return Entered(f"v1 {state}", rng.choice((1, 1, 2)), plus)
+
+
 def _unwilling(rng: Random) -> Behavior:
     return rng.choice(
         (
@@ -232,6 +289,8 @@ SCENARIOS: dict[str, Scenario] = {
     "worker": Scenario(to_worker, 8),
     "queue": Scenario(to_queue, 8),
     "recorded": Scenario(recorded, 8),
+    "held": Scenario(held, 4),
+    "supervised": Scenario(supervised, 10),
 }
 
 # --- what may go wrong -------------------------------------------------------------------------
@@ -260,7 +319,7 @@ def story_of(seed: int, scenario: str = "") -> Story:
     acts = [replace(act, times=2) if rng.random() < 0.1 else act for act in acts]
     count = rng.choices((0, 1, 2, 3, 4), (25, 35, 20, 12, 8))[0]
     faults = [_fault(rng, story.mode == "taskrouter") for _ in range(count)]
-    switches = _switches(rng, story.mode == "taskrouter")
+    switches = (*story.switches, *_switches(rng, story.mode == "taskrouter"))
     story = replace(story, seed=seed, acts=tuple(acts), faults=tuple(faults), switches=switches)
     return rng.choice(CLASSICS)(rng, story) if rng.random() < 0.15 else story
 
