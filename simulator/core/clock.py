@@ -26,6 +26,8 @@ class Clock:
 
     def __init__(self, start: float = 0.0) -> None:
         self.now = start
+        self.ran = 0
+        """How many entries have run."""
         self._heap: list[tuple[float, int, Timer]] = []
         self._made = 0
 
@@ -54,6 +56,7 @@ class Clock:
             self.now = max(self.now, at)
             callback, timer.callback = timer.callback, None
             if callback is not None:
+                self.ran += 1
                 callback()
         self.now = max(self.now, moment)
 

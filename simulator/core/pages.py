@@ -26,28 +26,29 @@ def page(
     size = _whole(form, "PageSize", PAGE_SIZE)
     if not 1 <= size <= PAGE_SIZE_MAX:
         raise invalid(20007, "Page size too large" if size > 1 else "Page size too small")
-    number = _whole(form, "Page", 0)
-    start = _start(items, form.text("PageToken"), number * size, sid_of)
+    number, token = _whole(form, "Page", 0), form.text("PageToken")
+    start = _start(items, token, number * size, sid_of)
     shown = list(items[start : start + size])
     more = start + size < len(items)
 
-    def link(to: int, token: str | None) -> str:
+    def link(to: int, after: str | None) -> str:
         query = [(k, v) for k, vs in form.values.items() if k not in PAGING for v in vs]
         query += [("PageSize", str(size)), ("Page", str(to))]
-        if token is not None:
-            query.append(("PageToken", token))
+        if after is not None:
+            query.append(("PageToken", after))
         return f"{uri}?{urlencode(query)}"
 
+    first = link(0, None)
     return {
         key: [render(item) for item in shown],
         "end": number * size + max(0, len(shown) - 1),
-        "first_page_uri": link(0, None),
+        "first_page_uri": first,
         "next_page_uri": link(number + 1, "PA" + sid_of(shown[-1])) if more else None,
         "page": number,
         "page_size": size,
         "previous_page_uri": link(number - 1, None) if number > 0 else None,
         "start": number * size,
-        "uri": link(number, form.text("PageToken")),
+        "uri": first if number == 0 and token is None else link(number, token),
     }
 
 

@@ -8,7 +8,6 @@ import base64
 import binascii
 import contextlib
 import json
-import secrets
 import socket
 import struct
 import time
@@ -108,7 +107,7 @@ class RestFace:
         record["status"] = answer.status
         if isinstance(answer.body, dict):
             record["code"] = answer.body.get("code")
-        await _respond(answer, send, time.perf_counter() - began)
+        await _respond(answer, send, record["seq"], time.perf_counter() - began)
 
     def _striking(self, request: Request) -> list[FaultRule]:
         """Finds the operation on the way; a request that is not understood has no faults either."""
@@ -218,7 +217,7 @@ def _refusal(rule: FaultRule, retry_after: int) -> Answer:
     return Answer(rule.status, body, headers=headers)
 
 
-async def _respond(answer: Answer, send: Send, seconds: float) -> None:
+async def _respond(answer: Answer, send: Send, number: int, seconds: float) -> None:
     if answer.status == 204 or answer.body is None:
         body = b""
     elif isinstance(answer.body, str):
@@ -228,7 +227,7 @@ async def _respond(answer: Answer, send: Send, seconds: float) -> None:
     headers = [
         (b"content-type", b"application/json"),
         (b"twilio-concurrent-requests", b"1"),
-        (b"twilio-request-id", b"RQ" + secrets.token_hex(16).encode()),
+        (b"twilio-request-id", f"RQ{number:032x}".encode()),
         (b"twilio-request-duration", f"{seconds:.3f}".encode()),
         (b"x-home-region", b"us1"),
         *answer.headers,

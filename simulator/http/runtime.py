@@ -39,6 +39,7 @@ class Runtime:
         self.sids = SidFactory(settings.seed)
         self.network = self._build(TURNABLE_START if settings.turnable else time.time())
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at: float | None = None
         self._subscribers: set[asyncio.Queue[Entry]] = set()
 
     def _build(self, start: float) -> Network:
@@ -97,16 +98,20 @@ class Runtime:
             self._set_alarm()
 
     def _set_alarm(self) -> None:
+        """One alarm, for the next entry of the clock; most touches leave it as it is."""
+        at = self.network.clock.next_at()
+        if at == self._alarm_at:
+            return
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        at = self.network.clock.next_at()
+        self._alarm_at = at
         if at is not None:
             delay = max(0.0, at - time.time())
             self._alarm = asyncio.get_running_loop().call_later(delay, self._alarm_rings)
 
     def _alarm_rings(self) -> None:
-        self._alarm = None
+        self._alarm = self._alarm_at = None
         with self.act():
             pass
 
