@@ -7,28 +7,70 @@ events on every machine, and an hour of virtual time costs only what happens in 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from heapq import heappop, heappush
 from typing import Any
 
 START = 1_767_225_600.0
 """The moment at which every history begins: 2026-01-01, as the simulator's turnable clock."""
+AT_ONCE = 1e-6
+"""Timers so close together run in one turn: far below any latency, above what a float can tell."""
 
 
 class NothingLeftError(RuntimeError):
     """Somebody waits, and nothing is planned that could ever wake them."""
 
 
+class Planned:
+    """A callback and its moment: what asyncio has as `Handle` and `TimerHandle`, and no more."""
+
+    __slots__ = ("_args", "_callback", "_cancelled", "_context", "_when")
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., Any],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+    ) -> None:
+        self._when = when
+        self._callback = callback
+        self._args = args
+        self._context = contextvars.copy_context() if context is None else context
+        self._cancelled = False
+
+    def when(self) -> float:
+        return self._when
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._callback, self._args = _nothing, ()
+
+    def cancelled(self) -> bool:
+        return self._cancelled
+
+
+def _nothing() -> None:
+    """What a cancelled callback does."""
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
-    """asyncio's own loop without files and without waiting."""
+    """asyncio's own loop without files and without waiting.
+
+    Its own turn and its own handles, because a history has some thousand of each: asyncio's are
+    made for debugging, other threads and files, none of which there are here.
+    """
 
     def __init__(self, start: float = START) -> None:
         super().__init__()
         self._now = start
-        self._selector = self
-        self._clock_resolution = 1e-6  # far below any latency, and above what a float can tell
+        self._selector = None
+        self._timers: list[tuple[float, int, Planned]] = []
+        self._made = 0
         self.failures: list[BaseException] = []
         """What went wrong in tasks that nobody awaited."""
         self.set_exception_handler(_remember)
@@ -36,13 +78,50 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._now
 
-    def select(self, timeout: float | None) -> tuple[()]:
-        """What the loop asks of its selector: here time passes."""
-        if timeout is None:
-            raise NothingLeftError("nothing is planned any more")
-        if timeout > 0 and self._scheduled:
-            self._now = max(self._now, self._scheduled[0]._when)
-        return ()
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:
+        planned = Planned(self._now, callback, args, context)
+        self._ready.append(planned)
+        return planned
+
+    call_soon_threadsafe = call_soon
+
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        """Those of the same moment run in the order in which they were planned."""
+        planned = Planned(when, callback, args, context)
+        self._made += 1
+        heappush(self._timers, (when, self._made, planned))
+        return planned
+
+    def _run_once(self) -> None:
+        """What is due runs; if nothing is, time goes to the next moment at which something is."""
+        ready, timers = self._ready, self._timers
+        while timers and timers[0][2]._cancelled:
+            heappop(timers)
+        if not ready and not self._stopping:
+            if not timers:
+                raise NothingLeftError("nothing is planned any more")
+            self._now = max(self._now, timers[0][0])
+        end = self._now + AT_ONCE
+        while timers and timers[0][0] < end:
+            ready.append(heappop(timers)[2])
+        for _ in range(len(ready)):
+            planned = ready.popleft()
+            if planned._cancelled:
+                continue
+            try:
+                planned._context.run(planned._callback, *planned._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self.failures.append(error)
+
+    def forget(self) -> None:
+        """Nothing that is planned will happen."""
+        self._ready.clear()
+        self._timers.clear()
 
     def _process_events(self, event_list: object) -> None:
         """There are no files, hence no events of files."""

@@ -182,8 +182,7 @@ def _leave(loop: VirtualLoop) -> None:
         task.cancel()
     with suppress(NothingLeftError, asyncio.CancelledError):
         loop.run_until_complete(asyncio.sleep(0))
-    loop._ready.clear()
-    loop._scheduled.clear()
+    loop.forget()
     loop.close()
 
 
