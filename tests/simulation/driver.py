@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 
 import temporalio.workflow
@@ -25,17 +24,16 @@ from temporalio.bridge.proto.workflow_activation import (
 )
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 from temporalio.common import MetricMeter, Priority, TypedSearchAttributes
-from temporalio.converter import DataConverter, DefaultFailureConverter, _payload_converter
+from temporalio.converter import DefaultFailureConverter
 from temporalio.worker._workflow_instance import UnsandboxedWorkflowRunner, WorkflowInstanceDetails
 
+from tests.simulation.payloads import Converter
+
 NAMESPACE, TASK_QUEUE = "default", "handover"
-CONVERTER = DataConverter.default.payload_converter
+CONVERTER = Converter()
 FAILURES = DefaultFailureConverter()
 _RUNNER = UnsandboxedWorkflowRunner()
 _DEFINITIONS: dict[type, Any] = {}
-
-# Half of the time of a history would go into reading the same annotations again and again.
-_payload_converter.get_type_hints = cache(_payload_converter.get_type_hints)  # type: ignore[attr-defined]
 
 
 class NonDeterministicError(AssertionError):

@@ -1,0 +1,143 @@
+"""Temporal's payloads on a shorter way: the bytes and the values of the SDK's own converter.
+
+A fifth of the time of a history would go into finding out anew what each type is made of. Here
+that is found out once per type; what this does not know goes the SDK's way. `test_payloads.py`
+holds one against the other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import cache
+from operator import attrgetter
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import AdvancedJSONEncoder, DataConverter, PayloadConverter, value_to_type
+
+SDK = DataConverter.default.payload_converter
+JSON = b"json/plain"
+_UNKNOWN = AdvancedJSONEncoder()
+Reader = Callable[[Any], Any]
+
+
+class Converter(PayloadConverter):
+    """What `DataConverter.default` has, sooner."""
+
+    def to_payloads(self, values: Sequence[Any]) -> list[Payload]:
+        return [_payload(value) for value in values]
+
+    def from_payloads(
+        self, payloads: Sequence[Payload], type_hints: list[type] | None = None
+    ) -> list[Any]:
+        if type_hints is None or len(type_hints) != len(payloads):
+            return SDK.from_payloads(payloads, type_hints)
+        return [_value(*each) for each in zip(payloads, type_hints, strict=True)]
+
+
+def _payload(value: Any) -> Payload:
+    if isinstance(value, (str, dict, tuple, list)) or _names(type(value)):
+        return Payload(metadata={"encoding": JSON}, data=_encode(value).encode())
+    return SDK.to_payloads([value])[0]
+
+
+def _value(payload: Payload, hint: Any) -> Any:
+    if payload.metadata.get("encoding") != JSON or not hint:
+        return SDK.from_payloads([payload], [hint])[0]
+    try:
+        return reader(hint)(json.loads(payload.data))
+    except (TypeError, ValueError, KeyError):
+        return SDK.from_payloads([payload], [hint])[0]
+
+
+# --- there ---------------------------------------------------------------------------------------
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass, in the order in which JSON has them."""
+    if not dataclasses.is_dataclass(kind):
+        return ()
+    return tuple(sorted(field.name for field in dataclasses.fields(kind)))
+
+
+@cache
+def _getter(kind: type) -> Callable[[Any], tuple[Any, ...]]:
+    names = _names(kind)
+    get = attrgetter(*names)
+    return get if len(names) > 1 else lambda value: (get(value),)
+
+
+def _plain(value: Any) -> Any:
+    kind = type(value)
+    names = _names(kind)
+    if names:
+        return dict(zip(names, _getter(kind)(value), strict=True))
+    return _UNKNOWN.default(value)
+
+
+_encode = json.JSONEncoder(default=_plain, separators=(",", ":"), sort_keys=True).encode
+
+
+# --- and back ------------------------------------------------------------------------------------
+
+
+@cache
+def reader(hint: Any) -> Reader:
+    """What makes a value of this type out of JSON. Raises as the SDK's `value_to_type` does."""
+    if hint is Any:
+        return lambda value: value
+    if hint in (str, bool, type(None)):
+        return lambda value: value if type(value) is hint else value_to_type(hint, value)
+    if hint in (int, float):
+        return lambda value: hint(value) if type(value) in (int, float) else _sdk(hint, value)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return _any_of(hint, [reader(each) for each in arguments])
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        item = reader(arguments[0])
+        return lambda value: (
+            tuple([item(each) for each in value]) if type(value) is list else _sdk(hint, value)
+        )
+    if isinstance(hint, type) and issubclass(hint, Enum) and issubclass(hint, str):
+        return lambda value: hint(value) if type(value) is str else _sdk(hint, value)
+    if isinstance(hint, type) and _names(hint):
+        return _dataclass(hint)
+    return lambda value: value_to_type(hint, value)
+
+
+def _sdk(hint: Any, value: Any) -> Any:
+    return value_to_type(hint, value)
+
+
+def _any_of(hint: Any, readers: Sequence[Reader]) -> Reader:
+    """The first that fits, as the SDK tries them."""
+
+    def read(value: Any) -> Any:
+        for each in readers:
+            try:
+                return each(value)
+            except Exception:  # noqa: S112 - the next one may fit
+                continue
+        return value_to_type(hint, value)
+
+    return read
+
+
+def _dataclass(kind: Any) -> Reader:
+    if not all(field.init for field in dataclasses.fields(kind)):
+        return lambda value: value_to_type(kind, value)
+    hints = get_type_hints(kind)
+    readers = {name: reader(hints[name]) for name in _names(kind)}
+
+    def read(value: Any) -> Any:
+        if type(value) is not dict:
+            return value_to_type(kind, value)
+        return kind(**{name: readers[name](each) for name, each in value.items()
+                       if name in readers})  # fmt: skip
+
+    return read
