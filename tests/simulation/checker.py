@@ -109,6 +109,8 @@ class Checker:
         self._lasts: set[tuple[str, str]] = set()
         """What was so at this step; whatever was not has ended."""
         self._ledger = -1
+        self._stepped_at = (-1, -1)
+        self._running: list[Watch] | None = None
         self._requests = 0
         self._said: set[tuple[str, str]] = set()
         self._hook(stage)
@@ -119,7 +121,8 @@ class Checker:
 
         def afterwards() -> None:
             after()
-            self.step()
+            if not (stage.rest.is_reading and self._is_unmoved()):
+                self.step()
 
         def face(path: str) -> Any:
             self.look()
@@ -224,9 +227,20 @@ class Checker:
             self._ledger = self.stage.network.ledger.seq
             self.truth.look(self.now)
 
+    def _is_unmoved(self) -> bool:
+        """Whether the network is as it was at the last step: nothing was written down in it and
+        nothing of its clock came due. A request that only reads is no step then. What lasts too
+        long is told by the next step, and by the end, just as well."""
+        return self._position() == self._stepped_at
+
+    def _position(self) -> tuple[int, int]:
+        network = self.stage.network
+        return network.ledger.seq, network.clock.ran
+
     def step(self) -> None:
         """One step has been taken."""
         self.steps += 1
+        self._stepped_at = self._position()
         self._overdue()
         before = self.stage.network.ledger.seq != self._ledger
         if before:
@@ -234,8 +248,10 @@ class Checker:
             self.look()
         self._new_requests()
         self._lasts.clear()
+        self._running = [watch for watch in self.watches.values() if watch.run.is_running]
         for claim in AT_EVERY_STEP:
             claim(self)
+        self._running = None
         for key in [key for key in self._since if key not in self._lasts]:
             del self._since[key]
 
@@ -302,6 +318,9 @@ class Checker:
         return ""
 
     def running(self) -> list[Watch]:
+        """The transfers and holds that run; found once for all claims of a step."""
+        if self._running is not None:
+            return self._running
         return [watch for watch in self.watches.values() if watch.run.is_running]
 
     def agent_leg(self) -> Leg | None:

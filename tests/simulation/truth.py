@@ -34,16 +34,15 @@ class Leg:
     """When it was seen to be out of the room it had been in."""
     room: Conference | None = None
     exit_flag: bool = False
+    is_ours: bool = False
+    """Whether the engine dialled it, as its label says."""
+    is_supervisor: bool = False
+    """Whether somebody came by this leg to supervise the call."""
 
-    @property
-    def is_ours(self) -> bool:
-        """Whether the engine dialled it."""
-        return bool(OURS.match(self.label))
-
-    @property
-    def is_supervisor(self) -> bool:
-        """Whether somebody came by this leg to supervise the call."""
-        return bool(SUPERVISOR.match(self.label))
+    def is_called(self, label: str) -> None:
+        """Its label has become known."""
+        self.label, self.is_ours = label, bool(OURS.match(label))
+        self.is_supervisor = bool(SUPERVISOR.match(label))
 
     def listeners(self) -> set[str]:
         """The call SIDs of those who hear whoever is on this leg."""
@@ -88,7 +87,8 @@ class Truth:
 
     def _new(self, call: Call) -> Leg:
         is_caller = call.direction == "inbound" and call.phone == self._caller
-        leg = Leg(call, call.phone, _label(call), is_caller)
+        leg = Leg(call, call.phone, "", is_caller)
+        leg.is_called(_label(call))
         self.legs[call.sid] = leg
         if is_caller:
             self.caller_sid = call.sid
@@ -105,7 +105,7 @@ class Truth:
             leg.room, leg.is_held = place.conference, place.hold
             leg.exit_flag = place.end_on_exit_in_force
             if place.label and not leg.label:
-                leg.label = place.label
+                leg.is_called(place.label)
         elif leg.is_joined:
             leg.left_at = now
         leg.is_joined = is_joined

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -30,8 +31,6 @@ from simulator.http.taskrouter import TaskRouterFace
 from simulator.http.transport import Outcome
 from tests.simulation.faults import Fault
 
-HANG_SECONDS = 30.0
-"""Longer than anybody of ours waits."""
 READ_SECONDS = 15.0
 """How long Twilio waits for an answer of ours."""
 Latency = tuple[float, float]
@@ -50,6 +49,30 @@ class Answer:
         yield self._body
 
 
+@dataclass(eq=False)
+class _Sent:
+    """One request, and whoever waits for its answer."""
+
+    method: str
+    url: URL
+    body: bytes
+    headers: dict[str, str]
+    run: str
+    """The run on whose behalf it is."""
+    answer: asyncio.Future[Answer]
+    gives_up_at: float = 0.0
+    trouble: asyncio.Task[None] | None = None
+    """What becomes of it, if it meets a fault."""
+
+    def answered(self, answer: Answer) -> None:
+        if not self.answer.done():
+            self.answer.set_result(answer)
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
 class Rest:
     """Twilio's REST faces, and the faults on the way to them."""
 
@@ -59,6 +82,8 @@ class Rest:
         self._latency = latency
         self._hops = hops
         self.is_down = False
+        self.is_reading = False
+        """Whether a request is being carried out that only reads."""
         self.on_request: Callable[[str], Fault | None] = lambda route: None
         """Asked when a request arrives; answers what it meets."""
         self.on_effect: Callable[[], None] = lambda: None
@@ -84,69 +109,96 @@ class Rest:
         """One request and its answer, or what aiohttp would raise."""
         loop = asyncio.get_running_loop()
         self.asked += self.is_counted()
-        try:
-            async with asyncio.timeout(total):
-                await asyncio.sleep(self._latency.uniform(*self._hops))
-                if self.is_down:
-                    await asyncio.sleep(self._latency.uniform(0, 0.05))
-                    raise aiohttp.ConnectionTimeoutError
-                # From here on it is on its way, whatever becomes of whoever asked.
-                arrived = loop.create_task(self._arrive(method, url, body, headers, _run()))
-                arrived.add_done_callback(_heard)
-                return await asyncio.shield(arrived)
-        except TimeoutError:
-            raise TimeoutError from None
+        request = _Sent(method, url, body, headers, _run(), loop.create_future())
+        if self._hops[1] * 2 >= total:
+            raise ValueError("the way to Twilio takes longer than anybody of ours waits")
+        request.gives_up_at = loop.time() + total
+        loop.call_later(self._latency.uniform(*self._hops), self._on_the_way, request)
+        return await request.answer
 
-    async def _arrive(
-        self, method: str, url: URL, body: bytes, headers: dict[str, str], run: str
-    ) -> Answer:
+    def _on_the_way(self, request: _Sent) -> None:
+        """From here on it arrives, whatever becomes of whoever asked. Most requests meet nothing:
+        no task is made for those, because a history has dozens of them."""
+        if request.answer.done():
+            return
+        loop = asyncio.get_running_loop()
+        if self.is_down:
+            lost = aiohttp.ConnectionTimeoutError()
+            loop.call_later(self._latency.uniform(0, 0.05), request.fail, lost)
+            return
         self.count += 1
-        fault = self.on_request(self.route(method, url.raw_path)) if self.is_counted() else None
-        kind = fault.kind if fault else ""
+        name = self.route(request.method, request.url.raw_path)
+        fault = self.on_request(name) if self.is_counted() else None
+        if fault is not None:
+            loop.call_at(request.gives_up_at, request.fail, TimeoutError())
+            request.trouble = loop.create_task(self._meet(request, fault))
+            return
+        answer = self._take_effect(request)
+        loop.call_later(self._latency.uniform(*self._hops), request.answered, answer)
+
+    async def _meet(self, request: _Sent, fault: Fault) -> None:
+        """What becomes of a request that meets a fault."""
+        kind = fault.kind
         if kind == "unreachable":
-            raise aiohttp.ConnectionTimeoutError
+            request.fail(aiohttp.ConnectionTimeoutError())
+            return
         if kind in ("429", "500", "503"):
-            return _refused(int(kind))
+            request.answered(_refused(int(kind)))
+            return
         if kind == "timeout_before":
-            await asyncio.sleep(HANG_SECONDS)
-            raise aiohttp.ServerDisconnectedError
+            return
         if kind == "reset_before":
-            raise aiohttp.ServerDisconnectedError
-        if fault is not None and kind in ("slow", "late"):
+            request.fail(aiohttp.ServerDisconnectedError())
+            return
+        if kind in ("slow", "late"):
             await asyncio.sleep(fault.seconds)
-        answer = await self._effect(method, url, body, headers)
-        self._runtime.requests[-1]["run"] = run
-        self.on_effect()
+        answer = self._take_effect(request)
         if kind in ("timeout_after", "late"):
-            await asyncio.sleep(HANG_SECONDS)
+            return
         if kind == "reset_after":
-            raise aiohttp.ServerDisconnectedError
-        if kind == "500_after":
-            return _refused(500)
-        await asyncio.sleep(self._latency.uniform(*self._hops))
+            request.fail(aiohttp.ServerDisconnectedError())
+        elif kind == "500_after":
+            request.answered(_refused(500))
+        else:
+            await asyncio.sleep(self._latency.uniform(*self._hops))
+            request.answered(answer)
+
+    def _take_effect(self, request: _Sent) -> Answer:
+        """Twilio carries it out."""
+        answer = self._through_the_door(request)
+        self._runtime.requests[-1]["run"] = request.run
+        self.on_effect()
         return answer
 
-    async def _effect(self, method: str, url: URL, body: bytes, headers: dict[str, str]) -> Answer:
-        """Through the simulator's own door."""
-        path = url.raw_path
+    def _through_the_door(self, request: _Sent) -> Answer:
+        """The simulator's own door, which waits for nothing."""
+        path = request.url.raw_path
         scope = {
             "type": "http",
-            "method": method,
+            "method": request.method,
             "path": path,
             "raw_path": path.encode(),
-            "query_string": url.raw_query_string.encode(),
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            "query_string": request.url.raw_query_string.encode(),
+            "headers": [(n.lower().encode(), v.encode()) for n, v in request.headers.items()],
         }
         sent: list[Any] = []
 
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body}
+            return {"type": "http.request", "body": request.body}
 
         async def send(message: Any) -> None:
             sent.append(message)
 
-        await self.face(path)(scope, receive, send)
-        begun, rest = sent[0], sent[1:]
+        face = self.face(path)
+        self.is_reading = request.method == "GET"
+        try:
+            face(scope, receive, send).send(None)  # type: ignore[attr-defined]
+        except StopIteration:
+            begun, rest = sent[0], sent[1:]
+        else:
+            raise RuntimeError("the simulator waits for something before it answers")
+        finally:
+            self.is_reading = False
         told = {name.decode(): value.decode() for name, value in begun["headers"]}
         return Answer(begun["status"], told, b"".join(each.get("body", b"") for each in rest))
 
@@ -250,12 +302,6 @@ class Callbacks:
             if not what or attempts > overrides.retries or not overrides.retries_on(what):
                 return reply, attempts
             await asyncio.sleep(0.1)
-
-
-def _heard(arrived: asyncio.Task[Answer]) -> None:
-    """An answer that nobody waits for any more is nobody's failure."""
-    if not arrived.cancelled():
-        arrived.exception()
 
 
 def _run() -> str:
