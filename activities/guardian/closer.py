@@ -166,6 +166,8 @@ class Closer:
 
 def _holds(suspicion: Suspicion, fresh: Mapping[str, Owner], now: float) -> bool:
     """Whether what was suspected of an owner is so, as it is described now."""
+    if suspicion.kind == OWNER_CUT_OFF and suspicion.owner.is_supervision:
+        return True  # a run that is over stays over, and another one does not take its place
     owner = fresh.get(suspicion.owner.workflow_id)
     if owner is None or owner.run_id != suspicion.owner.run_id:
         return False

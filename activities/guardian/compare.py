@@ -109,16 +109,20 @@ def abandoned(
 ) -> list[Suspicion]:
     """Those who were cut off and in whose place nobody runs: of each, the last run.
 
-    Who has somebody better beside it is left alone until that one has ended as well.
+    Who has somebody better beside it is left alone until that one has ended as well. Supervisors
+    are looked after whoever runs: nobody else knows of them.
     """
     alive = {each.workflow_id for each in running}
     last: dict[str, Owner] = {}
+    supervisions: list[Owner] = []
     for owner in sorted(cut_off, key=lambda each: each.closed_at):
         better = silent_while.get(owner.kind)
         is_looked_after = f"{better}/{owner.conference_sid}" in alive
-        if owner.conference_sid and owner.workflow_id not in alive and not is_looked_after:
+        if owner.conference_sid and owner.is_supervision:
+            supervisions.append(owner)
+        elif owner.conference_sid and owner.workflow_id not in alive and not is_looked_after:
             last[owner.workflow_id] = owner
-    return [Suspicion(OWNER_CUT_OFF, owner) for owner in last.values()]
+    return [Suspicion(OWNER_CUT_OFF, owner) for owner in (*supervisions, *last.values())]
 
 
 def overdue(running: Iterable[Owner], now: float) -> list[Suspicion]:

@@ -14,6 +14,9 @@ from typing import Any
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+SUPERVISOR = "supervisor"
+"""The party of whoever only listens to the others, or advises one of them."""
+
 ON_THE_LINE = frozenset({"dialed", "ringing", "screened", "present", "leaving"})
 """Presences of somebody whose phone rings or is connected."""
 
@@ -37,6 +40,10 @@ class Person:
     label: str = ""
     presence: str = "none"
     held: bool = False
+    address: str = ""
+    """Only of supervisors, with `state` and `dialed_at` (seconds since the epoch)."""
+    state: str = ""
+    dialed_at: float = 0.0
 
     @property
     def key(self) -> str:
@@ -90,6 +97,17 @@ class Owner:
     def leg(self, party: str) -> Person:
         """The leg of a party; an empty one if there is none."""
         return next((each for each in self.people if each.party == party), Person(party))
+
+    @property
+    def supervisors(self) -> tuple[Person, ...]:
+        """Those of its people who only supervise the others, and are on the line."""
+        return tuple(x for x in self.people if x.party == SUPERVISOR and x.is_on_the_line)
+
+    @property
+    def is_supervision(self) -> bool:
+        """Whether it looks after supervisors. Another run does not take its place: it brings
+        supervisors of its own."""
+        return any(each.party == SUPERVISOR for each in self.people)
 
     def person(self, call_sid: str) -> Person | None:
         """Whoever is believed to be on this call."""
@@ -182,9 +200,6 @@ class Owners:
         )
 
 
-SUPERVISOR = "supervisor"
-
-
 def _people(view: Mapping[str, Any]) -> tuple[Person, ...]:
     """Everybody whom a view names: people, supervisors, and the agent whom these advise."""
     people = [_person(each) for each in view.get("people") or ()]
@@ -202,6 +217,9 @@ def _supervisor(told: Mapping[str, Any]) -> Person:
         call_sid=str(told.get("call_sid") or ""),
         label=str(told.get("id") or ""),
         presence="gone" if told.get("is_over") else on_the_line,
+        address=str(told.get("address") or ""),
+        state=state,
+        dialed_at=float(told.get("joined_at") or 0.0),
     )
 
 

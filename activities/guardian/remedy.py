@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from activities.room import CONNECTED, ENDED, Room, RoomLeg
 
 END_LEG = "end_leg"
+MUTE = "mute"
 RESUME = "resume"
 DIVERT = "divert"
 END_ROOM = "end_room"
@@ -52,6 +53,10 @@ class Step:
 
     what: str
     key: str = ""
+    label: str = ""
+    """Of a leg whose SID nobody knows, with whom it rings and since when."""
+    address: str = ""
+    dialed_at: float = 0.0
 
 
 def is_ours(label: str) -> bool:

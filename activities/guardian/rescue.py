@@ -7,7 +7,7 @@ been done already is not found any more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from temporalio import activity
@@ -17,20 +17,22 @@ from twilio.rest import Client
 from activities.calls import Calls, DivertInput, EndLegInput
 from activities.conferences import Conferences, EndRoomInput
 from activities.errors import GONE, REFUSED, TwilioError
-from activities.guardian.owners import SUPERVISOR, Owner, Owners
+from activities.guardian.owners import Owner, Owners
 from activities.guardian.remedy import (
     CALLER,
     DIVERT,
     END_LEG,
     END_ROOM,
     END_TASK,
+    MUTE,
     RESUME,
     Left,
     Step,
     is_of_task,
     remedy,
 )
-from activities.participants import Participants, ResumeInput
+from activities.guardian.supervised import silencing, without_owner, without_supervisors
+from activities.participants import MuteInput, Participants, ResumeInput
 from activities.reading import read_call, read_whole
 from activities.room import CONNECTED, ENDED, Room
 from activities.settings import TwilioSettings
@@ -49,8 +51,9 @@ REASON = "engine_fault"
 class RescueInput:
     """Whose people are looked after. `types`, `view`, `task` and `task_queue` as in `Owners`.
 
-    `transfer`, `call` and `hold` are the kinds of owners that know best about a call, between
-    transfers, and about a hold. Without `run_id`: a room in which nobody was ever known.
+    `transfer`, `call`, `hold` and `supervision` are the kinds of owners that know best about a
+    call, between transfers, about a hold, and about supervisors. Without `run_id`: a room in which
+    nobody was ever known.
     """
 
     conference_sid: str
@@ -64,6 +67,7 @@ class RescueInput:
     transfer: str = "transfer"
     call: str = "call"
     hold: str = "hold"
+    supervision: str = "supervision"
 
 
 @dataclass(frozen=True)
@@ -107,14 +111,16 @@ class Rescue:
         that transfer then finds the difference as it finds any other.
         """
         owners = Owners(self._temporal, given.types, given.view, given.task_queue, given.task)
-        dead, transfer, call, hold = await asyncio.gather(
+        dead, transfer, call, hold, supervision = await asyncio.gather(
             self._dead(owners, given),
             *(
                 owners.read(f"{kind}/{given.conference_sid}")
-                for kind in (given.transfer, given.call, given.hold)
+                for kind in (given.transfer, given.call, given.hold, given.supervision)
             ),
         )
-        if transfer is not None and transfer.is_running and not given.is_stuck:
+        is_of_supervisors = dead is not None and dead.is_supervision
+        is_anothers = transfer is not None and transfer.is_running and not is_of_supervisors
+        if is_anothers and not given.is_stuck:
             return RescueReport(is_settled=False)
         if given.is_stuck:
             if dead is None or not dead.is_running or dead.failures < FAILURES_MIN:
@@ -123,13 +129,23 @@ class Rescue:
         room = await read_whole(self._client, given.conference_sid)
         is_held = _is_another(hold, given)
         left = _left(given, dead, is_held)
-        live = await self._live(room, (left.caller_call_sid, *left.call_sids))
-        if dead is not None and any(each.party == SUPERVISOR for each in dead.people):
-            steps = _without_supervisors(dead, live)
+        if dead is not None and is_of_supervisors:
+            live = await self._live(room, (each.call_sid for each in dead.supervisors))
+            mine = (dead.workflow_id, dead.run_id)
+            others = [
+                each
+                for each in (transfer, call, hold, supervision)
+                if each is not None and (each.workflow_id, each.run_id) != mine
+            ]
+            steps = without_supervisors(dead, room, live, others)
         else:
-            steps = remedy(left, room, live)
+            live = await self._live(room, (left.caller_call_sid, *left.call_sids))
+            steps = silencing(remedy(left, room, live), room)
+            if dead is None:
+                steps = (*without_owner(room), *steps)
         did = [step.what for step in steps if await self._carry_out(given.conference_sid, step)]
-        watch = None if _is_another(call, given) or did else _watch(left, room)
+        is_watched = is_of_supervisors or _is_another(call, given)
+        watch = None if is_watched or did else _watch(left, room)
         return RescueReport(tuple(did), is_settled=not did, watch=watch)
 
     async def _dead(self, owners: Owners, given: RescueInput) -> Owner | None:
@@ -148,7 +164,10 @@ class Rescue:
         """Whether the step was there to be done. A leg or room that has gone needs nothing."""
         try:
             if step.what == END_LEG:
-                await self._calls.end_leg(EndLegInput(conference_sid, call_sid=step.key))
+                await self._calls.end_leg(_leg_of(conference_sid, step))
+            elif step.what == MUTE:
+                mute = MuteInput(conference_sid, step.key, muted=True)
+                await self._participants.mute_participant(mute)
             elif step.what == RESUME:
                 given = ResumeInput(conference_sid, step.key)
                 await self._participants.resume_participant(given)
@@ -167,7 +186,8 @@ class Rescue:
             if error.kind not in (GONE, REFUSED):
                 raise
             return False
-        return True
+        # A leg that was sought by its label has gone, or has never been: nothing is left of it.
+        return step.what != END_LEG or bool(step.key)
 
 
 def _is_another(owner: Owner | None, given: RescueInput) -> bool:
@@ -210,10 +230,16 @@ def _left(given: RescueInput, dead: Owner | None, is_held: bool) -> Left:
     )
 
 
-def _without_supervisors(dead: Owner, live: Collection[str]) -> tuple[Step, ...]:
-    """Whom nobody keeps from being heard any more must go."""
-    supervisors = (each for each in dead.people if each.party == SUPERVISOR and each.is_on_the_line)
-    return tuple(Step(END_LEG, each.call_sid) for each in supervisors if each.call_sid in live)
+def _leg_of(conference_sid: str, step: Step) -> EndLegInput:
+    """The leg to be ended: one of which only the label is known may still appear."""
+    return EndLegInput(
+        conference_sid,
+        label=step.label,
+        call_sid=step.key,
+        to=step.address,
+        is_doubtful=not step.key,
+        dialed_at=step.dialed_at,
+    )
 
 
 def _watch(left: Left, room: Room) -> Watch | None:

@@ -351,5 +351,21 @@ async def test_supervisor_who_hung_up_unheard_is_found(
     assert finding.workflow_id == f"supervision/{phones.room}"
 
 
+async def test_supervision_that_was_ended_by_force_is_found_beside_a_new_one(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    caller, agent = phones.people_talk()
+    boss = phones.enter("client:sue", Label=f"{PART}-v1", Muted="true")
+    told = {"id": f"{PART}-v1", "call_sid": boss, "state": "listening", "is_over": False}
+    dead = believers.add(f"supervision/{phones.room}", supervisors=[told], agent_call_sid=agent)
+    dead.cut_off()
+    believers.add(f"supervision/{phones.room}", agent_call_sid=agent).run_id = "run-2"
+    people = person("caller", caller), person("agent", agent)
+    for kind in ("call", "transfer"):
+        believers.add(f"{kind}/{phones.room}", *people)
+    (finding,) = (await look()).findings
+    assert (finding.kind, finding.run_id) == ("owner_cut_off", dead.run_id)
+
+
 def test_unknown_rooms_are_few_per_look() -> None:
     assert closer.ROOMS_MAX <= 20

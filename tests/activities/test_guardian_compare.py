@@ -15,11 +15,13 @@ from activities.guardian.compare import (
     LEG_JUDGED,
     LEG_LEFT,
     LEG_MOVED_ON,
+    OWNER_CUT_OFF,
     ROOM_ENDED,
+    abandoned,
     differences,
 )
 from activities.guardian.look import CallSeen, Look
-from activities.guardian.owners import ON_THE_LINE, Owner, Person
+from activities.guardian.owners import ON_THE_LINE, SUPERVISOR, Owner, Person
 from activities.room import CONNECTED, ENDED, QUEUED, RINGING
 
 CF = "CF" + "1" * 32
@@ -163,3 +165,20 @@ def test_keys_tell_runs_kinds_and_legs_apart() -> None:
     other = replace(one, run_id="another")
     keys = [each.key for each in differences((one, other), look())]
     assert len(set(keys)) == len(keys) == 4
+
+
+def test_supervisors_are_looked_after_whoever_runs() -> None:
+    """Another run of the supervision has supervisors of its own; a transfer knows of none."""
+    boss = Person(SUPERVISOR, TARGET, "0123456789abcdef-v1", "present")
+    over = {"is_running": False, "is_cut_off": True}
+    first, second = (
+        owner(boss, kind="supervision", run_id=run, **over) for run in ("run-1", "run-2")
+    )
+    call = owner(leg("caller", CALLER), kind="call", **over)
+    running = [owner(kind=kind, run_id="run-3") for kind in ("supervision", "transfer", "call")]
+    found = abandoned([first, second, call], running, {"call": "transfer"})
+    assert [(each.kind, each.owner) for each in found] == [
+        (OWNER_CUT_OFF, first),
+        (OWNER_CUT_OFF, second),
+    ]
+    assert len({each.key for each in found}) == 2

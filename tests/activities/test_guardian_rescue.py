@@ -157,25 +157,6 @@ async def test_people_who_talk_are_watched_again(
         assert report.watch.caller_call_sid == caller
 
 
-async def test_supervisor_whom_nobody_keeps_quiet_any_more_must_go(
-    act: Act, phones: Telephony, believers: Believers
-) -> None:
-    caller, agent = phones.people_talk()
-    boss = phones.enter("client:sue", Label=f"{PART}-v1")
-    dead = believers.add(
-        f"supervision/{phones.room}",
-        supervisors=[
-            {"id": f"{PART}-v1", "call_sid": boss, "state": "listening", "is_over": False},
-            {"id": f"{PART}-v2", "call_sid": agent, "state": "left", "is_over": True},
-        ],
-        agent_call_sid=agent,
-    )
-    dead.cut_off()
-    assert (await act(dead, phones.room)).did == ("end_leg",)
-    assert phones.status(boss) == "completed"
-    assert phones.status(caller) == phones.status(agent) == "in-progress"
-
-
 async def test_hold_whose_workflow_was_ended_by_force_is_ended(
     act: Act, phones: Telephony, believers: Believers
 ) -> None:

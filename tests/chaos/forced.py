@@ -1,5 +1,6 @@
 """Workflows ended by force: all workers are killed, every owner of every call is terminated. The
-guardian of the workers that come back has to leave nobody on hold and no phone ringing.
+guardian of the workers that come back has to leave nobody on hold, no phone ringing, and no
+supervisor on a call for whom nobody answers.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from itertools import cycle
 from tests.chaos.checker import Bounds
 from tests.chaos.people import AGENT, BadDay
 from tests.chaos.rig import Rig
+from tests.e2e.evidence import Hearing
 from tests.e2e.stack import CALLS_RUNNING
+from tests.e2e.supervision_stories import Ears
 from tests.e2e.telephones import Json, NeverSeenError, until
 
 LOOKED_AFTER_SECONDS_MAX = 60.0
@@ -26,6 +29,7 @@ class Forced:
     """What came of it."""
 
     number: int
+    phases: tuple[str, ...] = ("ringing", "consulting", "talking", "supervised")
     ended: int = 0
     """Workflows that were terminated."""
     seconds: float = 0.0
@@ -40,7 +44,8 @@ class Forced:
 
 
 async def forced(number: int) -> Forced:
-    """So many calls: every third rings, every third consults, every third is just a talk."""
+    """So many calls, in turn ringing, consulting, just talking, and talking with a supervisor who
+    whispers."""
     told = Forced(number)
     async with Rig() as rig:
         days = [await _parked(rig, each, phase) for each, phase in _phases(number)]
@@ -57,6 +62,7 @@ async def forced(number: int) -> Forced:
         )
         for day in days:
             told.problems += await day.findings(Bounds())
+            told.problems += await _overheard(day)
             if day.people["caller"] in await day.phones.live_legs():
                 await day.hangs_up("caller")
 
@@ -74,7 +80,11 @@ async def forced(number: int) -> Forced:
 
 def _phases(number: int) -> list[tuple[int, str]]:
     return list(
-        zip(range(1, number + 1), cycle(("dialing", "consulting", "talking")), strict=False)
+        zip(
+            range(1, number + 1),
+            cycle(Forced(number).phases),
+            strict=False,
+        )
     )
 
 
@@ -83,7 +93,9 @@ async def _parked(rig: Rig, number: int, phase: str) -> BadDay:
     await day.phones.behave(AGENT, "answer")
     await day.phones.behave(day.people["target"], "ring")
     await day.open()
-    if phase != "talking":
+    if phase == "supervised":
+        await _whispers(day, number)
+    if phase in ("ringing", "consulting"):
         await day.transfer("warm", "target", ring_seconds=RING_SECONDS)
         await day.rings("target")
     if phase == "consulting":
@@ -92,8 +104,15 @@ async def _parked(rig: Rig, number: int, phase: str) -> BadDay:
     return day
 
 
+async def _whispers(day: BadDay, number: int) -> None:
+    """A supervisor joins, and is heard by the agent."""
+    day.people["supervisor"] = f"client:boss-{number}"
+    await Ears(day).join("whisper")
+
+
 async def _all_looked_after(days: list[BadDay]) -> bool:
-    """Each caller hears a person, or has gone; no target is rung for nobody."""
+    """Each caller hears a person, or has gone; no target is rung for nobody; no supervisor is left,
+    and none was heard by a caller."""
     for day in days:
         caller = await day.phones.phone(day.people["caller"])
         if caller["calls"] and not caller["can_hear"]:
@@ -101,7 +120,17 @@ async def _all_looked_after(days: list[BadDay]) -> bool:
         target = await day.phones.phone(day.people["target"])
         if any(call["can_answer"] for call in target["calls"]):
             return False
+        boss = day.people.get("supervisor")
+        if boss and (await day.phones.phone(boss))["calls"]:
+            return False
     return True
+
+
+async def _overheard(day: BadDay) -> list[str]:
+    """What a caller heard of a supervisor who only whispered."""
+    boss = day.people.get("supervisor", "")
+    heard = Hearing(await day.phones.ledger(day.conference_sid)).heard(day.people["caller"], boss)
+    return [f"the caller heard the supervisor, who whispered: {span}" for span in heard]
 
 
 async def _seconds(

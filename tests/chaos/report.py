@@ -184,11 +184,15 @@ def _storm(told: Json) -> str:
     return "\n".join([*lines, *(f"- {each}" for each in told["problems"])])
 
 
+PHASES = ("ringing", "consulting", "talking")
+"""Of runs that were kept before there was a fourth."""
+
+
 def _forced(told: Json) -> str:
     lines = [
         "## Every workflow ended by force\n",
-        f"{told['number']} calls (ringing, consulting, talking), both workers killed, all "
-        f"{told['ended']} workflows terminated. {told['seconds']:.1f} s after the workers were "
+        f"{told['number']} calls ({', '.join(told.get('phases', PHASES))}), both workers killed, "
+        f"all {told['ended']} workflows terminated. {told['seconds']:.1f} s after the workers were "
         f"started again nobody was on hold and no phone rang; {told['clean_seconds']:.1f} s after "
         "the callers had hung up no leg and no workflow was left.",
     ]
