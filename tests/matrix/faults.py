@@ -243,20 +243,26 @@ def _agent_hangs_up(step_id: str, step: Step, code: str) -> list[Way]:
 
 def _supervised_agent_hangs_up(step: Step, code: str) -> list[Way]:
     """An agent whose leg ends the room, and one whose leg does not: then the caller is looked
-    after while the supervisor is still there, whom the network may let everybody hear."""
-    at = Begins(-0.5) if isinstance(step.at, Begins) else None
-    moments = [("", at)] if at is not None else _both(step)
+    after, or goes on talking to whoever else is on the call, whatever Twilio does to a coach."""
+    moments = [("", step.at)] if isinstance(step.at, Begins) else _both(step)
     found = []
-    for name, moment in moments:
-        for flagged in (True, False):
-            story = replace(step.story, flagged=flagged).but(Deed(moment, "hang_up", "agent"))
-            room = "the room ends" if flagged else "the caller stays"
-            found.append(Way(f"{name} {room}".strip(), story, code))
-            if flagged or code != "CO":
-                continue
-            for switch in ("becomes_muted", "becomes_audible"):
-                other = replace(story, switches=(("coach_of_one_who_left", switch),))
-                found.append(Way(f"{name}, the coach {switch}", other, code))
+    for name, at in moments:
+        at = Begins(-0.5) if isinstance(at, Begins) else at
+        leaves = Deed(at, "hang_up", "agent")
+        stays = replace(step.story, flagged=False).but(leaves)
+        found.append(Way(f"{name}, the room ends", step.story.but(leaves), code))
+        found.append(Way(f"{name}, the caller is alone", stays, code))
+    if code != "CO":
+        return found
+    # Where there is a voice already, and not only an aim.
+    at = Enters("v1 whispering", 1.0) if step is STEPS["S3"] else step.at
+    for coach in ("stays_coaching", "becomes_muted", "becomes_audible"):
+        talked_to = replace(
+            step.story.but(Deed(at, "hang_up", "agent")), flagged=False, guests=("second",),
+            switches=(("coach_of_one_who_left", coach),),
+            phones=(*step.story.phones, ("second", (Behavior("answer", 0.5),))),
+        )  # fmt: skip
+        found.append(Way(f"another one stays, the coach {coach}", talked_to, "CO follows"))
     return found
 
 

@@ -43,7 +43,7 @@ from tests.matrix.weather import Weather
 from tests.simulation.faults import REQUEST_FAULTS as KINDS_OF_REQUESTS
 from tests.simulation.faults import Act, After, Fault, Request
 from tests.simulation.guardian import Guardian
-from tests.simulation.stage import PEOPLE, Stage, address_of
+from tests.simulation.stage import NUMBER, PEOPLE, Stage, address_of
 from tests.simulation.wire import Answer as RestAnswer
 from workflows.messages import GUARDIAN_WORKFLOW_ID, PROVIDER_WORKFLOW_ID
 
@@ -113,6 +113,7 @@ class Scene(Weather, Desks):
         await stage.until(lambda: self.checker.conference_sid() != "", 30.0)
         await self._pass(TALK_SECONDS)
         self._flag_agent()
+        await self._bring_guests()
         self._has_begun = True
         seen.began_at = stage.loop.time()
         self.checker.begun()
@@ -165,6 +166,15 @@ class Scene(Weather, Desks):
             room = call.participant.conference.sid
             with self.stage.runtime.act() as network:
                 network.update_participant(room, call.sid, {"EndConferenceOnExit": "true"})
+
+    async def _bring_guests(self) -> None:
+        stage, call = self.stage, self.leg("agent")
+        for who in self.story.guests if call is not None and call.participant else ():
+            with stage.runtime.act() as network:
+                invited = {"From": NUMBER, "To": address_of(who), "Label": f"guest-{who}"}
+                network.create_participant(self.checker.conference_sid(), invited)
+            came = await stage.until(lambda who=who: stage.talk("caller", who), 30.0)  # type: ignore[misc]
+            assert came, f"{who} never came"
 
     def _has_ended(self) -> bool:
         runs = self.checker.transfer_runs(self.story.owner)

@@ -27,12 +27,27 @@ def _call_over(played: Played, base: Played) -> Complaints:
 def _coached_gone(played: Played, base: Played) -> Complaints:
     """Whoever was whispered to is gone: nobody hears the supervisor who did not before."""
     yield from _call_over(played, base)
-    meant = {"supervisor by agent", *(each for each in base.seen.heard if "supervisor by" in each)}
+    yield from _heard_by(played, base, set())
+
+
+def _coached_gone_from_others(played: Played, base: Played) -> Complaints:
+    """The same, and the call goes on: the supervisor follows it to whoever is with the caller."""
+    seen = played.seen
+    if (seen.view.get("phase"), played.state) != ("over", "left"):
+        yield f"the supervision is {seen.view.get('phase')}, the supervisor {played.state}"
+    if seen.together != {"caller second"} or seen.live != ["caller", "second"]:
+        yield f"up: {seen.live}, together: {seen.together}"
+    yield from _heard_by(played, base, {"supervisor by second"})
+
+
+def _heard_by(played: Played, base: Played, more: set[str]) -> Complaints:
+    """For how long a coach may be heard whom the network makes audible is the checker's matter."""
     if dict(played.story.switches).get("coach_of_one_who_left") == "becomes_audible":
-        return  # for how long is the checker's business
-    for each in played.seen.heard - meant:
+        return
+    meant = {"supervisor by agent", *more, *base.seen.heard}
+    for each in sorted(played.seen.heard - meant):
         if each.startswith("supervisor by"):
-            yield f"the {each} was heard"
+            yield f"{each} was heard"
 
 
 def gone(played: Played, base: Played) -> Complaints:
@@ -73,6 +88,7 @@ def _each_own(played: Played, base: Played) -> Complaints:
 CHECKS: dict[str, Callable[[Played, Played], Complaints]] = {
     "ES": _call_over,
     "CO": _coached_gone,
+    "CO follows": _coached_gone_from_others,
     "SF": _not_reached,
     "SX": gone,
     "SS": _each_own,
