@@ -166,7 +166,7 @@ class Guard:
         self, given: GuardInput, owners: Owners, report: GuardReport, began: float
     ) -> GuardReport:
         look, running, cut_off, stuck = await asyncio.gather(
-            look_around(self._client, self._page_size),
+            self._look_around(),
             owners.running(),
             owners.cut_off(began - CUT_OFF_SECONDS),
             self._stuck(owners),
@@ -205,6 +205,9 @@ class Guard:
             owners=len(running),
             quiet=quiet | report.quiet,
         )
+
+    async def _look_around(self) -> Look:
+        return await look_around(self._client, self._page_size)
 
     async def _left_tasks(
         self, given: GuardInput, look: Look, running: list[Owner], now: float

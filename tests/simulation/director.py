@@ -22,6 +22,7 @@ from tests.simulation.faults import (
 )
 from tests.simulation.goals import Goals
 from tests.simulation.guardian import Guardian
+from tests.simulation.lists import Lists
 from tests.simulation.stage import PEOPLE, Stage, address_of, desk, supervisor_desk
 
 SETUP_SECONDS = 90.0
@@ -46,7 +47,8 @@ class Director:
         self.checker = checker
         self.goals = Goals(stage, checker)
         self.ladder: list[str] = []
-        self._guardian = Guardian(stage, rests=True) if story.has_guardian else None
+        lists = None if story.lists_by_sdk else Lists(stage)
+        self._guardian = Guardian(stage, rests=True, lists=lists) if story.has_guardian else None
         self._with_ladder = with_ladder
         self._is_over = False
         self._begun_at: float | None = None

@@ -21,9 +21,11 @@ from temporalio.common import _CompositeEvent
 
 from activities.guardian.guard import TASKS_SECONDS, Guard, GuardInput, GuardReport
 from activities.guardian.left_tasks import AGE_SECONDS_MIN, OpenTasks
+from activities.guardian.look import Look
 from activities.guardian.rescue import Rescue
 from tests.simulation.client import Client, Description, Handle
 from tests.simulation.driver import as_payload, name_of
+from tests.simulation.lists import Lists
 from tests.simulation.stage import Stage, worker_settings
 from workflows.dispatch_guardian import ROUND_SECONDS_MAX
 from workflows.guardian import GuardianWorkflow
@@ -89,9 +91,12 @@ def _is_cut_off(run: Any, since: str) -> bool:
 class _Guard(Guard):
     """Remembers what the world was like when a whole look found nothing in it."""
 
-    def __init__(self, stage: Stage, temporal: Any, tasks: OpenTasks | None) -> None:
+    def __init__(
+        self, stage: Stage, temporal: Any, tasks: OpenTasks | None, lists: Lists | None
+    ) -> None:
         super().__init__(stage.twilio, temporal, LOOK_SECONDS, tasks=tasks)
         self._stage = stage
+        self._lists = lists
         # A task counts from some age on, and may have to wait for the next list of them.
         self._waits = AGE_SECONDS_MIN + TASKS_SECONDS + LOOK_SECONDS if tasks else 0.0
         self._version: tuple[int, int, int] = (0, 0, 0)
@@ -128,18 +133,25 @@ class _Guard(Guard):
             self._seen = before
         return report
 
+    async def _look_around(self) -> Look:
+        if self._lists is None:
+            return await super()._look_around()
+        return await self._lists.look_around(self._page_size)
+
 
 class Guardian:
     """Puts the guardian to work on a stage. `rests`: it makes no looks that show nothing new, and
-    what it asks is no part of what a call costs, nor of the requests that a story counts."""
+    what it asks is no part of what a call costs, nor of the requests that a story counts.
+    `lists`: how its looks list what lives; None for Twilio's SDK, as elsewhere."""
 
-    def __init__(self, stage: Stage, rests: bool = False) -> None:
+    def __init__(self, stage: Stage, rests: bool = False, lists: Lists | None = None) -> None:
         settings = worker_settings(stage.mode, stage.centre)
         twilio = stage.twilio
         temporal: Any = Visibility(stage.server)
         has_tasks = rests and stage.mode == "taskrouter"
         self._stage = stage
-        self._guard = _Guard(stage, temporal, OpenTasks(twilio, settings) if has_tasks else None)
+        tasks = OpenTasks(twilio, settings) if has_tasks else None
+        self._guard = _Guard(stage, temporal, tasks, lists)
         self._rescue = Rescue(twilio, settings, temporal)
         for each in (self.guard, self._rescue.rescue):
             definition = temporalio.activity._Definition.must_from_callable(each)

@@ -53,6 +53,8 @@ class Story:
     """`HANDOVER_RECORDING`: what of the call is recorded."""
     has_guardian: bool = True
     """Whether the guardian is at work."""
+    lists_by_sdk: bool = False
+    """Whether the guardian's lists, too, go through Twilio's SDK (`lists.py`)."""
     is_deaf: bool = False
     """Whether every callback is lost from the start of the transfer on."""
     elsewhere: tuple[str, ...] | None = None

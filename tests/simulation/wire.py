@@ -136,6 +136,35 @@ class Rest:
         answer = self._take_effect(request)
         loop.call_later(self._latency.uniform(*self._hops), request.answered, answer)
 
+    async def glance(self, read: Callable[[Any], Any]) -> Any:
+        """A look at the network that takes as long as a request, and meets what all requests meet.
+        It is none of a call's: no fault of a story strikes it, and it is not counted."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+
+        def settle(given: Any) -> None:
+            if not answer.done():
+                answer.set_result(given)
+
+        def arrive() -> None:
+            if answer.done():
+                return
+            if self.is_down:
+                loop.call_later(self._latency.uniform(0, 0.05), settle, None)
+                return
+            self.count += 1
+            self.is_reading = True
+            with self._runtime.act() as network:
+                shown = read(network)
+            self.is_reading = False
+            loop.call_later(self._latency.uniform(*self._hops), settle, shown)
+
+        loop.call_later(self._latency.uniform(*self._hops), arrive)
+        shown = await answer
+        if shown is None:
+            raise aiohttp.ConnectionTimeoutError
+        return shown
+
     async def _meet(self, request: _Sent, fault: Fault) -> None:
         """What becomes of a request that meets a fault."""
         kind = fault.kind
