@@ -92,13 +92,19 @@ _UNSETTLING = frozenset(
         Stimulus.ALONE_DIVERT,
     }
 )
+"""What may have to be seen to before the end, even by the last outcome. Where a row ignores it,
+`step` takes it for the end."""
 
 
 def _settled(transfer: Transfer, stimulus: Stimulus) -> Heard:
     """Refine an outcome after which nothing is under way into the end of the winding up."""
-    waited_for = set(names_under_way(transfer)) - ABOUT_RECORDINGS
-    is_last = transfer.state in WINDING_UP and not waited_for
-    return transfer, Stimulus.SETTLED if is_last and stimulus not in _UNSETTLING else stimulus
+    is_end = is_wound_up(transfer) and stimulus not in _UNSETTLING
+    return transfer, Stimulus.SETTLED if is_end else stimulus
+
+
+def is_wound_up(transfer: Transfer) -> bool:
+    """Whether only winding up was left, and no command that people wait for is under way."""
+    return transfer.state in WINDING_UP and not set(names_under_way(transfer)) - ABOUT_RECORDINGS
 
 
 def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:

@@ -38,6 +38,7 @@ from workflows.machine.commands import (
 from workflows.machine.events import (
     RECORDED,
     CommandFailed,
+    CommandSucceeded,
     Event,
     HoldReported,
     LegEnded,
@@ -63,9 +64,15 @@ from workflows.machine.model import (
     State,
     Transfer,
 )
-from workflows.machine.outcomes import REMOVALS
+from workflows.machine.outcomes import REMOVALS, is_wound_up
 from workflows.machine.people import where_everybody_is
-from workflows.machine.recordings import is_private, may_resume, owing, to_wait_for
+from workflows.machine.recordings import (
+    ABOUT_RECORDINGS,
+    is_private,
+    may_resume,
+    owing,
+    to_wait_for,
+)
 from workflows.machine.stimuli import REASON_OF, VERBS, Stimulus
 from workflows.machine.stimuli import REQUESTS as REQUESTED
 from workflows.machine.table import Cell, Deadline, Step, Table, Then, Verdict, stay
@@ -120,7 +127,19 @@ def step(table: Table, transfer: Transfer, event: Event) -> Stepped:
     cell = table.cell(transfer.state, stimulus)
     if cell.verdict is Verdict.REJECT:
         return Stepped(transfer, refusal=cell.why)
-    return _carry_on(table, transfer, heard, stimulus, cell, event.at, event)
+    stepped = _carry_on(table, transfer, heard, stimulus, cell, event.at, event)
+    if _is_waited_for(event) and is_wound_up(heard) and is_wound_up(stepped.transfer):
+        # Nothing was begun because of it, and nothing else will come: waiting would be in vain.
+        cell = table.cell(transfer.state, Stimulus.SETTLED)
+        return _carry_on(table, transfer, heard, Stimulus.SETTLED, cell, event.at, event)
+    return stepped
+
+
+def _is_waited_for(event: Event) -> bool:
+    """Whether it is the outcome of a command that people wait for."""
+    if not isinstance(event, CommandSucceeded | CommandFailed):
+        return False
+    return event.command not in ABOUT_RECORDINGS
 
 
 def allowed(table: Table, transfer: Transfer) -> tuple[str, ...]:
