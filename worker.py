@@ -366,6 +366,7 @@ def activities_of(
         conferences.announce,
         conferences.end_room,
         tasks.create_task,
+        tasks.book_worker,
         tasks.end_task,
         tasks.end_tasks_of_room,
         tasks.accept_reservation,

@@ -40,7 +40,7 @@ class AddedLeg:
 class AddedTask:
     """The task that waits for somebody. `is_adopted`: an earlier attempt had already made it."""
 
-    task_sid: str
+    task_sid: str = ""
     is_adopted: bool = False
 
 

@@ -21,6 +21,9 @@ QUEUE = "handover_requested_queue"
 SKILLS = "handover_skills"
 SKILL_COUNT = "handover_skill_count"
 
+BOOKING = "is_booking"
+"""Below `handover`: the worker is on the call already, and nobody is to be rung."""
+
 WORKER_BY_SID = "worker_sid"
 WORKER_BY_NAME = "worker_name"
 IN_QUEUE = "queue"

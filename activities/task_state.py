@@ -117,12 +117,14 @@ def people_of(attributes: Mapping[str, Any]) -> People:
     After the `conference` instruction TaskRouter writes them below `conference`
     (https://www.twilio.com/docs/taskrouter/contact-center-blueprint/call-control-concepts). A task
     that we made for a transfer names its room below `handover`; its worker's leg is written by the
-    `call` instruction (https://www.twilio.com/docs/taskrouter/handle-assignment-callbacks).
+    `call` instruction (https://www.twilio.com/docs/taskrouter/handle-assignment-callbacks), and by
+    us if the worker was on the call before.
     """
     handover = _object(attributes.get("handover"))
     conference = _object(attributes.get("conference"))
     participants = _object(conference.get("participants"))
     worker = attributes.get("worker_call_sid") if handover else participants.get("worker")
+    worker = handover.get("worker_call_sid") or worker
     return People(
         conference_sid=_text(handover.get("conference_sid") or conference.get("sid")),
         room_name=_text(handover.get("room") or conference.get("room_name")),

@@ -27,7 +27,7 @@ from activities.errors import (
 )
 from activities.reading import read_legs
 from activities.settings import TwilioSettings
-from activities.task_marks import is_of_task, marked
+from activities.task_marks import BOOKING, is_of_task, marked
 from activities.task_reading import (
     find_tasks,
     list_reservations,
@@ -56,6 +56,8 @@ DECISIONS_MAX = 3
 TIMEOUT_SECONDS_MAX = 1_209_600
 """A task's longest life. https://www.twilio.com/docs/taskrouter/api/task"""
 
+BOOKING_SECONDS_MAX = 60
+"""How long a task waits for a worker who is on the phone already."""
 _TWILIOS_WORDS = {CANCELLED: "canceled"}
 
 _ENDS = {
@@ -89,6 +91,21 @@ class CreateTaskInput:
     routing_target: str = ""
     like_task_sid: str = ""
     """A task whose attributes and priority the new one takes over, where it has none of its own."""
+
+
+@dataclass(frozen=True)
+class BookInput:
+    """Who is on a call that no task brought them to: the phone's `address`, and the leg.
+
+    `label` becomes the task's; `like_task_sid` as in `CreateTaskInput`.
+    """
+
+    label: str
+    address: str
+    conference_sid: str
+    call_sid: str
+    like_task_sid: str = ""
+    task_channel: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,6 +210,40 @@ class Tasks:
 
         return await create_task_once(create, find)
 
+    @activity.defn(name="book_worker")
+    async def book_worker(self, given: BookInput) -> AddedTask:
+        """Have TaskRouter know that a worker is on a call: by a task for this worker alone, which
+        the answer to the assignment callback accepts. Nobody is rung. Without a task SID: no
+        worker has this phone.
+
+        A worker who is not available is offered nothing anyhow; the task ends by itself then.
+        """
+        workspace = workspace_of(self._client, self._settings)
+        if '"' in given.address or "\\" in given.address:
+            return AddedTask()  # cannot stand in an expression, so no worker has it
+        expression = f'contact_uri == "{given.address}"'
+        found = await ask(
+            workspace.workers.list_async(target_workers_expression=expression, limit=2)
+        )
+        if len(found) != 1:
+            return AddedTask()
+        wish = {
+            "label": given.label,
+            "conference_sid": given.conference_sid,
+            "requested_worker": str(found[0].sid),
+            "worker_call_sid": given.call_sid,
+            BOOKING: True,
+        }
+        return await self.create_task(
+            CreateTaskInput(
+                label=given.label,
+                attributes=json.dumps({"handover": wish}),
+                timeout_seconds=BOOKING_SECONDS_MAX,
+                task_channel=given.task_channel,
+                like_task_sid=given.like_task_sid,
+            )
+        )
+
     @activity.defn(name="end_task")
     async def end_task(self, given: EndTaskInput) -> EndedTask:
         """End a task in whatever state it is. Ended already is done."""
@@ -210,12 +261,13 @@ class Tasks:
 
     @activity.defn(name="end_tasks_of_room")
     async def end_tasks_of_room(self, given: EndTasksInput) -> int:
-        """End all tasks of a call; answers how many. A leg tells its task by its label."""
+        """End all tasks of a call; answers how many. A leg tells its task by its label, also that
+        of a supervisor who has taken the call over."""
         workspace = workspace_of(self._client, self._settings)
         sids = {given.task_sid: None} if given.task_sid else {}
         room = await read_legs(self._client, given.conference_sid)
         for leg in room.legs:
-            if is_of_task(leg.label):
+            if is_of_task(leg.label) or leg.is_supervisor:
                 sids |= {str(task.sid): None for task in await find_tasks(workspace, leg.label)}
         for sid in sids:
             await end_one_task(workspace, sid, given.reason, wrap_up=False)

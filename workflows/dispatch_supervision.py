@@ -9,11 +9,13 @@ from temporalio import workflow
 
 from workflows.dispatch_order import LOOK_FIRST, Order, Word
 from workflows.dispatch_tasks import TASK_REASON
+from workflows.dispatch_tasks import VOICE as VOICE_CHANNEL
 
 with workflow.unsafe.imports_passed_through():
     from activities.calls import Calls, EndLegInput
     from activities.conferences import Conferences, ReadRoomInput
     from activities.participants import TALKING, AddInput, Participants, RemoveInput
+    from activities.tasks import BookInput, Tasks
     from activities.voices import APART, BARGE, SILENT, WHISPER, VoiceInput, Voices
     from workflows.machine.commands import Command
     from workflows.machine.events import AgentReplaced
@@ -103,6 +105,24 @@ def _tell_taken(_begun: Supervision, mine: Supervisor, now: Supervision) -> Word
     return Word(call_workflow_id(now.conference_sid), FACT, asdict(fact))
 
 
+def _book(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
+    return Order(
+        Tasks.book_worker,
+        BookInput(
+            label=mine.label,
+            address=mine.address,
+            conference_sid=now.conference_sid,
+            call_sid=mine.call_sid,
+            like_task_sid=mine.task_sid,
+            task_channel=VOICE_CHANNEL,
+        ),
+        "TaskRouter: the supervisor is on the call",
+        start_to_close=8.0,
+        schedule_to_close=60.0,
+        retry=LOOK_FIRST,
+    )
+
+
 def _tell_kept(begun: Supervision, _mine: Supervisor, now: Supervision) -> Word:
     fact = AgentReplaced(call_sid=begun.agent)
     return Word(call_workflow_id(now.conference_sid), FACT, asdict(fact))
@@ -146,6 +166,7 @@ _ORDERS: dict[str, Dispatch] = {
     "SetApart": _voice(APART, "supervisor on hold, beside the caller", 6.0, 20.0),
     "TellTaken": _tell_taken,
     "ReleaseAgent": _release_agent,
+    "BookSupervisor": _book,
     "TellKept": _tell_kept,
     "EndSupervisor": _end,
 }

@@ -446,6 +446,8 @@ class SupervisorView:
     joined_at: float = 0.0
     fingerprint: str = ""
     """Hash of the request that brought the supervisor here."""
+    task_sid: str = ""
+    """The own task of one who took over and is a worker, with TaskRouter."""
 
 
 @dataclass(frozen=True)

@@ -89,4 +89,5 @@ def _supervisor(value: Supervision, each: Supervisor) -> SupervisorView:
         by=each.by,
         joined_at=each.dialed_at,
         fingerprint=each.fingerprint,
+        task_sid=each.own_task_sid,
     )

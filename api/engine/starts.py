@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Protocol
@@ -148,7 +148,7 @@ def decide(record: Remembered | None, part: str, mark: str, now: float) -> Decis
     return Free(young[-(KEYS_MAX - 1) :])
 
 
-Prepare = Callable[[CallRecord], StartTransferInput]
+Prepare = Callable[[CallRecord], Awaitable[StartTransferInput]]
 """Called once before a new transfer is started: raises when it must not be, else answers the order
 with what is known of the call filled in."""
 
@@ -184,7 +184,7 @@ class Starts:
                 case Reused():
                     raise KeyReusedError
                 case decision:
-                    prepared = prepared or prepare(known)
+                    prepared = prepared or await prepare(known)
                     if isinstance(decision, Busy) and latest is not None:
                         raise TransferInProgressError(latest)
                     if is_down:

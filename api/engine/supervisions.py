@@ -141,6 +141,15 @@ class Supervisions:
         """The supervision of a call that is under way, or the last one."""
         return await self._read(conference_sid)
 
+    async def find(self, conference_sid: str, label: str) -> SupervisorView | None:
+        """One supervisor, of the last supervision of the call or of one that is remembered."""
+        record = await self.latest(conference_sid)
+        part = label.split("-")[0]
+        if record is not None and record.joined_by(part) is None:
+            key = next((each for each in record.keys if each.part == part), None)
+            record = await self._read(conference_sid, key.run_id) if key is not None else None
+        return record.joined_by(part) if record is not None else None
+
     async def with_journal(self, record: SupervisionRecord) -> SupervisionView:
         """The view with its journal filled in."""
         if record.description is None:

@@ -14,6 +14,7 @@ from api.engine.starts import is_being_set_up
 from api.errors import FieldFault, Problem, invalid, unknown
 from api.numbers import AddressRefusedError
 from api.schemas import PHONE_RING_SECONDS_MAX, StartTransferBody
+from workflows.machine.labels import is_supervisor
 from workflows.machine.model import Kind, Party, Target
 from workflows.messages import TASK_SID, StartTransferInput, TaskPeople
 
@@ -66,7 +67,6 @@ def authorised(
     principal: Principal,
     known: CallRecord,
     people: TaskPeople | None,
-    has_taskrouter: bool,
 ) -> StartTransferInput:
     """The order with the legs that are known filled in, which spares the engine to look for them.
 
@@ -92,16 +92,13 @@ def authorised(
             message = "should not be the caller's own number"
             raise invalid(FieldFault(field=f"targets.{number}.address", message=message))
     agent_call_sid = order.agent_call_sid or (agent.call_sid if agent else "")
-    order = replace(
+    return replace(
         order,
         agent_call_sid=agent_call_sid,
         caller_call_sid=record.caller_call_sid or order.caller_call_sid,
         caller_address=next(iter(record.caller_addresses), ""),
         is_on_hold=known.hold is not None and known.hold.is_running,
     )
-    if has_taskrouter and not order.task_sid:
-        order = replace(order, task_sid=task_of_agent(order.agent_call_sid, record))
-    return order
 
 
 def _is_theirs(principal: Principal, people: TaskPeople | None) -> bool:
@@ -112,8 +109,19 @@ def _is_theirs(principal: Principal, people: TaskPeople | None) -> bool:
     return is_agent or covers(principal, people.agent_address)
 
 
-def task_of_agent(agent_call_sid: str, record: CallRecord) -> str:
+async def task_of_agent(agent_call_sid: str, record: CallRecord, parts: Parts) -> str:
     """The agent's own task, so that it is closed when the agent leaves; empty if none is known.
+
+    An agent who took the call over as its supervisor has one if they are a worker."""
+    for person in record.people:
+        if person.call_sid == agent_call_sid and is_supervisor(person.label):
+            mine = await parts.engine.supervisions.find(record.conference_sid, person.label)
+            return mine.task_sid if mine is not None else ""
+    return _task_by_records(agent_call_sid, record)
+
+
+def _task_by_records(agent_call_sid: str, record: CallRecord) -> str:
+    """What the transfer and the call know of it.
 
     It is the one by which the last transfer found the agent, or the one that the agent had when
     the last transfer began; on a call that TaskRouter set up, the room is named by the first one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
@@ -163,10 +164,10 @@ async def change(
     is theirs; end it first.
     """
     known = await _supervised(conference_sid, principal, parts)
-    task_sid = ""
+    wish = ModeRequested(supervisor_id, body.mode, principal.id, at=time.time())
     if body.mode == "take_over":
         task_sid = await _may_take_over(known, parts)
-    wish = ModeRequested(supervisor_id, body.mode, principal.id, task_sid, time.time())
+        wish = replace(wish, task_sid=task_sid, has_taskrouter=parts.settings.is_taskrouter)
     view = await _ask(conference_sid, wish, parts)
     return _of(view, supervisor_id)
 
@@ -254,7 +255,7 @@ async def _may_take_over(known: CallRecord, parts: Parts) -> str:
     agent = agent_of(known)
     if agent is None or not parts.settings.is_taskrouter:
         return ""
-    return task_of_agent(agent.call_sid, known)
+    return await task_of_agent(agent.call_sid, known, parts)
 
 
 async def _ask(conference_sid: str, wish: ModeRequested, parts: Parts) -> SupervisionView:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
@@ -22,7 +23,7 @@ from api.engine.starts import (
 )
 from api.engine.temporal import EngineUnreachableError
 from api.errors import FieldFault, Problem, documented, invalid, unknown
-from api.routes.orders import authorised, order_of
+from api.routes.orders import authorised, order_of, task_of_agent
 from api.schemas import CF_PATTERN, StartTransferBody, TransferList
 from api.strict_json import StrictRoute
 from workflows.machine.model import State
@@ -69,8 +70,11 @@ async def start_transfer(
     order, people = await order_of(body, principal, parts, transfer_part(principal.id, key))
     mark = fingerprint(body.model_dump(mode="json", exclude_unset=True))
 
-    def prepare(known: CallRecord) -> StartTransferInput:
-        prepared = authorised(order, principal, known, people, parts.settings.is_taskrouter)
+    async def prepare(known: CallRecord) -> StartTransferInput:
+        prepared = authorised(order, principal, known, people)
+        if parts.settings.is_taskrouter and not prepared.task_sid:
+            task_sid = await task_of_agent(prepared.agent_call_sid, known, parts)
+            prepared = replace(prepared, task_sid=task_sid)
         if known.transfer is None or not known.transfer.is_running:
             parts.rate.take(order.agent_address)
         return prepared

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from api.webhooks.tasks import RESERVATION_SID, Handover, attributes_in, handover_in, is_room
+from api.webhooks.tasks import (
+    RESERVATION_SID,
+    Handover,
+    attributes_in,
+    booked_worker,
+    handover_in,
+    is_room,
+)
 from api.webhooks.translate import Get
 from api.webhooks.twiml import CONFERENCE_EVENTS, RECORDED
 from workflows.messages import TASK_SID
@@ -46,7 +53,8 @@ class Instruction:
 
 def instruction_for(get: Get, policy: Policy) -> Instruction:
     """What TaskRouter shall do with this reservation: `conference` for a caller who waits, `call`
-    for a transfer that looks for somebody, `reject` for what cannot be done."""
+    for a transfer that looks for somebody, `accept` for a worker who is on the call already,
+    `reject` for what cannot be done."""
     attributes = attributes_in(get("TaskAttributes"))
     if attributes is None:
         return _rejected("the task's attributes are not a JSON object")
@@ -56,6 +64,10 @@ def instruction_for(get: Get, policy: Policy) -> Instruction:
         return _rejected("the worker has no contact_uri that could be called")
     if "handover" not in attributes:
         return Instruction(_conference(policy))
+    if (booked := booked_worker(attributes)) is not None:
+        if booked and booked == get("WorkerSid"):
+            return Instruction({"instruction": "accept"})
+        return _rejected("the task is another worker's, who is on the call already")
     task_sid, reservation_sid = get("TaskSid"), get("ReservationSid")
     if not (TASK_SID.fullmatch(task_sid) and RESERVATION_SID.fullmatch(reservation_sid)):
         return _rejected("task or reservation have no SID")

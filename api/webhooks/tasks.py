@@ -65,6 +65,16 @@ def handover_in(attributes: dict[str, Any]) -> Handover | None:
     return Handover(conference_sid, label, room, demands_accept)
 
 
+def booked_worker(attributes: dict[str, Any]) -> str | None:
+    """The worker who is on the call already, and for whom alone the task is; None for other tasks,
+    empty if it is not said who."""
+    given = attributes.get("handover")
+    if not isinstance(given, dict) or given.get("is_booking") is not True:
+        return None
+    worker = given.get("requested_worker")
+    return worker if isinstance(worker, str) and _WORKER_SID.fullmatch(worker) else ""
+
+
 def is_room(name: str) -> bool:
     """Whether a room's name may stand in an address: a SID or a word, never a phone number."""
     return bool(_ROOM.fullmatch(name)) and not _NUMBER.fullmatch(name)
@@ -77,8 +87,8 @@ def task_fact(get: Get, at: float) -> tuple[str, Fact] | None:
         return None
     attributes = attributes_in(get("TaskAttributes")) or {}
     handover = handover_in(attributes)
-    if handover is None:
-        return None
+    if handover is None or booked_worker(attributes) is not None:
+        return None  # nobody waits for it
     call_sid = _worker_leg(attributes)
     if event == "reservation.timeout":
         return _timed_out(get, handover, call_sid, at)

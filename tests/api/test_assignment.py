@@ -298,3 +298,24 @@ async def test_events_of_other_tasks_are_nobodys_news(routed: Site) -> None:
     ):
         assert (await routed.webhook(EVENTS, event("task.canceled", wish))).status_code == 204
     assert await routed.heard(transfer_workflow_id(conference_sid)) == []
+
+
+def booked(**more: Any) -> dict[str, Any]:
+    """The attributes of the task of a supervisor who took the call over."""
+    return handover(label="0123456789abcdef-v1", is_booking=True, requested_worker=WORKER, **more)
+
+
+async def test_worker_who_is_on_the_call_already_is_not_rung(site: Site) -> None:
+    assert await assigned(site, callback(booked())) == {"instruction": "accept"}
+
+
+@pytest.mark.parametrize("named", ["WK" + "0" * 32, "", "bob", None, 7])
+async def test_booking_is_accepted_for_the_worker_it_names_alone(site: Site, named: Any) -> None:
+    attributes = booked()
+    attributes["handover"]["requested_worker"] = named
+    assert await assigned(site, callback(attributes)) == {"instruction": "reject"}
+
+
+async def test_nobody_is_told_of_the_end_of_a_booking() -> None:
+    fields = callback(booked(), EventType="task.canceled")
+    assert task_fact(lambda name: fields.get(name, ""), 1.0) is None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from tests.e2e.evidence import FOREVER, Span
 from tests.e2e.telephones import Json
+from workflows.machine.labels import is_supervisor
 
 TOLERANCE_SECONDS = 1.0
 
@@ -113,13 +114,21 @@ def _joined(spans: list[Span]) -> list[Span]:
 
 
 def _times_in_rooms(ledger: Iterable[Json]) -> dict[str, list[Span]]:
-    """When each address was in a room."""
+    """When each address was in a room; a supervisor only from when somebody hears them."""
     found: dict[str, list[Span]] = defaultdict(list)
     since: dict[tuple[str, str], tuple[str, float]] = {}
+    listening: set[tuple[str, str]] = set()
     for entry in ledger:
         leg = (str(entry["call_sid"]), str(entry["conference_sid"]))
-        if entry["kind"] == "join":
+        if entry["kind"] == "join" and is_supervisor(entry["label"] or ""):
+            listening.add(leg)
+        elif entry["kind"] == "join":
             since[leg] = entry["address"], entry["at"]
+        elif entry["kind"] == "hearing" and entry["what"] == "begins":
+            heard = (str(entry["speaker"]), leg[1])
+            if heard in listening:
+                listening.remove(heard)
+                since[heard] = entry["speaker_address"], entry["at"]
         elif entry["kind"] == "leave" and leg in since:
             address, begins = since.pop(leg)
             found[address].append(Span(begins, entry["at"]))

@@ -74,6 +74,23 @@ class QueueScene(Scene):
         caller = await self.phones.phone(self.people["caller"])
         await self.desk.live_call(caller["calls"][0]["call_sid"])
 
+    async def has_task(self, name: str) -> str:
+        """Wait until a worker has a task of their own, accepted; answers its SID."""
+
+        async def look() -> str | None:
+            held = (await self.centre.worker(name))["accepted"]
+            return str(held[0]["task_sid"]) if held else None
+
+        return await until(look, f"{name} to have a task")
+
+    async def has_no_task(self, name: str) -> None:
+        """Wait until a worker has none any more."""
+
+        async def look() -> bool | None:
+            return None if (await self.centre.worker(name))["accepted"] else True
+
+        await until(look, f"{name} to have no task")
+
     async def presses(self, part: str, digit: str) -> None:
         """Wait until somebody is asked for a key, and press it."""
 

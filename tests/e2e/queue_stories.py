@@ -17,6 +17,7 @@ from tests.e2e.queue_scene import QueueScene, name_of
 from tests.e2e.scene import Ending, Told
 from tests.e2e.stack import Options, Stack
 from tests.e2e.stories import CALLER_WITH_AGENT, CALLER_WITH_TARGET, SHORT_RING_SECONDS
+from tests.e2e.supervision_stories import Ears
 from tests.e2e.telephones import NeverSeenError, Telephones, until
 
 QUEUES = Options(
@@ -158,6 +159,45 @@ async def nobody_in_queue(scene: QueueScene) -> Ending:
     )  # fmt: skip
 
 
+async def taken_over_by_worker(scene: QueueScene) -> Ending:
+    """A supervisor who is a worker, too, takes the call over, and is busy from then on."""
+    agent = name_of(scene.people["agent"])
+    scene.people["supervisor"] = "client:dave"
+    ears = Ears(scene)
+    await ears.join("monitor")
+    assert not (await scene.centre.worker("dave"))["accepted"], "who only listens is free"
+    await ears.mode("take_over")
+    await scene.has_no_task(agent)
+    task_sid = await scene.has_task("dave")
+    assert task_sid != scene.task_sid, "a task of their own"
+    await scene.phones.hears(scene.people["caller"], scene.people["supervisor"])
+    scene.asides.append(f"dave has a task, {agent} has none any more")
+    await scene.hangs_up("supervisor")
+    await scene.has_no_task("dave")
+    await scene.phones.idle(*scene.people.values())
+    return Ending("ended", "call_ended")
+
+
+async def taken_over_and_transferred(scene: QueueScene) -> Ending:
+    """The worker who took the call over hands it on; the task goes with the leg."""
+    scene.people["supervisor"] = "client:dave"
+    ears = Ears(scene)
+    await ears.join("barge")
+    await ears.mode("take_over")
+    await scene.has_task("dave")
+    scene.people["target"] = scene.people.pop("supervisor")
+    await scene.target_is_now_agent()
+    await scene.transfer_to("cold", "worker:carol")
+    await scene.answers_as("target", "carol")
+    await scene.over()
+    await scene.has_no_task("dave")
+    await scene.has_task("carol")
+    return Ending(
+        "completed", "completed", together=CALLER_WITH_TARGET, up=("caller", "target"),
+        talked=CALLER_WITH_TARGET,
+    )  # fmt: skip
+
+
 QUEUE_STORIES: tuple[QueueStory, ...] = (
     QueueStory(
         "queue-call",
@@ -193,6 +233,17 @@ QUEUE_STORIES: tuple[QueueStory, ...] = (
         "Nobody in the queue answers, so the caller is back with the agent",
         nobody_in_queue,
         Cost(requests=15, actions=14),
+    ),
+    QueueStory(
+        "taken-over-by-worker",
+        "A supervisor who is a worker takes the call over: TaskRouter knows who is busy",
+        taken_over_by_worker,
+    ),
+    QueueStory(
+        "taken-over-and-transferred",
+        "The worker who took the call over hands it on, and is free again",
+        taken_over_and_transferred,
+        Cost(requests=17, actions=12),
     ),
 )
 

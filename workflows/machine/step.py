@@ -48,6 +48,7 @@ from workflows.machine.events import (
     WorkerTimedOut,
 )
 from workflows.machine.holding import flagged_sids, next_due, wanted_hold
+from workflows.machine.labels import is_supervisor
 from workflows.machine.model import (
     DECIDED_BY_PEOPLE,
     JOURNAL_ENTRIES_MAX,
@@ -278,11 +279,12 @@ def _stray(event: Event | None) -> EndStray | None:
 def _left_task(transfer: Transfer, event: Event | None) -> EndTask | None:
     """The task of whoever has just hung up after having taken the call; None if there is none."""
     if transfer.kind is Kind.ROUTED:
-        # Between transfers: a leg that a task was made for tells so by its label alone.
-        has_task = isinstance(event, LegEnded) and event.label.endswith(JOINS_ITSELF)
-        if isinstance(event, LegEnded) and has_task and transfer.task_sid:
-            return EndTask(task_sid=event.task_sid, label=event.label)
-        return None
+        # Between transfers: a leg that a task was made for tells so by its label alone, and so does
+        # a supervisor who took the call over.
+        if not isinstance(event, LegEnded) or not transfer.task_sid:
+            return None
+        has_task = event.label.endswith(JOINS_ITSELF) or is_supervisor(event.label)
+        return EndTask(task_sid=event.task_sid, label=event.label) if has_task else None
     attempt, current = transfer.attempt, transfer.current_target
     if attempt is None or current is None or attempt.answered_at is None or not current.is_routed:
         return None

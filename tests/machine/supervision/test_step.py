@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.machine.supervision.moves import asked_and_settled, listening
 from tests.machine.supervision.rooms import AGENT, CALLER
 from tests.machine.supervision.worlds import Rig
-from workflows.machine.events import DeadlinePassed, LegEnded, LegReading, RoomReading
+from workflows.machine.events import (
+    CommandFailed,
+    CommandSucceeded,
+    DeadlinePassed,
+    LegEnded,
+    LegReading,
+    RoomReading,
+    TaskReading,
+)
+from workflows.machine.supervision.invariants import check
 from workflows.machine.supervision.model import (
     HELP_SECONDS_MAX,
     SUPERVISORS_MAX,
@@ -28,7 +38,7 @@ from workflows.machine.supervision.requests import (
     JoinRequested,
     ModeRequested,
 )
-from workflows.machine.supervision.step import allowed, is_over, step
+from workflows.machine.supervision.step import Stepped, allowed, is_over, step
 
 EMPTY = Supervision("CF", "part", 10.0, caller_call_sid=CALLER, agent=AGENT)
 
@@ -107,6 +117,43 @@ def test_operator_lets_everybody_leave() -> None:
     after = step(world.value, EverybodyLeaves(at=1.0))
     assert [each.state for each in after.value.supervisors] == [State.LEAVING] * 2
     assert [each.name for each in after.commands] == ["EndSupervisor"] * 2
+
+
+def took_over(**wish: Any) -> Stepped:
+    """The step in which the agent is released."""
+    world = asked_and_settled(Rig(), "barge")
+    label = world.value.supervisors[0].label
+    asked = step(world.value, ModeRequested(label, "take_over", "by", at=50.0, **wish))
+    (key,) = (key for key in asked.value.pending if key.endswith("/ReleaseAgent"))
+    return step(asked.value, CommandSucceeded(at=51.0, command="ReleaseAgent", key=key))
+
+
+def test_without_taskrouter_nobody_is_booked() -> None:
+    assert took_over().commands == ()
+
+
+@pytest.mark.parametrize(("task", "heard"), [
+    (TaskReading("WT1"), "BookedByTask"),
+    (TaskReading(""), "IsNoWorker"),
+    (None, "NotBooked"),
+])  # fmt: skip
+def test_supervisor_who_took_over_is_busy_by_a_task_of_their_own(
+    task: TaskReading | None, heard: str
+) -> None:
+    taken = took_over(task_sid="WT0", has_taskrouter=True)
+    (book,) = taken.commands
+    assert (book.name, taken.value.supervisors[0].task_sid) == ("BookSupervisor", "WT0")
+    outcome = (
+        CommandFailed(at=52.0, command=book.name, key=book.key, failure="unavailable")
+        if task is None
+        else CommandSucceeded(at=52.0, command=book.name, key=book.key, task=task)
+    )
+    after = step(taken.value, outcome)
+    assert book.key not in after.value.pending
+    assert after.commands == ()
+    assert after.value.supervisors[0].own_task_sid == (task.task_sid if task else "")
+    assert after.entries[-1].heard == heard
+    check(after.value)
 
 
 def test_policy_says_whether_a_whisper_follows() -> None:

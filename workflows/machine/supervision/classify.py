@@ -36,6 +36,8 @@ from workflows.machine.supervision.table import COACH_TARGET_UNAVAILABLE
 RING_GRACE_SECONDS = 10.0
 """How long after the ring time Twilio is given to say that nobody picked up."""
 PROVIDER_UNAVAILABLE = "provider_unavailable"
+NOT_BOOKED = "not_booked"
+"""TaskRouter could not be told that a supervisor has taken the call over."""
 MUTED_BY_OTHERS = "muted_by_others"
 
 Event = (
@@ -61,6 +63,8 @@ class Heard:
     stimuli: tuple[tuple[str, On], ...] = ()
     """(label, stimulus) pairs."""
     must_read: bool = False
+    booked: Supervisor | None = None
+    """The supervisor of whom TaskRouter was told."""
 
 
 def hear(value: Supervision, event: Event) -> Heard:
@@ -159,6 +163,7 @@ def _hear_request(value: Supervision, asked: ModeRequested) -> Heard:
             refusals=0,
             reason="",
             task_sid=asked.task_sid,
+            has_taskrouter=asked.has_taskrouter,
         )
         return Heard(value.having(wish), ((mine.label, on),))
     return Heard(value, ((mine.label, on),))
@@ -194,6 +199,9 @@ def _hear_outcome(value: Supervision, outcome: CommandSucceeded | CommandFailed)
     if outcome.reading is not None:
         value = learn(value, outcome.reading)
     mine = value.find(label)
+    if mine is not None and outcome.command == "BookSupervisor":
+        mine = _booked(mine, outcome)
+        return Heard(value.having(mine), booked=mine)
     stimuli: list[tuple[str, On]] = []
     if mine is not None and mine.is_live:
         mine, on = _own(value, mine, outcome)
@@ -223,6 +231,14 @@ def _muted_by_others(each: Supervisor) -> Supervisor:
     if each.mode is Mode.WHISPER:
         return each
     return replace(each, mode=Mode.MONITOR, takes_over=False, reason=MUTED_BY_OTHERS)
+
+
+def _booked(mine: Supervisor, outcome: CommandSucceeded | CommandFailed) -> Supervisor:
+    """The task of a supervisor who is the agent now; empty for one who is no worker."""
+    if isinstance(outcome, CommandFailed):
+        return replace(mine, reason=NOT_BOOKED)
+    task = outcome.task
+    return replace(mine, own_task_sid=task.task_sid if task is not None else "")
 
 
 def _own(

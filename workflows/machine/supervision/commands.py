@@ -56,6 +56,12 @@ class ReleaseAgent(ForSupervisor):
 
 
 @dataclass(frozen=True)
+class BookSupervisor(ForSupervisor):
+    """With TaskRouter: a task of their own for a supervisor who is the agent now, if they are a
+    worker, so that they are known to be busy."""
+
+
+@dataclass(frozen=True)
 class TellKept(ForSupervisor):
     """The owner of the call learns that the agent is still the agent."""
 
@@ -85,6 +91,7 @@ COMMANDS: dict[str, type[ForSupervisor]] = {
         SetApart,
         TellTaken,
         ReleaseAgent,
+        BookSupervisor,
         TellKept,
         EndSupervisor,
         ReadSupervised,

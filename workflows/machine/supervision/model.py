@@ -155,6 +155,10 @@ class Supervisor:
     """Why the supervisor left, or why the mode is not what was asked for."""
     task_sid: str = ""
     """The task of the agent who is being released, with TaskRouter."""
+    has_taskrouter: bool = False
+    """Whether TaskRouter is to know who is the agent after a take-over."""
+    own_task_sid: str = ""
+    """The task of a supervisor who took over and is a worker."""
 
     @property
     def is_live(self) -> bool:

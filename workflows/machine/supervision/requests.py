@@ -35,6 +35,8 @@ class ModeRequested:
     by: str
     task_sid: str = ""
     """For a take-over: the agent's own task."""
+    has_taskrouter: bool = False
+    """For a take-over: whether TaskRouter is to know who is the agent then."""
     at: float = 0.0
     kind: Literal["mode_requested"] = "mode_requested"
 

@@ -13,12 +13,18 @@ from workflows.machine.events import DeadlinePassed
 from workflows.machine.labels import supervisor_label
 from workflows.machine.model import JOURNAL_ENTRIES_MAX, Entry
 from workflows.machine.supervision.classify import (
+    NOT_BOOKED,
     hear,
     is_coached_by_another,
     no_longer_follows,
     request_of,
 )
-from workflows.machine.supervision.commands import VOICES, ForSupervisor, ReadSupervised
+from workflows.machine.supervision.commands import (
+    VOICES,
+    BookSupervisor,
+    ForSupervisor,
+    ReadSupervised,
+)
 from workflows.machine.supervision.model import (
     HELP_SECONDS_MAX,
     REMEMBERED_MAX,
@@ -108,6 +114,8 @@ def step(value: Supervision, event: Any) -> Stepped:
             return Stepped(value, refusal=turn.refusal)
     if isinstance(event, DeadlinePassed):
         turn = _lapse(turn, event.at)
+    if heard.booked is not None:
+        turn = _booked(turn, heard.booked, event.at)
     return _with_reading(turn, heard.must_read)
 
 
@@ -149,7 +157,7 @@ def _apply(before: Supervision, turn: Stepped, label: str, on: On, event: Any) -
     mine = no_longer_follows(mine, (on,))
     if square.verdict is not Verdict.IGNORE:
         mine = _moved(value, mine, square, on, event.at, number)
-    begun, asked = _begin(label, square, number)
+    begun, asked = _begin(mine, square, number)
     pending = (*value.pending, *(each.key for each in begun))
     value = replace(value.having(mine), step=number, pending=pending)
     if mine.state is State.TOOK_OVER:
@@ -176,15 +184,15 @@ def _apply(before: Supervision, turn: Stepped, label: str, on: On, event: Any) -
 
 
 def _begin(
-    label: str, square: Cell, number: int
+    mine: Supervisor, square: Cell, number: int
 ) -> tuple[tuple[ForSupervisor, ...], tuple[str, ...]]:
     """The square's commands with their keys; and the look at the room, which is for everybody."""
     if square.verdict is Verdict.IGNORE:
         return (), ()
     own = tuple(
-        each(key=f"{label}/{number}/{each.__name__}", label=label)
+        each(key=f"{mine.label}/{number}/{each.__name__}", label=mine.label)
         for each in square.commands
-        if each is not ReadSupervised
+        if each is not ReadSupervised and (each is not BookSupervisor or mine.has_taskrouter)
     )
     return own, tuple(each.__name__ for each in square.commands if each is ReadSupervised)
 
@@ -345,6 +353,24 @@ def _lapse(turn: Stepped, at: float) -> Stepped:
     lapsed = replace(value, help=replace(value.help, state=HelpState.LAPSED))
     noted = _noted(lapsed, value, DeadlinePassed(at=at), "HelpLapsed")
     return replace(turn, value=noted.value, entries=(*turn.entries, *noted.entries))
+
+
+def _booked(turn: Stepped, mine: Supervisor, at: float) -> Stepped:
+    """Whether TaskRouter knows that the supervisor is the agent, for whoever reads it."""
+    heard = "BookedByTask" if mine.own_task_sid else "IsNoWorker"
+    entry = Entry(
+        step=turn.value.step + 1,
+        at=at,
+        heard="NotBooked" if mine.reason == NOT_BOOKED else heard,
+        state_from=mine.state,
+        state_to=mine.state,
+        people=f"{mine.name} {IN_WORDS[mine.state]}",
+        note=mine.reason,
+        who=mine.name,
+    )
+    journal = (*turn.value.journal, entry)[-JOURNAL_ENTRIES_MAX:]
+    value = replace(turn.value, step=entry.step, journal=journal)
+    return replace(turn, value=value, entries=(*turn.entries, entry))
 
 
 def _noted(value: Supervision, before: Supervision, event: Any, heard: str = "") -> Stepped:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from workflows.machine.supervision.commands import (
     AddSupervisor,
     Barge,
+    BookSupervisor,
     EndSupervisor,
     ForSupervisor,
     ReadSupervised,
@@ -283,7 +284,7 @@ _TAKING_OVER = row(
     NO_WAIT,
     asks(_TOO_LATE),
     own={
-        On.AGENT_RELEASED: go(State.TOOK_OVER),
+        On.AGENT_RELEASED: go(State.TOOK_OVER, BookSupervisor),
         On.AGENT_KEPT: go(State.BARGING, TellKept),
         On.FOUND_MUTED: ignore("the look before the removal decides"),
         On.FOUND_AUDIBLE: ignore("everybody may hear the supervisor"),
