@@ -45,6 +45,11 @@ class JoinBody(Strict):
         examples=["client:sue"],
     )
     ring_seconds: float = Field(default=25.0, ge=5, le=120)
+    detect_machine: bool | None = Field(
+        default=None,
+        description="Have Twilio tell a machine that picks up from a person, and hang up on it: a "
+        "mailbox would record the call. Left out: for phone numbers.",
+    )
     takes_help: bool = Field(
         default=False,
         description="Whether this answers the agent's cry for help; the first one does.",

@@ -45,6 +45,7 @@ def callback_path(conference_sid: str, label: str) -> str:
 
 
 def _add(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
+    path = callback_path(now.conference_sid, mine.label)
     return Order(
         Participants.add_participant,
         AddInput(
@@ -52,9 +53,11 @@ def _add(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
             label=mine.label,
             to=mine.address,
             ring_seconds=mine.ring_seconds,
-            callback_path=callback_path(now.conference_sid, mine.label),
+            callback_path=path,
             early_media=False,
             muted=True,
+            detect_machine=mine.detect_machine,
+            amd_path=path.replace("/status/", "/amd/") if mine.detect_machine else "",
         ),
         "ring the supervisor, muted",
         start_to_close=3.5,

@@ -255,7 +255,8 @@ def _first_of(companions: Sequence[str], heard: Sequence[bool]) -> str:
 def _is_supervisors(fact: Fact) -> bool:
     """Whether only the supervision is concerned: a supervisor rings or has come. That one has left
     is told to all, because a supervisor may have become the agent."""
-    return isinstance(fact, LegRang | LegAnswered | LegJoined) and is_supervisor(fact.label)
+    kinds = LegRang | LegAnswered | LegJoined | LegScreened
+    return isinstance(fact, kinds) and is_supervisor(fact.label)
 
 
 def _name(fact: Fact, token: str) -> str:

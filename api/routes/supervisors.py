@@ -128,6 +128,9 @@ async def join(
         fingerprint=fingerprint(body.model_dump(mode="json", exclude_unset=True)),
         policy=body.policy.value(),
         ring_seconds=body.ring_seconds,
+        detect_machine=(
+            address.startswith("+") if body.detect_machine is None else body.detect_machine
+        ),
         takes_help=body.takes_help,
         at=now,
     )

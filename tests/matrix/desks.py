@@ -53,7 +53,9 @@ class Desks:
         mode = self.story.voice if who == "supervisor" else "monitor"
         sid = self.checker.conference_sid()
         number = ears.asked(address, mode, is_join=True)
-        answer = await self.stage.edge.supervise(supervisor_desk(address), sid, {"mode": mode}, key)
+        answer = await self.stage.edge.supervise(
+            supervisor_desk(address), sid, {"mode": mode, **dict(self.story.asks)}, key
+        )
         self._said(who, "start", key, answer)
         ears.answered(address, number, answer)
         if answer.is_ok:

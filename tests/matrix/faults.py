@@ -312,7 +312,14 @@ def _voicemail(step_id: str, step: Step, code: str) -> list[Way]:
     if step_id == "CR":
         return []
     if story.kind == "supervise":
-        return [Way("", story.but(supervisor=(machine,)), code)]
+        asked = replace(story, asks=(("detect_machine", True),))
+        at_answer = replace(asked, switches=(("amd_joins", "at_answer"),))
+        return [
+            Way("asked", asked.but(supervisor=(machine,)), "SF machine"),
+            Way("asked, joins at once", at_answer.but(supervisor=(machine,)), "SF machine"),
+            Way("asked, a person", asked, "OK"),
+            Way("unasked", story.but(supervisor=(machine,)), code),
+        ]
     if code == "TR":
         # A worker is told apart by the key; unasked, the agent hears the machine.
         options = tuple((who, {**more, "accept": "press_1"}) for who, more in story.targets)

@@ -30,6 +30,8 @@ class Story:
     """Whether the agent's leg ends the room when it leaves, as in rooms that others have set up."""
     voice: str = "monitor"
     """In which mode a supervisor joins."""
+    asks: tuple[tuple[str, Any], ...] = ()
+    """What else a supervisor asks for when joining."""
     guests: tuple[str, ...] = ()
     """Who else has been brought into the call, by another application."""
     switches: tuple[tuple[str, Any], ...] = ()

@@ -70,6 +70,16 @@ def _not_reached(played: Played, base: Played) -> Complaints:
         yield "nobody is told why"
 
 
+def _machine(played: Played, base: Played) -> Complaints:
+    """A mailbox hangs up by itself at some time; this one was hung up on, and never heard."""
+    yield from gone(played, base)
+    if played.reason != "machine":
+        yield f"the reason is {played.reason}"
+    for each in sorted(played.seen.heard):
+        if each.startswith("supervisor by"):
+            yield f"{each} was heard"
+
+
 def _each_own(played: Played, base: Played) -> Complaints:
     """Two supervisors, two legs with a label each, and neither disturbs the other."""
     if played.course != base.course:
@@ -90,6 +100,7 @@ CHECKS: dict[str, Callable[[Played, Played], Complaints]] = {
     "CO": _coached_gone,
     "CO follows": _coached_gone_from_others,
     "SF": _not_reached,
+    "SF machine": _machine,
     "SX": gone,
     "SS": _each_own,
     "Y supervisor": _not_reached,

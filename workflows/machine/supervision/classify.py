@@ -18,6 +18,7 @@ from workflows.machine.events import (
     LegEnded,
     LegJoined,
     LegRang,
+    LegScreened,
     RoomEnded,
 )
 from workflows.machine.supervision.model import (
@@ -44,6 +45,7 @@ Event = (
     LegRang
     | LegAnswered
     | LegJoined
+    | LegScreened
     | LegEnded
     | RoomEnded
     | CommandSucceeded
@@ -77,6 +79,8 @@ def hear(value: Supervision, event: Event) -> Heard:
         return _hear_end(value, event)
     if isinstance(event, LegAnswered | LegJoined):
         return _hear_arrival(value, event)
+    if isinstance(event, LegScreened):
+        return _hear_verdict(value, event)
     if isinstance(event, DeadlinePassed):
         return _hear_deadline(value, event.at)
     if isinstance(event, ModeRequested):
@@ -116,7 +120,21 @@ def _hear_arrival(value: Supervision, fact: LegAnswered | LegJoined) -> Heard:
     mine = value.find(fact.label, fact.call_sid)
     if mine is None:
         return Heard(value, must_read=True)
+    if mine.detect_machine:
+        return Heard(value)  # who has picked up is not known yet
     return _arrived(value, mine, fact.call_sid, fact.at)
+
+
+def _hear_verdict(value: Supervision, fact: LegScreened) -> Heard:
+    """A person, or a machine. A verdict that is lost is made up for by the next look at the room:
+    whoever is connected then counts as a person."""
+    mine = value.find(fact.label, fact.call_sid)
+    if mine is None or not mine.is_live:
+        return Heard(value)
+    if fact.willing:
+        return _arrived(value, mine, fact.call_sid, fact.at)
+    known = replace(mine, call_sid=mine.call_sid or fact.call_sid, reason=fact.cause)
+    return Heard(value.having(known), ((mine.label, On.MACHINE),))
 
 
 def _arrived(value: Supervision, mine: Supervisor, call_sid: str, at: float) -> Heard:

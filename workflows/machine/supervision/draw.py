@@ -24,6 +24,7 @@ GROUPS: tuple[tuple[str, tuple[On, ...]], ...] = (
             On.ANSWERED,
             On.NOT_REACHED,
             On.DIAL_DOUBTFUL,
+            On.MACHINE,
             On.RING_OVER,
             On.GONE,
             On.ENDED,

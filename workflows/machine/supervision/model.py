@@ -135,6 +135,8 @@ class Supervisor:
     """Hash of the request, to tell its repetition from another one under the same key."""
     policy: SupervisorPolicy = field(default_factory=SupervisorPolicy)
     ring_seconds: float = 25.0
+    detect_machine: bool = False
+    """Whether Twilio tells a machine that picks up from a person."""
     call_sid: str = ""
     coached: str = ""
     """Call SID of the agent who hears, or is about to hear, the whisper."""

@@ -20,6 +20,8 @@ class JoinRequested:
     fingerprint: str = ""
     policy: SupervisorPolicy = field(default_factory=SupervisorPolicy)
     ring_seconds: float = 25.0
+    detect_machine: bool = False
+    """Whether a machine that picks up is told apart, and hung up on."""
     takes_help: bool = False
     """Whether this answers the agent's cry for help: refused when somebody else has."""
     at: float = 0.0

@@ -281,6 +281,7 @@ def _join(value: Supervision, asked: JoinRequested) -> Stepped:
         fingerprint=asked.fingerprint,
         policy=asked.policy,
         ring_seconds=asked.ring_seconds,
+        detect_machine=asked.detect_machine,
         heard_step=number,
         deadline_at=asked.at + DEADLINES[State.DIALING],
     )

@@ -16,6 +16,8 @@ class On(StrEnum):
     """The dial was refused, or the phone was not picked up."""
     DIAL_DOUBTFUL = "dial_doubtful"
     """Whether the phone rings is not known: the dial's outcome could not be had."""
+    MACHINE = "machine"
+    """A machine has picked up: it would record the call."""
     RING_OVER = "ring_over"
     """The phone has rung for as long as it may."""
     GONE = "gone"

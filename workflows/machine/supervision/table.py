@@ -93,6 +93,7 @@ _LEAVE = go(State.LEAVING, EndSupervisor)
 IN_THE_ROOM: Row = {
     On.GONE: go(State.LEFT),
     On.ROOM_ENDED: _LEAVE,
+    On.MACHINE: _LEAVE,
     On.LEAVE: _LEAVE,
     **_ignored("the leg is in the room", On.NOT_REACHED, On.DIAL_DOUBTFUL, On.RING_OVER),
     **_ignored("said before", On.DIALED, On.ANSWERED),
@@ -158,6 +159,7 @@ _DIALING = row(
         On.ANSWERED: _SILENCE,
         On.NOT_REACHED: go(State.LEFT),
         On.DIAL_DOUBTFUL: _LEAVE,
+        On.MACHINE: _LEAVE,
         On.RING_OVER: _LEAVE,
         On.GONE: go(State.LEFT),
         On.ENDED: ignore("no leg is being ended"),
