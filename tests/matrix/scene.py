@@ -215,12 +215,9 @@ class Scene(Weather, Desks):
             self.stage.rest.asked -= 1
         else:
             self.seen.tries += self.stage.rest.is_down
-        try:
-            return await self._exchange(method, url, body, *rest)
-        except _RefusedError as refused:
-            return refused.answer
+        return await self._exchange(method, url, body, *rest)
 
-    def _arrives(self, route: str) -> Fault | None:
+    def _arrives(self, route: str) -> Fault | RestAnswer | None:
         """A request is at Twilio's door."""
         if not self._has_begun or not _is_of_a_call():
             return None
@@ -242,7 +239,7 @@ class Scene(Weather, Desks):
         self.seen.requests.append(Asking(now, route, "", form, self.state, met))
         self.say(f"REST {route} {_short(form)}" + f" MEETS {met}" * bool(met))
         if met in _REFUSALS:
-            raise _RefusedError(*_REFUSALS[met])
+            return _refused(*_REFUSALS[met])
         return Fault(Request(route), met) if met else None
 
     def _run_changed(self, run: Any) -> None:
@@ -433,13 +430,10 @@ def _is_of_a_call() -> bool:
     return activity.info().workflow_id not in (GUARDIAN_WORKFLOW_ID, PROVIDER_WORKFLOW_ID)
 
 
-class _RefusedError(Exception):
+def _refused(status: int, code: int) -> RestAnswer:
     """A request is refused before Twilio does anything."""
-
-    def __init__(self, status: int, code: int) -> None:
-        super().__init__(status, code)
-        body = json.dumps({"code": code, "message": "simulated", "more_info": "", "status": status})
-        self.answer = RestAnswer(status, {"content-type": "application/json"}, body.encode())
+    body = json.dumps({"code": code, "message": "simulated", "more_info": "", "status": status})
+    return RestAnswer(status, {"content-type": "application/json"}, body.encode())
 
 
 def name_of(address: str) -> str:

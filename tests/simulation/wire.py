@@ -84,8 +84,8 @@ class Rest:
         self.is_down = False
         self.is_reading = False
         """Whether a request is being carried out that only reads."""
-        self.on_request: Callable[[str], Fault | None] = lambda route: None
-        """Asked when a request arrives; answers what it meets."""
+        self.on_request: Callable[[str], Fault | Answer | None] = lambda route: None
+        """Asked when a request arrives; answers what it meets, or what it is refused with."""
         self.on_effect: Callable[[], None] = lambda: None
         """Told when a request has been carried out."""
         self.is_counted: Callable[[], bool] = lambda: True
@@ -129,6 +129,9 @@ class Rest:
         self.count += 1
         name = self.route(request.method, request.url.raw_path)
         fault = self.on_request(name) if self.is_counted() else None
+        if isinstance(fault, Answer):
+            loop.call_later(self._latency.uniform(*self._hops), request.answered, fault)
+            return
         if fault is not None:
             loop.call_at(request.gives_up_at, request.fail, TimeoutError())
             request.trouble = loop.create_task(self._meet(request, fault))

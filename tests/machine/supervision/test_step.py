@@ -14,8 +14,10 @@ from workflows.machine.events import (
     CommandFailed,
     CommandSucceeded,
     DeadlinePassed,
+    LegAnswered,
     LegEnded,
     LegReading,
+    LegScreened,
     RoomReading,
     TaskReading,
 )
@@ -154,6 +156,28 @@ def test_supervisor_who_took_over_is_busy_by_a_task_of_their_own(
     assert after.value.supervisors[0].own_task_sid == (task.task_sid if task else "")
     assert after.entries[-1].heard == heard
     check(after.value)
+
+
+def test_a_machine_that_picks_up_is_hung_up_on_and_a_person_comes_in() -> None:
+    rung = step(EMPTY, wish(detect_machine=True)).value
+    label = rung.supervisors[0].label
+    answered = step(rung, LegAnswered(at=12.0, call_sid="CA1", label=label)).value
+    assert answered.supervisors[0].state is State.DIALING, "who it is is not known yet"
+    person = step(answered, LegScreened(at=13.0, call_sid="CA1", label=label, willing=True))
+    assert person.value.supervisors[0].state is State.SILENCING
+    for before in (rung, answered, person.value):
+        after = step(before, LegScreened(at=14.0, call_sid="CA1", label=label))
+        mine = after.value.supervisors[0]
+        assert (mine.state, mine.reason, mine.call_sid) == (State.LEAVING, "machine", "CA1")
+        assert [each.name for each in after.commands] == ["EndSupervisor"]
+
+
+def test_detection_may_take_longer_than_the_ring() -> None:
+    rung = step(EMPTY, wish(detect_machine=True, ring_seconds=20.0)).value
+    for at, state in ((69.0, State.DIALING), (70.0, State.LEAVING)):
+        late = replace(rung.supervisors[0], deadline_at=at)
+        after = step(rung.having(late), DeadlinePassed(at=at)).value
+        assert after.supervisors[0].state is state
 
 
 def test_policy_says_whether_a_whisper_follows() -> None:

@@ -36,6 +36,9 @@ from workflows.machine.supervision.table import COACH_TARGET_UNAVAILABLE
 
 RING_GRACE_SECONDS = 10.0
 """How long after the ring time Twilio is given to say that nobody picked up."""
+VERDICT_SECONDS_MAX = 30.0
+"""How long answering-machine detection may take, unless told otherwise.
+https://www.twilio.com/docs/voice/api/conference-participant-resource"""
 PROVIDER_UNAVAILABLE = "provider_unavailable"
 NOT_BOOKED = "not_booked"
 """TaskRouter could not be told that a supervisor has taken the call over."""
@@ -155,6 +158,7 @@ def _hear_deadline(value: Supervision, at: float) -> Heard:
         if each.deadline_at is None or each.deadline_at > at + 0.001:
             continue
         rung_max = each.ring_seconds + RING_GRACE_SECONDS
+        rung_max += VERDICT_SECONDS_MAX if each.detect_machine else 0.0
         is_rung = each.state is State.DIALING and at - each.dialed_at >= rung_max
         stimuli.append((each.label, On.RING_OVER if is_rung else On.DEADLINE))
     return Heard(value, tuple(stimuli))
