@@ -221,9 +221,15 @@ class Supervisions:
                 return Joined(view, mine, is_replay=False)
         raise EngineUnreachableError
 
-    async def change(self, record: SupervisionRecord, wish: ModeRequested) -> SupervisionView:
-        """Another mode, take over, or leave: answers when it is so."""
-        return await self._update(record, wish, f"change-{uuid.uuid4().hex}")
+    async def change(
+        self, record: SupervisionRecord, wish: ModeRequested, key: str = ""
+    ) -> SupervisionView:
+        """Another mode, take over, or leave: answers when it is so.
+
+        `key` makes a repetition the same request: its first answer is given again, and it undoes
+        nothing that was asked for since. An empty key makes each request a new one.
+        """
+        return await self._update(record, wish, f"{wish.verb}-{key or uuid.uuid4().hex}")
 
     async def ask_help(self, order: StartSupervisionInput, wish: HelpRequested) -> SupervisionView:
         """The agent asks for a supervisor; asking twice is asking once."""

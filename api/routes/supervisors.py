@@ -23,7 +23,7 @@ from api.engine.supervisions import (
 from api.errors import FieldFault, Problem, documented, invalid, unknown
 from api.numbers import AddressRefusedError
 from api.routes.orders import task_of_agent
-from api.routes.transfers import Key, checked_key
+from api.routes.transfers import Key, RequestKey, checked_key
 from api.schemas import CF_PATTERN
 from api.strict_json import StrictRoute
 from api.supervision_schemas import (
@@ -35,7 +35,7 @@ from api.supervision_schemas import (
     supervisor_item,
 )
 from workflows.machine.model import Party
-from workflows.machine.supervision.model import Mode
+from workflows.machine.supervision.model import Mode, State
 from workflows.machine.supervision.requests import JoinRequested, ModeRequested
 from workflows.messages import (
     PersonView,
@@ -158,20 +158,23 @@ async def change(
     body: ModeBody,
     principal: PrincipalDep,
     parts: PartsDep,
+    idempotency_key: RequestKey = None,
 ) -> SupervisorItem:
     """Answers when it is so: read back at Twilio. Every change goes through silence, so that nobody
     hears what was meant for others.
 
     409 `coach_target_unavailable`: the agent cannot hear a whisper now, the supervisor stays muted.
     `take_over` is refused with 409 while a transfer or a hold of the call lives, because the caller
-    is theirs; end it first.
+    is theirs; end it first. The same request with the same `Idempotency-Key` changes nothing anew,
+    whatever has been asked for since; without a key, what is so already is answered as done.
     """
+    key = _once(principal, supervisor_id, idempotency_key)
     known = await _supervised(conference_sid, principal, parts)
     wish = ModeRequested(supervisor_id, body.mode, principal.id, at=time.time())
     if body.mode == "take_over":
         task_sid = await _may_take_over(known, parts)
         wish = replace(wish, task_sid=task_sid, has_taskrouter=parts.settings.is_taskrouter)
-    view = await _ask(conference_sid, wish, parts)
+    view = await _ask(conference_sid, wish, key, parts)
     return _of(view, supervisor_id)
 
 
@@ -182,11 +185,16 @@ async def change(
     responses=documented(401, 403, 404, 409, 422, 503),
 )
 async def leave(
-    conference_sid: Call, supervisor_id: Supervisor, principal: PrincipalDep, parts: PartsDep
+    conference_sid: Call,
+    supervisor_id: Supervisor,
+    principal: PrincipalDep,
+    parts: PartsDep,
+    idempotency_key: RequestKey = None,
 ) -> Response:
-    """Ends the supervisor's leg. The call goes on."""
+    """Ends the supervisor's leg. The call goes on. Who has left already has left."""
+    key = _once(principal, supervisor_id, idempotency_key)
     await _supervised(conference_sid, principal, parts)
-    await _ask(conference_sid, ModeRequested(supervisor_id, "leave", principal.id), parts)
+    await _ask(conference_sid, ModeRequested(supervisor_id, "leave", principal.id), key, parts)
     return Response(status_code=204)
 
 
@@ -261,15 +269,40 @@ async def _may_take_over(known: CallRecord, parts: Parts) -> str:
     return await task_of_agent(agent.call_sid, known, parts)
 
 
-async def _ask(conference_sid: str, wish: ModeRequested, parts: Parts) -> SupervisionView:
+def _once(principal: Principal, supervisor_id: str, key: str | None) -> str:
+    """What a repetition of the request has in common with it; empty for one without a key."""
+    if key is None:
+        return ""
+    return transfer_part(principal.id, f"{supervisor_id}\0{checked_key(key)}")
+
+
+async def _ask(conference_sid: str, wish: ModeRequested, key: str, parts: Parts) -> SupervisionView:
+    """The supervision after the request. What has come to that end before is not refused."""
     record = await _record(conference_sid, wish.label, parts)
     try:
-        return await parts.engine.supervisions.change(record, wish)
+        return await parts.engine.supervisions.change(record, wish, key)
     except NotSupervisedError:
+        record = await _record(conference_sid, wish.label, parts)
+        if _is_done(record.view, wish):
+            return record.view
         detail = "This supervisor is not on the call any more."
         raise Problem(409, "supervisor_has_left", detail, allowed=[]) from None
     except RefusedError as refused:
+        if refused.view is not None and _is_done(refused.view, wish):
+            return refused.view
         raise _refused(refused, wish.label) from None
+
+
+DONE: dict[str, frozenset[str]] = {
+    "leave": frozenset({State.LEAVING, State.LEFT}),
+    "take_over": frozenset({State.TAKING_OVER, State.TOOK_OVER}),
+}
+"""Verbs that end it -> the states in which a repetition has nothing to do."""
+
+
+def _is_done(view: SupervisionView, wish: ModeRequested) -> bool:
+    mine = next((each for each in view.supervisors if each.id == wish.label), None)
+    return mine is not None and mine.state in DONE.get(wish.verb, frozenset())
 
 
 async def _record(conference_sid: str, label: str, parts: Parts) -> SupervisionRecord:

@@ -25,6 +25,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 TEAMS = "sales=client:alice,sales=key:sue,support=client:bob"
 
 
+def keyed(name: str, key: str) -> dict[str, str]:
+    return {**auth(name), **({"Idempotency-Key": key} if key else {})}
+
+
 class Floor:
     """What the tests do on a call of alice's."""
 
@@ -69,12 +73,12 @@ class Floor:
     async def read(self, name: str = "sue") -> httpx.Response:
         return await self.site.http.get(self.path, headers=auth(name))
 
-    async def mode(self, label: str, mode: str, name: str = "sue") -> httpx.Response:
-        path = f"{self.path}/{label}"
-        return await self.site.http.patch(path, json={"mode": mode}, headers=auth(name))
+    async def mode(self, label: str, mode: str, name: str = "sue", key: str = "") -> httpx.Response:
+        path, headers = f"{self.path}/{label}", keyed(name, key)
+        return await self.site.http.patch(path, json={"mode": mode}, headers=headers)
 
-    async def leave(self, label: str, name: str = "sue") -> httpx.Response:
-        return await self.site.http.delete(f"{self.path}/{label}", headers=auth(name))
+    async def leave(self, label: str, name: str = "sue", key: str = "") -> httpx.Response:
+        return await self.site.http.delete(f"{self.path}/{label}", headers=keyed(name, key))
 
     async def help(self, name: str = "alice") -> httpx.Response:
         return await self.site.http.post(f"/v1/calls/{self.call}/help", headers=auth(name))
