@@ -190,7 +190,9 @@ def view_is_honest(check: Any, watch: Any, view: dict[str, Any]) -> None:
         watch.ranks[sid] = rank
     for attempt in view.get("attempts", ()):
         known = watch.attempts.get(str(attempt["number"]), {})
-        for name in ("answered_at", "ended_at", "call_sid"):
+        # A dial in doubt that is made again has another leg (S4 says when it may be).
+        names = ("answered_at", "ended_at", *(() if check.is_doubtful else ("call_sid",)))
+        for name in names:
             if known.get(name) and attempt[name] != known[name] and not attempt["task_sid"]:
                 check.broken("S16", f"{name} of attempt {attempt['number']} changed")
         watch.attempts[str(attempt["number"])] = attempt

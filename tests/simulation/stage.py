@@ -300,6 +300,7 @@ _CENTRE: dict[str, Any] = {
         "bob": {"contact_uri": "client:bob", "skills": ("billing",)},
         "carol": {"contact_uri": "client:carol", "skills": ("billing",)},
         "dave": {"contact_uri": "client:dave", "skills": ("refunds",)},
+        "sue": {"contact_uri": "client:sue", "skills": ("supervision",)},
     },
     "workflow": {"default_queue": "Support", "reservation_seconds": 10},
 }

@@ -229,3 +229,19 @@ def test_without_a_known_caller_nobody_is_guessed_to_be_the_agent() -> None:
     named = RoomReading("CF", legs=(LegReading("C", label="caller"), LegReading("A")))
     learnt = learn(unknown, named)
     assert (learnt.caller_call_sid, learnt.agent) == ("C", "A")
+
+
+@pytest.mark.parametrize(("others", "caller", "is_consulting"), [
+    ((), "C", False),
+    ((LegReading("T", label="0123456789abcdef-t1s"),), "C", True),
+    ((LegReading("V", label="0123456789abcdef-v1"),), "C", False),
+    ((LegReading("S"),), "", False),
+])  # fmt: skip
+def test_in_a_room_without_labels_the_caller_is_who_is_besides_the_agent(
+    others: tuple[LegReading, ...], caller: str, is_consulting: bool
+) -> None:
+    unknown = replace(EMPTY, caller_call_sid="", agent="A")
+    room = RoomReading("CF", legs=(LegReading("A"), LegReading("C", held=True), *others))
+    learnt = learn(unknown, room)
+    assert (learnt.caller_call_sid, learnt.agent) == (caller, "A")
+    assert learnt.is_consulting is is_consulting

@@ -33,9 +33,15 @@ def learn(value: Supervision, reading: RoomReading) -> Supervision:
 
 
 def _caller(value: Supervision, here: list[LegReading]) -> LegReading | None:
+    """The one known, or labelled so. In a room of TaskRouter's nobody is labelled: there it is the
+    one besides the agent, as whoever is brought in by an application has a label."""
     if value.caller_call_sid:
         return next((leg for leg in here if leg.call_sid == value.caller_call_sid), None)
-    return next((leg for leg in here if leg.label == CALLER_LABEL), None)
+    if labelled := next((leg for leg in here if leg.label == CALLER_LABEL), None):
+        return labelled
+    agent = next((leg for leg in here if value.agent and leg.call_sid == value.agent), None)
+    others = [leg for leg in here if not leg.label and leg is not agent]
+    return others[0] if agent is not None and len(others) == 1 else None
 
 
 def _can_be_agent(value: Supervision, leg: LegReading) -> bool:
