@@ -9,6 +9,7 @@ import structlog
 from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import FactsDep, MetricsDep, RecordsDep, SettingsDep, WebhookDep
+from api.engine.records import TransferRecord
 from api.engine.temporal import EngineUnreachableError
 from api.engine.whispers import whisper_of
 from api.errors import Problem
@@ -17,7 +18,7 @@ from api.webhooks.signature import verify
 from api.webhooks.status import carry
 from api.webhooks.tasks import RESERVATION_SID, is_room
 from api.webhooks.translate import is_label
-from api.webhooks.voice import chosen, xml
+from api.webhooks.voice import chosen, patiently, xml
 from workflows.machine.events import LegAnswered
 from workflows.machine.model import Accept
 from workflows.messages import CALL_SID, CONFERENCE_SID
@@ -53,18 +54,24 @@ async def assigned(
     call_sid = webhook.get("CallSid")
     if not (_is_place(conference_sid, label, room) and CALL_SID.fullmatch(call_sid)):
         return xml(twiml.hang_up())
-    try:
+    answered = LegAnswered(
+        at=time.time(), call_sid=call_sid, label=label, address=webhook.get("To")
+    )
+
+    async def tell() -> TransferRecord | None:
+        """The transfer that has heard of the worker; None if none waits for this phone."""
         record = await records.latest(conference_sid)
         if record is None or not record.is_trying(label):
-            return xml(twiml.say_and_hang_up(twiml.CALL_HAS_ENDED))
-        answered = LegAnswered(
-            at=time.time(), call_sid=call_sid, label=label, address=webhook.get("To")
-        )
+            return None
         heard_by = await carry(facts, metrics, conference_sid, answered, webhook)
+        return record if heard_by == "transfer" else None
+
+    try:
+        record = await patiently(tell)
     except (EngineUnreachableError, Problem):
         log.error("a worker was sent away: engine unreachable", call=conference_sid)
         return xml(twiml.say_and_hang_up(settings.handover_apology))
-    if heard_by != "transfer":
+    if record is None:
         return xml(twiml.say_and_hang_up(twiml.CALL_HAS_ENDED))
     base_url = settings.public_base_url
     whisper = await whisper_of(record, settings.handover_whisper)

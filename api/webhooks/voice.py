@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 import structlog
 from fastapi import APIRouter, Depends, Response
@@ -22,14 +24,17 @@ from api.webhooks.signature import Webhook, verify
 from api.webhooks.status import carry
 from workflows.messages import CALL_SID, CONFERENCE_SID, StartInboundInput
 
+T = TypeVar("T")
+
 log = structlog.get_logger("handover.api.webhooks")
 
 ADDRESS_LENGTH_MAX = 320
 NAME_LENGTH_MAX = 100
 
-INBOUND_SECONDS_MAX = 7.0
-"""How long a start is repeated while Temporal is silent: a caller would rather hear it ring for
-some seconds than an apology. Twilio waits 15 for the answer, and the last try may take 2.5."""
+PATIENCE_SECONDS = 7.0
+"""How long the engine is asked again while Temporal is silent: whoever is on the phone would rather
+hear it ring for some seconds than an apology. Twilio waits 15 for the answer, and the last try may
+take 2.5."""
 AGAIN_SECONDS = 0.25
 
 NOBODY_CAME = frozenset({"error", "system-error", "queue-full", "leave"})
@@ -88,16 +93,24 @@ async def inbound(
 
 async def begun(facts: Facts, order: StartInboundInput) -> bool:
     """Starts the set-up of a call, again and again while Temporal is silent; whether it began."""
-    give_up_at = time.monotonic() + INBOUND_SECONDS_MAX
+    try:
+        await patiently(lambda: facts.begin_inbound(order))
+    except EngineUnreachableError:
+        return False
+    return True
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """What `ask` answers, asked again while Temporal is silent. Raises its last error when it has
+    been so for too long; what is asked must be the same when it is done twice."""
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            await facts.begin_inbound(order)
-        except EngineUnreachableError:
+            return await ask()
+        except (EngineUnreachableError, Problem):
             if time.monotonic() > give_up_at:
-                return False
-            await asyncio.sleep(AGAIN_SECONDS)
-        else:
-            return True
+                raise
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 @router.post("/ended")
@@ -168,7 +181,7 @@ async def chosen(
     if fact is not None and reservation_sid:
         fact = replace(fact, reservation_sid=reservation_sid)
     try:
-        heard_by = await carry(facts, metrics, conference_sid, fact, webhook)
+        heard_by = await patiently(lambda: carry(facts, metrics, conference_sid, fact, webhook))
     except Problem:
         return xml(twiml.say_and_hang_up(settings.handover_apology))
     if fact is None or not fact.willing:

@@ -27,7 +27,7 @@ class Away:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(voice, "AGAIN_SECONDS", 0.01)
-    monkeypatch.setattr(voice, "INBOUND_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(voice, "PATIENCE_SECONDS", 0.5)
 
 
 async def test_a_start_is_repeated_until_temporal_is_back() -> None:

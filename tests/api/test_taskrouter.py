@@ -11,6 +11,7 @@ import pytest
 from temporalio.client import Client
 
 from api.engine.temporal import EngineUnreachableError
+from api.webhooks import voice
 from tests.api.conftest import TASKROUTER, Site, new_conference, site_with, start_body
 from tests.api.fakes import AT_ONCE
 from tests.api.signing import BASE_URL, signed_headers
@@ -256,12 +257,32 @@ async def test_worker_who_comes_too_late_is_put_into_no_room(routed: Site) -> No
     assert await routed.heard(transfer_workflow_id(alive)) == []
 
 
+async def test_worker_who_picks_up_while_temporal_restarts_is_put_through(
+    routed: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conference_sid, label = await transfer(routed)
+    facts = routed.app.state.parts.engine.facts
+    tell, asked = facts.tell, []
+
+    async def back_soon(*given: Any) -> Any:
+        asked.append(given)
+        if len(asked) < 3:
+            raise EngineUnreachableError
+        return await tell(*given)
+
+    monkeypatch.setattr(facts, "tell", back_soon)
+    tree = document(await routed.webhook(assigned(conference_sid, label), {"CallSid": CALL}))
+    assert verbs(tree) == ["Dial"]
+    assert len(asked) == 3
+
+
 async def test_worker_is_sent_away_while_the_engine_is_silent(
     routed: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def silent(*given: Any) -> None:
         raise EngineUnreachableError
 
+    monkeypatch.setattr(voice, "PATIENCE_SECONDS", 0.3)
     conference_sid, label = await transfer(routed)
     monkeypatch.setattr(routed.app.state.parts.engine.facts, "tell", silent)
     for step in ("", "-choice"):

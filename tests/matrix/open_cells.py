@@ -12,5 +12,4 @@ OPEN: dict[str, str] = {
         ("FM-Q7-F06", "FM-Q7-F07", "FM-Q7-F08", "FM-Q7-F09", "FM-Q7-F10"),
         _NEXT_TAKES,
     ),
-    "FM-Q7-F03": "a worker who picks up while Temporal restarts is sent away: the next one comes",
 }
