@@ -37,6 +37,8 @@ UNAVAILABLE = "unavailable"
 
 BLOCKED = "blocked"
 FAILED = "failed"
+ABSENT = "absent"
+"""The cause of a task that was not accepted because its worker is not in the room (yet)."""
 RECORDED = "recorded"
 """The cause of what was not done because it would have been recorded."""
 

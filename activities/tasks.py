@@ -15,6 +15,7 @@ from twilio.rest import Client
 from activities.creating import AddedTask, create_task_once
 from activities.ending import complete_call
 from activities.errors import (
+    ABSENT,
     GONE,
     REFUSED,
     STALE_STATUS,
@@ -25,7 +26,8 @@ from activities.errors import (
     unavailable,
     unmet,
 )
-from activities.reading import read_legs
+from activities.reading import find_participant, read_legs
+from activities.room import CONNECTED
 from activities.settings import TwilioSettings
 from activities.task_marks import BOOKING, is_of_task, marked
 from activities.task_reading import (
@@ -51,6 +53,9 @@ from activities.task_state import (
 )
 from activities.task_state import GONE as TASK_GONE
 
+LOOKS_SECONDS = (0.25, 0.5, 1.0, 2.0, 2.0, 2.0)
+"""Pauses before the looks for a worker who has just picked up. TwiML is fetched and the room joined
+within the first; who hears a whisper takes as long as that."""
 DECISIONS_MAX = 3
 """How often one attempt reads and decides again because the task changed in between."""
 TIMEOUT_SECONDS_MAX = 1_209_600
@@ -153,6 +158,10 @@ class AcceptInput:
     task_sid: str
     worker_call_sid: str = ""
     worker_sid: str = ""
+    reservation_sid: str = ""
+    """The offer that is meant, where it is known: then no other one is accepted."""
+    conference_sid: str = ""
+    """The room in which that leg is waited for first; empty: it is known to be there."""
 
 
 @dataclass(frozen=True)
@@ -275,19 +284,19 @@ class Tasks:
 
     @activity.defn(name="accept_reservation")
     async def accept_reservation(self, given: AcceptInput) -> TaskState:
-        """Accept a task for its worker. Accepted already is done."""
+        """Accept a task for its worker. Accepted already is done.
+
+        With a room, the worker is waited for there as long as the offer is open, at most for
+        `sum(LOOKS_SECONDS)`; `unmet` with the cause `absent` if they have not come.
+        """
         workspace = workspace_of(self._client, self._settings)
-        found, listed = await asyncio.gather(
-            read_tagged(workspace.tasks(given.task_sid)),
-            list_reservations(workspace, given.task_sid, "", given.worker_sid),
-        )
-        if found is None:
-            raise gone("the task is gone")
-        task = found[0]
+        task, listed, is_there = await self._offer(workspace, given)
         accepted, pending = _reservations_for(listed, given)
         if accepted is not None:
             return state_of_task(task, accepted)
         _demand(task, pending, listed, given)
+        if not is_there:
+            raise unmet("the worker is not in the room", cause=ABSENT)
         try:
             context = workspace.tasks(given.task_sid).reservations(pending[0].sid)
             done = await ask(context.update_async(reservation_status=ACCEPTED))
@@ -299,7 +308,7 @@ class Tasks:
             accepted, pending = _reservations_for(listed, given)
             if accepted is None:
                 _demand(task, pending, listed, given)
-                raise
+                raise unavailable("the offer is open, and was refused to be accepted") from error
             done = accepted
         if status_of(done.reservation_status) not in (ACCEPTED, WRAPPING):
             raise unavailable("the reservation is not accepted yet")
@@ -366,6 +375,29 @@ class Tasks:
                 if error.status != STALE_STATUS:
                     raise
         raise unavailable("the worker changes faster than it can be put back")
+
+    async def _offer(self, workspace: Any, given: AcceptInput) -> tuple[Any, list[Any], bool]:
+        """The task, its reservations, and whether the worker's leg is in the room: looked at again
+        until it is, or the offer is not open any more."""
+        for pause in LOOKS_SECONDS if given.conference_sid else (0.0,):
+            await asyncio.sleep(pause)
+            found, listed, is_there = await asyncio.gather(
+                read_tagged(workspace.tasks(given.task_sid)),
+                list_reservations(workspace, given.task_sid, "", given.worker_sid),
+                self._is_in_room(given),
+            )
+            if found is None:
+                raise gone("the task is gone")
+            accepted, pending = _reservations_for(listed, given)
+            if is_there or accepted is not None or not pending:
+                break
+        return found[0], listed, is_there
+
+    async def _is_in_room(self, given: AcceptInput) -> bool:
+        if not given.conference_sid:
+            return True
+        leg = await find_participant(self._client, given.conference_sid, given.worker_call_sid)
+        return leg is not None and leg.status == CONNECTED
 
     async def _like(self, workspace: Any, given: CreateTaskInput) -> CreateTaskInput:
         """`given` with what it takes over from another task. One that is gone leaves it as it is:
@@ -439,6 +471,8 @@ async def end_one_task(workspace: Any, task_sid: str, reason: str, wrap_up: bool
 def _reservations_for(listed: list[Any], given: AcceptInput) -> tuple[Any, list[Any]]:
     """The accepted reservation of that worker, if there is one, and the pending ones."""
     ours = [each for each in listed if not given.worker_sid or each.worker_sid == given.worker_sid]
+    if given.reservation_sid:
+        ours = [each for each in ours if each.sid == given.reservation_sid]
     by_status = [(status_of(each.reservation_status), each) for each in ours]
     accepted = [each for status, each in by_status if status in (ACCEPTED, WRAPPING)]
     return next(iter(accepted), None), [each for status, each in by_status if status == PENDING]
@@ -449,7 +483,8 @@ def _demand(task: Any, pending: list[Any], listed: list[Any], given: AcceptInput
 
     `TaskState.reservation_status` and the cause tell what became of the offer instead.
     """
-    last = max(listed, key=lambda each: each.date_created, default=None)
+    meant = [each for each in listed if each.sid == given.reservation_sid] or listed
+    last = max(meant, key=lambda each: each.date_created, default=None)
     state = state_of_task(task, last)
     if not pending:
         cause = CAUSES.get(state.reservation_status, "cancelled")

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from temporalio import workflow
 
-from workflows.dispatch_order import LOOK_FIRST, Order
+from workflows.dispatch_order import HEARTBEAT_SECONDS, LOOK_FIRST, Order
 
 with workflow.unsafe.imports_passed_through():
     from activities.conferences import Conferences, ReadRoomInput
@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
         RestoreWorkerInput,
         Tasks,
     )
-    from workflows.machine.commands import Command, EndTask, RejectTask, RestoreWorker
+    from workflows.machine.commands import AcceptTask, Command, EndTask, RejectTask, RestoreWorker
     from workflows.machine.events import TaskReading
     from workflows.machine.model import Leg, Reason, Target, Transfer
     from workflows.messages import TaskPeople
@@ -116,13 +116,24 @@ def read_task(_command: Command, begun: Transfer, now: Transfer) -> Order:
     )
 
 
-def accept_task(_command: Command, begun: Transfer, now: Transfer) -> Order:
+def accept_task(command: Command, begun: Transfer, now: Transfer) -> Order:
+    """A worker who is not known to be in the room is looked for. That takes as long as they hear a
+    whisper, and signs of life in that time would each be billed; a worker of ours that dies in it
+    is missed later."""
+    given = command if isinstance(command, AcceptTask) else AcceptTask()
+    is_there = now.target.is_here and now.target.call_sid == given.call_sid
     return Order(
         Tasks.accept_reservation,
-        AcceptInput(task_sid=task_sid_of(now, begun.target), worker_call_sid=begun.target.call_sid),
+        AcceptInput(
+            task_sid=task_sid_of(now, begun.target),
+            worker_call_sid=given.call_sid,
+            reservation_sid=given.reservation_sid,
+            conference_sid="" if is_there else now.conference_sid,
+        ),
         "the task is the target's from now on",
-        start_to_close=5.0,
+        start_to_close=5.0 if is_there else 15.0,
         schedule_to_close=20.0,
+        heartbeat=HEARTBEAT_SECONDS if is_there else None,
     )
 
 

@@ -55,7 +55,11 @@ async def assigned(
     if not (_is_place(conference_sid, label, room) and CALL_SID.fullmatch(call_sid)):
         return xml(twiml.hang_up())
     answered = LegAnswered(
-        at=time.time(), call_sid=call_sid, label=label, address=webhook.get("To")
+        at=time.time(),
+        call_sid=call_sid,
+        label=label,
+        address=webhook.get("To"),
+        reservation_sid=reservation if RESERVATION_SID.fullmatch(reservation) else "",
     )
 
     async def tell() -> TransferRecord | None:

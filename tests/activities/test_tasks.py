@@ -9,11 +9,10 @@ from datetime import timedelta
 import pytest
 from twilio.rest import Client
 
-from activities.errors import GONE, REFUSED, UNAVAILABLE, UNMET, TwilioError
+from activities.errors import GONE, REFUSED, UNAVAILABLE, TwilioError
 from activities.settings import TwilioSettings
 from activities.task_marks import SKILLS_MAX, marked
 from activities.tasks import (
-    AcceptInput,
     CreateTaskInput,
     ReadTaskInput,
     RejectInput,
@@ -118,72 +117,6 @@ def test_what_taskrouter_wrote_about_another_task_is_not_carried_over() -> None:
     text = marked(json.dumps(original), LABEL)
     assert set(json.loads(text)) >= {"vip", "handover_label"}
     assert not {"conference", "worker_call_sid"} & set(json.loads(text))
-
-
-# --- accept -------------------------------------------------------------------------------------
-
-
-async def test_accepting_twice_is_accepting_once(centre: Centre) -> None:
-    sid = await made(centre)
-    given = AcceptInput(sid, worker_sid=centre.worker("anna").sid)
-    state = await attempt(centre.tasks.accept_reservation, given)
-    assert words(state) == ("assigned", "accepted")
-    assert state.worker_name == "anna"
-    assert words(await attempt(centre.tasks.accept_reservation, given)) == words(state)
-    assert centre.phones.effects("reservations.update") == 1
-    assert centre.task(sid).status == "assigned"
-
-
-@pytest.mark.parametrize("fault", LOST)
-async def test_an_accept_of_unknown_outcome_is_settled(centre: Centre, fault: str) -> None:
-    sid = await made(centre)
-    with centre.phones.fault("reservations.update", fault):
-        await attempts(centre.tasks.accept_reservation, AcceptInput(sid))
-    assert centre.reservation(sid).status == "accepted"
-    assert centre.phones.effects("reservations.update") == 1
-
-
-@pytest.mark.parametrize(
-    ("verb", "status", "cause"),
-    [
-        ("reservations.reject", "rejected", "rejected"),
-        ("reservations.time_out", "timed_out", "no_answer"),
-    ],
-)
-async def test_an_offer_that_came_to_nothing_is_unmet(
-    centre: Centre, verb: str, status: str, cause: str
-) -> None:
-    sid = await made(centre)
-    centre.happens(verb, centre.reservation(sid))
-    with pytest.raises(TwilioError) as raised:
-        await attempt(centre.tasks.accept_reservation, AcceptInput(sid))
-    assert raised.value.type == UNMET
-    assert raised.value.report.cause == cause
-    assert raised.value.report.task is not None
-    assert raised.value.report.task.reservation_status == status
-
-
-async def test_a_reservation_for_another_worker_or_leg_is_not_accepted(centre: Centre) -> None:
-    sid = await made(centre)
-    task = centre.task(sid)
-    attributes = task.attributes | {"worker_call_sid": "CA" + "1" * 32}
-    with centre.phones.runtime.act() as network:
-        network.taskrouter.tasks.set_attributes(task, attributes)
-    for given in (
-        AcceptInput(sid, worker_sid=centre.worker("ben").sid),
-        AcceptInput(sid, worker_call_sid="CA" + "2" * 32),
-    ):
-        with pytest.raises(TwilioError) as raised:
-            await attempt(centre.tasks.accept_reservation, given)
-        assert raised.value.type == UNMET
-    await attempt(centre.tasks.accept_reservation, AcceptInput(sid, "CA" + "1" * 32))
-    assert task.status == "assigned"
-
-
-async def test_a_task_that_is_gone_cannot_be_accepted(centre: Centre) -> None:
-    with pytest.raises(TwilioError) as raised:
-        await attempt(centre.tasks.accept_reservation, AcceptInput("WT" + "f" * 32))
-    assert raised.value.type == GONE
 
 
 # --- read ---------------------------------------------------------------------------------------

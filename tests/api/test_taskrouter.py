@@ -272,7 +272,7 @@ async def test_worker_who_picks_up_while_temporal_restarts_is_put_through(
 
     monkeypatch.setattr(facts, "tell", back_soon)
     tree = document(await routed.webhook(assigned(conference_sid, label), {"CallSid": CALL}))
-    assert verbs(tree) == ["Dial"]
+    assert verbs(tree) == ["Dial", "Conference"]
     assert len(asked) == 3
 
 

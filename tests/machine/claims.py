@@ -49,9 +49,10 @@ def at_step(before: Transfer, after: Transfer, lines: Lines) -> None:
     """After every step, whatever is known to whom."""
     is_routed = _is_routed(after)
     # One task rings one worker after the other, all under its label.
-    labels = [line.label for line in lines.dialled() if line.is_live or not is_routed]
+    dialled = [line for line in lines.dialled() if "declined" not in line.was]
+    labels = [line.label for line in dialled if line.is_live or not is_routed]
     claim(len(labels) == len(set(labels)), "S4: two dials under one label")
-    live = [line for line in targets(lines) if line.is_live]
+    live = [line for line in targets(lines) if line.is_live and line in dialled]
     is_explained = under_way(lines, "EndTarget", "EndStray") or lines.troubles
     claim(len(live) <= 1 or bool(is_explained), "S3: two targets' phones at once")
     if after.state is State.CONSULTING and lines.caller.is_heard:

@@ -24,6 +24,7 @@ from tests.machine.lines import (
 from tests.machine.tape import ABOUT_TAPE, HOLDS, RECORDING
 from workflows.machine.commands import Command
 from workflows.machine.events import (
+    ABSENT,
     CommandFailed,
     CommandSucceeded,
     Event,
@@ -37,6 +38,7 @@ from workflows.machine.events import (
     Outcome,
     RoomEnded,
     RoomReading,
+    WorkerDeclined,
 )
 from workflows.machine.model import EVERY_RECORDING, Transfer
 
@@ -117,6 +119,11 @@ def refuse(world: Lines, index: int) -> Lines:
     return with_line(world, index, was=world.lines[index].was | {"refused"})
 
 
+def decline(world: Lines, index: int) -> Lines:
+    """A worker whose phone was picked up declines the offer on the desktop; the leg stays."""
+    return with_line(world, index, was=world.lines[index].was | {"declined"})
+
+
 # --- what may be reported ------------------------------------------------------------------------
 
 
@@ -135,6 +142,8 @@ def facts(world: Lines, at: float) -> Iterator[tuple[str, Event]]:
             yield f"{line.name} accepted", told
         if "joined" in line.was:
             yield f"{line.name} joined", LegJoined(conference_sid=ROOM, **names)  # type: ignore[arg-type]
+        if "declined" in line.was:
+            yield f"{line.name} declined", WorkerDeclined(**names)  # type: ignore[arg-type]
         if "ended" in line.was:
             yield f"{line.name} ended", LegEnded(cause=line.cause, **names)  # type: ignore[arg-type]
     if not world.room:
@@ -248,8 +257,11 @@ def tell(world: Lines, job: Job, at: float) -> tuple[Lines, Outcome]:
         "gone": Failure.GONE,
         "refused": Failure.REFUSED,
         "unavailable": Failure.UNAVAILABLE,
+        "absent": Failure.UNMET,
+        "declined": Failure.UNMET,
     }[job.result]
-    cause = "blocked" if job.result == "refused" else ""
+    causes = {"refused": "blocked", "absent": ABSENT, "declined": "rejected"}
+    cause = causes.get(job.result, "")
     return world, CommandFailed(
         at=at, command=job.command, key=job.key, failure=failure, cause=cause, reading=job.reading
     )
@@ -368,6 +380,17 @@ def _remove_agent(world: Lines, job: Job) -> Effect:
     return _and_look(hang_up(world, index))
 
 
+def _accept_task(world: Lines, job: Job) -> Effect:
+    """Only for a worker who is in the room, and has not declined."""
+    line = world.lines[world.by_label(job.label)]
+    if "declined" in line.was:
+        return world, "declined", None
+    if line.status != "in":
+        return world, "absent", None
+    index = world.lines.index(line)
+    return with_line(world, index, was=line.was | {"booked"}), "ok", None
+
+
 def _nothing(world: Lines, job: Job) -> Effect:
     return world, "ok", None
 
@@ -429,7 +452,7 @@ _EFFECTS = {
     "NotifyCaller": _nothing,
     "RemindAgent": _nothing,
     # What TaskRouter is told changes nothing on the lines.
-    "AcceptTask": _nothing,
+    "AcceptTask": _accept_task,
     "RejectTask": _nothing,
     "CloseTask": _nothing,
     "ReadQueue": _nothing,

@@ -287,7 +287,7 @@ def test_worker_whom_taskrouter_found_is_known_by_address() -> None:
     )
     fact = LegAnswered(at=2.0, call_sid="CAw", label=label, address="client:bob")
     after, stimulus = hear(transfer, fact)
-    assert stimulus is Stimulus.TARGET_PICKED_UP
+    assert stimulus is Stimulus.TARGET_COMING
     assert (after.target.address, after.target.call_sid) == ("client:bob", "CAw")
     passed_on, stimulus = hear(after, LegEnded(at=3.0, call_sid="CAw", label=label, cause="busy"))
     assert stimulus is Stimulus.TARGET_PASSED_ON

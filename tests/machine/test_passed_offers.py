@@ -1,4 +1,4 @@
-"""Offers of TaskRouter that are over while the worker's leg lives on."""
+"""Offers of TaskRouter that are over while the worker's leg lives on, and those that are taken."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from tests.machine.harness import assert_no_one_left_over, assert_talking
+from tests.machine.harness import Story, assert_no_one_left_over, assert_talking, assert_waiting
+from tests.machine.switchboard import decline
 from tests.machine.test_scenarios import began, to_queue
-from workflows.machine.events import LegJoined, WorkerDeclined, WorkerTimedOut
-from workflows.machine.model import Reason, State
+from workflows.machine.events import (
+    CommandSucceeded,
+    LegJoined,
+    LegScreened,
+    WorkerDeclined,
+    WorkerTimedOut,
+)
+from workflows.machine.model import Accept, Kind, Reason, State
 from workflows.machine.step import step
 
 
@@ -61,3 +68,108 @@ def test_worker_who_is_faster_than_the_answer_about_the_task_has_it_all_the_same
     joined = LegJoined(story.at, leg.call_sid, leg.label, waiting.conference_sid)
     begun = step(story.table, waiting, joined).commands
     assert [(each.name, each.after) for each in begun] == [("AcceptTask", (dial,))]
+
+
+def declines(story: Story, name: str = "t1") -> Story:
+    """The worker declines on the desktop; the leg stays where it is."""
+    story.lines = decline(story.lines, story.lines.by_label(f"CA{name}"))
+    return story
+
+
+def comes(kind: Kind = Kind.WARM) -> Story:
+    """A worker is in the room, and the task is not accepted yet."""
+    story = to_queue(kind).stall("AcceptTask")
+    return story.answers(is_screened=True).accepts()
+
+
+def test_task_is_proof_that_the_worker_has_come() -> None:
+    """The report of the join is lost: whoever got the task in the room has the call."""
+    story = to_queue().stall("AcceptTask").answers(is_screened=True).is_in(State.SCREENING)
+    story.silence().accepts().is_in(State.SCREENING)
+    story.flows().is_in(State.CONSULTING)
+    assert began(story.speaks(), "AcceptTask") == 1
+
+
+def test_worker_who_is_not_there_yet_gets_the_task_when_they_come() -> None:
+    """A long whisper: the looks for the worker are over before."""
+    story = to_queue().answers(is_screened=True).is_in(State.SCREENING)
+    assert not story.transfer.pending
+    story.accepts().is_in(State.CONSULTING)
+    assert began(story, "AcceptTask") == 2
+    assert "booked" in story.line("t1").was
+
+
+def test_look_that_came_a_moment_too_early_is_repeated() -> None:
+    """It saw an empty place, and is told after the worker has come."""
+    story = comes().is_in(State.CONSULTING)
+    story.fails("AcceptTask", "absent").flows().is_in(State.CONSULTING)
+    assert began(story, "AcceptTask") == 2
+    assert "booked" in story.line("t1").was
+
+
+def test_worker_who_has_to_press_a_key_is_not_looked_for_before() -> None:
+    story = to_queue().answers(is_screened=True)
+    asked = to_queue(targets=1, accept=Accept.PRESS_1).answers(is_screened=True)
+    assert (began(story, "AcceptTask"), began(asked, "AcceptTask")) == (1, 0)
+    leg = asked.transfer.target
+    asked.hear(LegScreened(asked.at, leg.call_sid, leg.label, willing=True))
+    assert began(asked, "AcceptTask") == 1
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_worker_who_declines_in_the_room_does_not_keep_the_call(is_told: bool) -> None:
+    story = comes().is_in(State.CONSULTING)
+    story = story if is_told else story.silence()
+    declines(story).flows().is_in(State.DIALING)
+    assert story.line("t1").status == "gone"
+    assert_waiting(story)
+    story.speaks().is_offered_to("t2").answers("t2", is_screened=True).accepts("t2")
+    story.is_in(State.CONSULTING)
+    assert_talking(story, "agent", "t2")
+    assert "booked" in story.line("t2").was
+    story.asks("complete").waits(4.0).ended(State.COMPLETED, Reason.COMPLETED)
+    assert_no_one_left_over(story)
+
+
+def test_caller_who_met_a_worker_who_declines_waits_for_the_next() -> None:
+    story = comes(Kind.COLD).is_in(State.SETTLING)
+    assert_talking(story, "caller", "t1")
+    declines(story).flows().is_in(State.AWAITING)
+    assert_waiting(story)
+    story.is_offered_to("t2").answers("t2", is_screened=True).accepts("t2").waits(4.0)
+    story.ended(State.COMPLETED, Reason.COMPLETED)
+    assert_talking(story, "caller", "t2")
+    assert_no_one_left_over(story)
+
+
+@pytest.mark.parametrize("verb", ["swap", "join"])
+def test_agent_stays_with_the_caller_when_the_worker_declines(verb: str) -> None:
+    story = declines(comes().asks(verb)).flows().is_in(State.DIALING_ASIDE)
+    assert_talking(story, "caller", "agent")
+
+
+def test_worker_who_could_not_be_booked_in_time_keeps_the_call_and_nobody_else_is_rung() -> None:
+    """Twilio did not answer for longer than the offer lasts."""
+    story = comes().is_in(State.CONSULTING).fails("AcceptTask").flows()
+    leg = story.transfer.target
+    story.hear(WorkerTimedOut(at=story.at, label=leg.label, call_sid=leg.call_sid))
+    story.settle().is_in(State.CONSULTING)
+    assert began(story, "EndTask") == 1
+
+
+def test_worker_who_hangs_up_as_they_get_the_task_is_not_waited_for() -> None:
+    """TaskRouter asks nobody else for a task that is accepted."""
+    story = to_queue(targets=2).stall("AcceptTask").answers(is_screened=True)
+    key = story.transfer.pending[-1]
+    story.hangs_up("t1").is_in(State.DIALING)
+    booked(story, key)
+    assert began(story, "EndTask") == 1
+    assert began(story, "DialTarget") == 2, "the next queue is asked"
+
+
+def booked(story: Story, key: str) -> None:
+    """The task was accepted before the worker was seen to be gone."""
+    jobs = tuple(each for each in story.lines.jobs if each.key != key)
+    story.lines = story.lines._replace(jobs=jobs)
+    story.hear(CommandSucceeded(at=story.at, command="AcceptTask", key=key))
+    story.settle()

@@ -12,7 +12,7 @@ from tests.machine.explore import Bounds, Search
 from tests.machine.harness import Story, a_transfer
 from tests.machine.tape import KEPT, RECORDED, RECORDING, Tape
 from tests.machine.worlds import World
-from workflows.machine import events, outcomes, recordings
+from workflows.machine import events, objects, outcomes, recordings
 from workflows.machine import step as stepping
 from workflows.machine.commands import ResumeRecordings
 from workflows.machine.events import (
@@ -259,12 +259,12 @@ BUGS: dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
     ),
     "resumed while the caller is on hold": (
         "the consult is recorded",
-        lambda patch: patch.setitem(stepping._ABOUT_RECORDINGS, ResumeRecordings, _always_resumes),
+        lambda patch: patch.setitem(objects._NEEDS_RECORDINGS, ResumeRecordings, _always_resumes),
     ),
     "never resumed": (
         "the recording was not resumed",
         lambda patch: patch.setitem(
-            stepping._ABOUT_RECORDINGS, ResumeRecordings, lambda transfer: False
+            objects._NEEDS_RECORDINGS, ResumeRecordings, lambda transfer: False
         ),
     ),
 }

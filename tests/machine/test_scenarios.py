@@ -441,11 +441,11 @@ def to_queue(kind: Kind = Kind.WARM, **changes: Any) -> Story:
 
 
 def test_worker_of_a_queue_consults_and_takes_the_call() -> None:
-    story = to_queue().answers(is_screened=True).is_in(State.SCREENING)
-    assert began(story, "AcceptTask") == 0
+    story = to_queue().stall("AcceptTask").answers(is_screened=True).is_in(State.SCREENING)
+    assert began(story, "AcceptTask") == 1, "the task waits for the worker in the room"
     story.accepts().is_in(State.CONSULTING)
     assert_talking(story, "agent", "t1")
-    assert began(story, "AcceptTask") == 1
+    assert began(story.flows(), "AcceptTask") == 1
     story.asks("complete").waits(4.0).ended(State.COMPLETED, Reason.COMPLETED)
     assert_talking(story, "caller", "t1")
     assert_no_one_left_over(story)

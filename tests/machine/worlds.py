@@ -19,6 +19,7 @@ from tests.machine.switchboard import (
     accept,
     answer,
     begin,
+    decline,
     end_room,
     facts,
     hang_up,
@@ -29,6 +30,7 @@ from tests.machine.switchboard import (
     take_half_effect,
     tell,
     trouble,
+    with_line,
 )
 from tests.machine.tape import HOLDS, KEPT, NO_TAPE, RECORDED, Tape
 from workflows.machine.classify import news_in
@@ -206,8 +208,9 @@ def _people(world: World, node: Node) -> Iterator[Move]:
             if is_open and line.status == "asked":
                 yield f"{line.name} presses 1", now(accept(lines, index))
             elif is_open:
-                was = line.was
-                yield f"{line.name} is a person", now(_judged(lines, index, was | {"accepted"}))
+                yield f"{line.name} is a person", now(_judged_a_person(lines, index))
+            if world.screen == "task" and not is_recall and not line.was & {"booked", "declined"}:
+                yield f"{line.name} declines on the desktop", now(decline(lines, index))
             if is_open and world.screen != "task":
                 yield f"{line.name} turns out a machine", now(refuse(lines, index))
     if world.screen == "task" and _is_looked_for(node):
@@ -221,13 +224,12 @@ def _people(world: World, node: Node) -> Iterator[Move]:
 def _is_looked_for(node: Node) -> bool:
     """Whether a worker has let the task go, and no other one has been offered it."""
     last = node.lines.lines[-1]
-    is_over = last.status == "gone" and "joined" not in last.was
+    is_over = "declined" in last.was or (last.status == "gone" and "joined" not in last.was)
     return is_over and last.name.startswith("t") and last.name != "t9"
 
 
-def _judged(lines: Lines, index: int, was: frozenset[str]) -> Lines:
-    line = lines.lines[index]._replace(was=was)
-    return lines._replace(lines=(*lines.lines[:index], line, *lines.lines[index + 1 :]))
+def _judged_a_person(lines: Lines, index: int) -> Lines:
+    return with_line(lines, index, was=lines.lines[index].was | {"accepted"})
 
 
 def _network(bounds: Bounds, node: Node) -> Iterator[Move]:

@@ -174,9 +174,9 @@ def to_queue(rng: Random) -> Story:
     }
     acts = [Act(Entered("consulting", plus=rng.uniform(0, 4)), "agent", "complete")]
     if rng.random() < 0.3:
-        # Before the phone is picked up: who declines in the moment in which the worker comes into
-        # the room keeps the leg, and the next worker is rung all the same.
-        acts.append(Act(Rings("target", plus=rng.uniform(0, 0.9)), "target", "reject_offer"))
+        # Before the phone is picked up, or just when the worker comes into the room.
+        plus = rng.choice((rng.uniform(0, 0.9), rng.uniform(1.95, 2.4)))
+        acts.append(Act(Rings("target", plus=plus), "target", "reject_offer"))
     return _story(
         "queue", kind, "queue:Billing", phones=phones, acts=tuple(acts), mode="taskrouter",
         options={"ring_seconds": 30.0},

@@ -68,7 +68,9 @@ def test_order_is_bounded_and_names_itself(name: str) -> None:
         assert fact_from(order.fact) is not None
         assert all(each.endswith(f"/{now.conference_sid}") for each in order.workflow_ids)
         return
-    assert HTTP_SECONDS_MAX < order.start_to_close <= 5.0
+    # A worker who has just picked up is waited for in the room, for as long as they hear a whisper.
+    longest = 15.0 if name == "AcceptTask" else 5.0
+    assert HTTP_SECONDS_MAX < order.start_to_close <= longest
     assert order.start_to_close < order.schedule_to_close <= 120.0
     assert order.summary
     assert not any(char.isdigit() and char not in "12" for char in order.summary)

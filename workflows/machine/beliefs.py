@@ -83,6 +83,13 @@ def target_gone(transfer: Transfer, at: float, cause: str, is_doubtful: bool = F
     return transfer, Stimulus.TARGET_LOST_NEXT if is_next else Stimulus.TARGET_LOST_LAST
 
 
+def target_taken(transfer: Transfer, at: float) -> Heard:
+    """A person has taken the call and is in the room."""
+    there = replace(transfer.target, presence=Presence.PRESENT, present_since=at)
+    transfer = replace(transfer, target=there)
+    return with_attempt(transfer, answered_at=at), Stimulus.TARGET_ANSWERED
+
+
 def _cause(transfer: Transfer, told: str, had_taken: bool) -> Cause:
     if had_taken:
         return Cause.DROPPED

@@ -19,6 +19,7 @@ from workflows.machine.beliefs import (
     progress,
     recall_lost,
     target_gone,
+    target_taken,
     with_attempt,
     with_presence,
     without_agent,
@@ -63,6 +64,7 @@ from workflows.machine.model import (
     State,
     Transfer,
 )
+from workflows.machine.offers import hear_task, is_routed, passed_on
 from workflows.machine.outcomes import hear_hold, hear_outcome, still_silent
 from workflows.machine.readings import news_in as news_in
 from workflows.machine.recordings import paused_by_person, resumed_by_person
@@ -108,7 +110,7 @@ def hear(transfer: Transfer, event: Event) -> Heard:
     if isinstance(event, LegRang | LegAnswered | LegJoined | LegScreened | LegEnded):
         return _hear_leg(transfer, event)
     if isinstance(event, TaskEnded | WorkerTimedOut | WorkerDeclined):
-        return _hear_task(transfer, event)
+        return hear_task(transfer, event)
     if isinstance(event, HoldFound):
         party = whose(transfer, event.call_sid, event.label)
         if not isinstance(party, Party):
@@ -177,7 +179,7 @@ def whose(transfer: Transfer, call_sid: str, label: str) -> Party | Whose:
         for party in (Party.TARGET, Party.AGENT):
             leg = transfer.leg(party)
             if leg.label == label:
-                is_new_offer = party is Party.TARGET and _is_routed(transfer)
+                is_new_offer = party is Party.TARGET and is_routed(transfer)
                 is_same = not leg.call_sid or not call_sid
                 return party if is_same or is_new_offer else Whose.STRAY
         if label.startswith(transfer.part):
@@ -235,8 +237,8 @@ def _hear_target(transfer: Transfer, fact: LegFact) -> Heard:
         is_stray = is_alive and target.is_doubtful
         return transfer, Stimulus.STRAY_LEG if is_stray else Stimulus.NOTED
     if isinstance(fact, LegEnded):
-        if _is_routed(transfer) and target.presence in NOT_YET_TAKEN:
-            return _passed_on(transfer)
+        if is_routed(transfer) and target.presence in NOT_YET_TAKEN:
+            return passed_on(transfer)
         return target_gone(transfer, fact.at, fact.cause)
     if isinstance(fact, LegRang):
         if target.presence is not Presence.DIALED:
@@ -256,73 +258,33 @@ def _hear_target(transfer: Transfer, fact: LegFact) -> Heard:
     return _target_joined(transfer, fact)
 
 
-def _is_routed(transfer: Transfer) -> bool:
-    current = transfer.current_target
-    return current is not None and current.is_routed
-
-
-def _passed_on(transfer: Transfer) -> Heard:
-    """One offer came to nothing; the task goes on looking."""
-    asked = transfer.current_target
-    address = asked.address if asked is not None else ""
-    waiting = replace(transfer.target, presence=Presence.DIALED, call_sid="", address=address)
-    return replace(transfer, target=waiting), Stimulus.TARGET_PASSED_ON
-
-
-def _hear_task(transfer: Transfer, fact: TaskEnded | WorkerTimedOut | WorkerDeclined) -> Heard:
-    target = transfer.target
-    if not _is_routed(transfer) or target.label != fact.label:
-        return transfer, Stimulus.NOTED
-    is_waited_for = target.is_live and target.presence in NOT_YET_TAKEN
-    if isinstance(fact, WorkerTimedOut | WorkerDeclined):
-        return _hear_offer_over(transfer, fact, is_waited_for)
-    if not is_waited_for:
-        return transfer, Stimulus.NOTED
-    return target_gone(transfer, fact.at, fact.cause or Cause.NO_ANSWER)
-
-
-def _hear_offer_over(
-    transfer: Transfer, fact: WorkerTimedOut | WorkerDeclined, is_waited_for: bool
-) -> Heard:
-    """A leg that was picked up outlives its offer, and has the label of the next worker's leg."""
-    target, attempt = transfer.target, transfer.attempt
-    is_older = bool(fact.call_sid and target.call_sid and fact.call_sid != target.call_sid)
-    if isinstance(fact, WorkerDeclined):
-        # What the leg told first has said so already: a key that was pressed, or the end.
-        is_known = attempt is not None and not target.call_sid and bool(attempt.call_sid)
-        if not is_waited_for or is_known:
-            return transfer, Stimulus.NOTED
-    if not is_waited_for or is_older:
-        return transfer, Stimulus.TARGET_PASSED_ON
-    if fact.call_sid:
-        # Whatever this leg tells from now on is a stray's.
-        transfer = with_attempt(transfer, call_sid=fact.call_sid)
-    return _passed_on(transfer)
-
-
 def _target_joined(transfer: Transfer, fact: LegJoined) -> Heard:
     current = transfer.current_target
     is_judged_inside = current is not None and current.detect_machine
     if is_judged_inside and current is not None and current.accept is Accept.NONE:
         # The leg enters the room at once; whether a person is on it is told later.
         return _target_answered(transfer, LegAnswered(at=fact.at))
-    return _target_taken(transfer, fact.at)
+    return target_taken(transfer, fact.at)
 
 
 def _target_answered(transfer: Transfer, fact: LegAnswered) -> Heard:
     current = transfer.current_target
     if current is not None and current.is_routed and fact.address:
         transfer = replace(transfer, target=replace(transfer.target, address=fact.address))
+    if fact.reservation_sid:
+        transfer = with_attempt(transfer, reservation_sid=fact.reservation_sid)
     if current is None or not current.is_screened:
-        return _target_taken(transfer, fact.at)
+        return target_taken(transfer, fact.at)
     if transfer.target.presence is Presence.SCREENED:
         return transfer, Stimulus.NOTED
-    return with_presence(transfer, Party.TARGET, Presence.SCREENED), Stimulus.TARGET_PICKED_UP
+    transfer = with_presence(transfer, Party.TARGET, Presence.SCREENED)
+    is_put_through = current.is_routed and current.accept is Accept.NONE
+    return transfer, Stimulus.TARGET_COMING if is_put_through else Stimulus.TARGET_PICKED_UP
 
 
 def _target_screened(transfer: Transfer, fact: LegScreened) -> Heard:
-    if not fact.willing and _is_routed(transfer):
-        return _passed_on(transfer)
+    if not fact.willing and is_routed(transfer):
+        return passed_on(transfer)
     if not fact.willing:
         cause = Cause.REJECTED if fact.cause == Cause.REJECTED else Cause.MACHINE
         transfer = with_presence(transfer, Party.TARGET, Presence.SCREENED)
@@ -330,14 +292,9 @@ def _target_screened(transfer: Transfer, fact: LegScreened) -> Heard:
     current = transfer.current_target
     if current is not None and (current.accept is Accept.PRESS_1 or current.is_routed):
         # A willing person who pressed the key is not in the room yet: the join says so.
-        return with_presence(transfer, Party.TARGET, Presence.SCREENED), Stimulus.NOTED
-    return _target_taken(transfer, fact.at)
-
-
-def _target_taken(transfer: Transfer, at: float) -> Heard:
-    there = replace(transfer.target, presence=Presence.PRESENT, present_since=at)
-    transfer = replace(transfer, target=there)
-    return with_attempt(transfer, answered_at=at), Stimulus.TARGET_ANSWERED
+        transfer = with_presence(transfer, Party.TARGET, Presence.SCREENED)
+        return transfer, Stimulus.TARGET_COMING if current.is_routed else Stimulus.NOTED
+    return target_taken(transfer, fact.at)
 
 
 def _hear_replaced(transfer: Transfer, fact: AgentReplaced) -> Heard:

@@ -10,7 +10,6 @@ from workflows.machine.closing import CLOSING_DEADLINES, CLOSING_ROWS
 from workflows.machine.commands import (
     AcceptTask,
     CloseTask,
-    DialTarget,
     LetAgentGo,
     ResumeCaller,
     SecureCaller,
@@ -28,10 +27,10 @@ _DIALING = row(
     own={
         On.TARGET_RANG: stay(),
         On.TARGET_PICKED_UP: go(State.SCREENING),
+        On.TARGET_COMING: go(State.SCREENING, AcceptTask),
         On.TARGET_ANSWERED: go(
             State.HANDING_OVER, ResumeCaller, AcceptTask, because=Reason.COMPLETED
         ),
-        On.TARGET_LOST_NEXT: go(State.DIALING, DialTarget),
         On.AGENT_LEFT: go(State.AWAITING, CloseTask),
         On.AGENT_MAY_GO: go(State.AWAITING, LetAgentGo),
         On.COMPLETE: go(State.AWAITING, LetAgentGo),
@@ -45,6 +44,7 @@ _SCREENING = row(
     own={
         On.TARGET_RANG: ignore("the phone has been picked up since"),
         On.TARGET_PICKED_UP: ignore("it has been picked up already"),
+        On.TARGET_COMING: stay(AcceptTask),
         On.TARGET_ANSWERED: go(
             State.HANDING_OVER, ResumeCaller, AcceptTask, because=Reason.COMPLETED
         ),

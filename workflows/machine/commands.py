@@ -203,9 +203,13 @@ class EndStray(Command):
 
 @dataclass(frozen=True)
 class AcceptTask(Command):
-    """With TaskRouter: the worker who is in the room has the task from now on."""
+    """With TaskRouter: the worker has the task from now on. One who is not known to be in the room
+    is looked for there first, for some seconds: so the task is proof that the worker has come."""
 
     is_optional = True
+    call_sid: str = ""
+    reservation_sid: str = ""
+    """The worker's own offer, where it is known: another one may be open by now."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ class LegAnswered:
     label: str = ""
     address: str = ""
     """Whose phone it is, for a leg that TaskRouter found."""
+    reservation_sid: str = ""
+    """The worker's offer that the leg was dialled for."""
     kind: Literal["leg_answered"] = "leg_answered"
 
 
@@ -265,6 +267,8 @@ class Failure:
     """What had to be true before the change was not, so nothing was changed."""
 
 
+ABSENT = "absent"
+"""The cause of a task that was not accepted because its worker is not in the room (yet)."""
 RECORDED = "recorded"
 """The cause of what was not done because it would have been recorded."""
 
@@ -278,8 +282,8 @@ class CommandFailed:
     key: str = ""
     failure: str = Failure.UNAVAILABLE
     cause: str = ""
-    """A `Cause` for a refused dial; `RECORDED` for a hold that was not begun because the room is
-    recorded; else empty."""
+    """A `Cause` for a refused dial or an offer that is over; `ABSENT`; `RECORDED` for a hold that
+    was not begun because the room is recorded; else empty."""
     code: int = 0
     """Twilio's error code, 0 if there is none."""
     reading: RoomReading | None = None

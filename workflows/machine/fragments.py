@@ -7,6 +7,7 @@ way in its state, and nothing falls between two of them. A row's own squares win
 from __future__ import annotations
 
 from workflows.machine.commands import (
+    AcceptTask,
     CloseTask,
     DialTarget,
     DivertCaller,
@@ -137,9 +138,12 @@ NO_TARGET_YET: Row = not_under_way(
     On.TARGET_QUEUED,
     On.TARGET_RANG,
     On.TARGET_PICKED_UP,
+    On.TARGET_COMING,
     On.TARGET_ANSWERED,
     On.TARGET_UNWILLING,
     On.TARGET_PASSED_ON,
+    On.TARGET_DECLINED,
+    On.TARGET_UNBOOKED,
     On.TARGET_SILENT,
     On.TARGET_DOUBTFUL,
     On.TARGET_LEFT,
@@ -148,14 +152,18 @@ NO_TARGET_YET: Row = not_under_way(
 )
 """There is no leg of a target, or none any more."""
 
+NOBODY_IN_THE_ROOM = "it is about a worker in the room, and there is none"
+
 TARGET_HAS_TAKEN: Row = {
     On.TARGET_DIALED: stay(why="the answer was faster than the dial's own outcome"),
     On.TARGET_QUEUED: ignore("the target has answered since"),
     On.TARGET_RANG: ignore("the target has answered since"),
     On.TARGET_PICKED_UP: ignore("the target has taken the call since"),
-    On.TARGET_ANSWERED: ignore("the target has taken the call already"),
+    On.TARGET_COMING: ignore("the target has taken the call since"),
+    On.TARGET_ANSWERED: stay(AcceptTask, why="the look for the worker was a moment too early"),
     On.TARGET_UNWILLING: ignore("the target has taken the call since"),
     On.TARGET_PASSED_ON: stay(RestoreWorker, why="an older offer; the call has been taken since"),
+    On.TARGET_UNBOOKED: stay(EndTask, RestoreWorker, why="nobody else is to be rung"),
     On.TARGET_SILENT: ignore("the target has answered since"),
     On.TARGET_DOUBTFUL: ignore("the target's answer settled the doubt"),
     On.TARGET_LOST_NEXT: ignore("this attempt was answered"),
@@ -196,6 +204,11 @@ def give_back(because: Reason | None = None) -> Cell:
     return go(State.RETURNING, GiveCallerBack, because=because)
 
 
+def lose() -> Cell:
+    """The last attempt came to nothing. A task that a worker got and left is ended with it."""
+    return go(State.RETURNING, GiveCallerBack, EndTask)
+
+
 def give_back_at_once(because: Reason) -> Cell:
     """The transfer failed before it had the caller; a hold of the agent's, if one was under way,
     ends with it."""
@@ -221,6 +234,17 @@ def cancel_ringing(because: Reason = Reason.CANCELLED_BY_AGENT) -> Cell:
 def cancel_talking(because: Reason = Reason.CANCELLED_BY_AGENT) -> Cell:
     """The agent takes the caller back; the target is gone before the caller is heard."""
     return go(State.CANCELLING, EndTarget, then(GiveCallerBack), because=because)
+
+
+def next_worker_beside() -> Cell:
+    """The worker in the room has declined: the agent stays with the caller while the next one is
+    rung."""
+    return go(State.DIALING_ASIDE, EndStray, ResumeCaller)
+
+
+def next_worker_alone() -> Cell:
+    """The worker in the room has declined, and the agent is gone or leaving."""
+    return go(State.AWAITING, EndStray, HoldCaller)
 
 
 def leave_by_hangup() -> Cell:

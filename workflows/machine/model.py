@@ -302,6 +302,12 @@ class Attempt:
     answered_at: float | None = None
     ended_at: float | None = None
     cause: Cause | None = None
+    reservation_sid: str = ""
+    """The offer of the worker who has picked up."""
+    accept_key: str = ""
+    """The key of the command that accepts the task for its worker, or has done so."""
+    accept_sid: str = ""
+    """The worker's leg that it is accepted for; empty where it has failed."""
     dial_key: str = ""
     """The key of the command that dialled, so that an outcome is put down to its own attempt."""
 

@@ -32,6 +32,7 @@ from workflows.machine.events import (
 from workflows.machine.holding import hear_reading, next_for_caller, with_word
 from workflows.machine.labels import is_supervisor
 from workflows.machine.model import Cause, Kind, Leg, Party, Presence, ReleaseAgent, Transfer
+from workflows.machine.offers import hear_accepted, hear_not_accepted
 from workflows.machine.recordings import ABOUT_RECORDINGS, names_under_way
 from workflows.machine.stimuli import Stimulus
 
@@ -137,6 +138,8 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
             return transfer, Stimulus.NOTED
         transfer = replace(transfer, queue_position=position, queue_seconds=wait)
         return transfer, Stimulus.TARGET_QUEUED
+    elif command == "AcceptTask":
+        return hear_accepted(transfer, done)
     elif command in REMOVALS:
         return _agent_removed(transfer, done.at)
     elif command == "RecallAgent":
@@ -340,6 +343,8 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
         return target_gone(transfer, failed.at, Cause.UNAVAILABLE, is_doubtful=True)
     if command == "FindTarget":
         return still_silent(transfer)
+    if command == "AcceptTask":
+        return hear_not_accepted(transfer, failed)
     if command in REMOVALS:
         return _agent_not_removed(transfer)
     if command == "RecallAgent" and transfer.agent.is_live:

@@ -6,13 +6,13 @@ attempts, deadlines, hold time, reason, journal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from workflows.machine.beliefs import with_attempt
 from workflows.machine.classify import hear, stimulus_of
 from workflows.machine.commands import (
     AcceptTask,
-    CloseRoomTasks,
     CloseTask,
     Command,
     DialTarget,
@@ -20,17 +20,12 @@ from workflows.machine.commands import (
     EndStray,
     EndTarget,
     EndTask,
-    GiveCallerBack,
     HoldCaller,
     HoldTarget,
-    PauseRecordings,
-    ReadRecordings,
     RecallAgent,
     RejectTask,
-    ReportHold,
     RestoreWorker,
     ResumeCaller,
-    ResumeRecordings,
     ResumeTarget,
     SecureCaller,
     TellHold,
@@ -40,15 +35,10 @@ from workflows.machine.events import (
     CommandFailed,
     CommandSucceeded,
     Event,
-    HoldReported,
-    LegEnded,
-    LegScreened,
     Request,
-    WorkerDeclined,
     WorkerTimedOut,
 )
-from workflows.machine.holding import flagged_sids, next_due, wanted_hold
-from workflows.machine.labels import is_supervisor
+from workflows.machine.holding import next_due
 from workflows.machine.model import (
     DECIDED_BY_PEOPLE,
     JOURNAL_ENTRIES_MAX,
@@ -57,23 +47,22 @@ from workflows.machine.model import (
     Attempt,
     Cause,
     Entry,
-    Kind,
     Leg,
-    Party,
     Presence,
     Reason,
-    State,
     Transfer,
+)
+from workflows.machine.objects import (
+    CHANGES_HOLD,
+    JOINS_ITSELF,
+    declined_offer,
+    has_object,
+    left_task,
+    stray,
 )
 from workflows.machine.outcomes import REMOVALS, is_wound_up
 from workflows.machine.people import where_everybody_is
-from workflows.machine.recordings import (
-    ABOUT_RECORDINGS,
-    is_private,
-    may_resume,
-    owing,
-    to_wait_for,
-)
+from workflows.machine.recordings import ABOUT_RECORDINGS, is_private, owing, to_wait_for
 from workflows.machine.stimuli import REASON_OF, VERBS, Stimulus
 from workflows.machine.stimuli import REQUESTS as REQUESTED
 from workflows.machine.table import Cell, Deadline, Step, Table, Then, Verdict, stay
@@ -92,8 +81,6 @@ class Stepped:
 
 
 _NOTHING = stay()
-JOINS_ITSELF = "s"
-"""The last letter of the labels of legs that come into the room by TwiML."""
 RING_GRACE_SECONDS = 20.0
 """How long Twilio is given to say what became of a phone that should have stopped ringing."""
 
@@ -208,112 +195,21 @@ def _needed(
     all_of_them = [
         each
         for each in wanted
-        if not _bare(each).is_optional or _has_object(transfer, _bare(each), event)
+        if not _bare(each).is_optional or has_object(transfer, _bare(each), event)
     ]
     needed = [each for each in all_of_them if _is_needed(transfer, _bare(each))]
     is_coming = any(_bare(each) is _last_change(transfer, _bare(each)) for each in all_of_them)
     return needed if needed or is_coming else all_of_them[:1]
 
 
-def _has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
-    """Whether an optional command has something to act on: TaskRouter is there, and it matters."""
-    if command is TellHold:
-        return transfer.takes_hold_over or isinstance(event, HoldReported)
-    if command is ReportHold:
-        is_changed = transfer.state in (State.HELD, State.RESUMED) or transfer.owes_word > 0
-        is_changing = wanted_hold(transfer) is not None
-        return is_changed or is_changing or bool(flagged_sids(transfer))
-    if command is CloseTask:
-        return _has_open_task(transfer)
-    if command is EndStray:
-        return bool(_stray(event))
-    if command is RejectTask:
-        return bool(_declined_offer(event))
-    if command is EndTask:
-        return bool(_left_task(transfer, event))
-    if command is CloseRoomTasks:
-        return transfer.kind is Kind.ROUTED and bool(transfer.task_sid)
-    if command in _ABOUT_RECORDINGS:
-        return _ABOUT_RECORDINGS[command](transfer)
-    if command is RestoreWorker:
-        return isinstance(event, WorkerTimedOut) and bool(event.activity_sid)
-    current = transfer.current_target
-    return current is not None and current.is_routed
-
-
-def _has_open_task(transfer: Transfer) -> bool:
-    """Whether somebody has to close the agent's task. A removal does so itself, once it finds that
-    the agent has left; should it fail, `AGENT_TASK_OPEN` says so."""
-    is_left_to_removal = transfer.agent.presence is not Presence.LEAVING and any(
-        key.rsplit("-", 1)[-1] in REMOVALS for key in transfer.pending
-    )
-    return transfer.has_open_task and not is_left_to_removal
-
-
-_ABOUT_RECORDINGS: dict[Step, Callable[[Transfer], bool]] = {
-    ReadRecordings: is_private,
-    PauseRecordings: lambda transfer: transfer.recordings.by_person,
-    ResumeRecordings: may_resume,
-}
-
-
-def _declined_offer(event: Event | None) -> str:
-    """The offer of a worker who picked up and did not take the call. An offer whose phone was not
-    picked up is ended by TaskRouter itself."""
-    if isinstance(event, LegScreened) or (isinstance(event, LegEnded) and not event.cause):
-        return event.reservation_sid
-    return ""
-
-
-def _stray(event: Event | None) -> EndStray | None:
-    """The leg that must not ring or talk; None if it is gone, or goes by itself."""
-    if isinstance(event, WorkerTimedOut | WorkerDeclined):
-        # By SID alone: the label is the next worker's, too.
-        return EndStray(call_sid=event.call_sid) if event.call_sid else None
-    has_declined = isinstance(event, LegScreened) and not event.willing
-    if isinstance(event, LegEnded) or (has_declined and _declined_offer(event)):
-        return None
-    return EndStray(label=getattr(event, "label", ""), call_sid=getattr(event, "call_sid", ""))
-
-
-def _left_task(transfer: Transfer, event: Event | None) -> EndTask | None:
-    """The task of whoever has just hung up after having taken the call; None if there is none."""
-    if transfer.kind is Kind.ROUTED:
-        # Between transfers: a leg that a task was made for tells so by its label alone, and so does
-        # a supervisor who took the call over.
-        if not isinstance(event, LegEnded) or not transfer.task_sid:
-            return None
-        has_task = event.label.endswith(JOINS_ITSELF) or is_supervisor(event.label)
-        return EndTask(task_sid=event.task_sid, label=event.label) if has_task else None
-    attempt, current = transfer.attempt, transfer.current_target
-    if attempt is None or current is None or attempt.answered_at is None or not current.is_routed:
-        return None
-    if isinstance(event, LegEnded):
-        has_left = event.label == attempt.label or bool(
-            event.call_sid and event.call_sid == attempt.call_sid
-        )
-    else:
-        # A change of the target's hold found that the leg is gone.
-        has_left = isinstance(event, CommandFailed) and event.command in _CHANGES_HOLD[Party.TARGET]
-    return EndTask(task_sid=attempt.task_sid, label=attempt.label) if has_left else None
-
-
 def _bare(each: Step | Then) -> Step:
     return each.command if isinstance(each, Then) else each
-
-
-_CHANGES_HOLD: dict[Party, dict[str, Step]] = {
-    Party.CALLER: {
-        each.__name__: each for each in (SecureCaller, HoldCaller, ResumeCaller, GiveCallerBack)
-    },
-    Party.TARGET: {each.__name__: each for each in (HoldTarget, ResumeTarget)},
-}
 
 
 def _last_change(transfer: Transfer, command: Step) -> Step | None:
     """Of the changes under way to who is on hold, the one that will have the last word about the
     leg of `command`."""
-    changes = _CHANGES_HOLD.get(command.leg, {}) if command.leg else {}
+    changes = CHANGES_HOLD.get(command.leg, {}) if command.leg else {}
     names = (key.rsplit("-", 1)[-1] for key in reversed(transfer.pending))
     return next((changes[name] for name in names if name in changes), None)
 
@@ -343,15 +239,22 @@ def _begin(
         after = (*after, *(key for key in transfer.pending if key.endswith("-DialTarget")))
     after = tuple(dict.fromkeys((*after, *to_wait_for(transfer, cls.__name__))))
     if cls is EndStray:
-        command: Command = replace(_stray(event) or EndStray(), key=key)
+        command: Command = replace(stray(transfer, event) or EndStray(), key=key)
     elif cls is RestoreWorker and isinstance(event, WorkerTimedOut):
         command = RestoreWorker(
             key=key, worker_sid=event.worker_sid, activity_sid=event.activity_sid
         )
     elif cls is RejectTask:
-        command = RejectTask(key=key, after=after, reservation_sid=_declined_offer(event))
+        command = RejectTask(key=key, after=after, reservation_sid=declined_offer(event))
+    elif cls is AcceptTask:
+        command = AcceptTask(
+            key=key,
+            after=after,
+            call_sid=transfer.target.call_sid,
+            reservation_sid=transfer.attempt.reservation_sid if transfer.attempt else "",
+        )
     elif cls is EndTask:
-        command = replace(_left_task(transfer, event) or EndTask(), key=key)
+        command = replace(left_task(transfer, event) or EndTask(), key=key)
     else:
         command = cls(key=key, after=after)
     transfer = replace(transfer, pending=(*transfer.pending, key))
@@ -359,6 +262,8 @@ def _begin(
         transfer = owing(transfer, transfer.recordings.running)
     elif cls is DialTarget:
         transfer = _dial(transfer, at, key)
+    elif cls is AcceptTask:
+        transfer = with_attempt(transfer, accept_key=key, accept_sid=transfer.target.call_sid)
     elif cls is CloseTask:
         transfer = replace(transfer, is_task_closed=True)
     elif cls is TellHold:
