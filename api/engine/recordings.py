@@ -80,7 +80,7 @@ class Recordings:
         """
         update_id = f"{word}-{key or uuid.uuid4().hex}"
         transfer = record.transfer
-        if transfer is not None and transfer.is_running and not transfer.view.is_over:
+        if transfer is not None and transfer.has_the_caller:
             view = await self._ask_transfer(transfer.view, word, by, update_id)
             if view is not None:
                 return view

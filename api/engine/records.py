@@ -60,6 +60,11 @@ class TransferRecord:
         split = split_public_id(self.view.id)
         return split[1] if split else ""
 
+    @property
+    def has_the_caller(self) -> bool:
+        """Whether the call is still this transfer's: not any more while it is only being closed."""
+        return self.is_running and not self.view.is_over
+
     def is_trying(self, label: str) -> bool:
         """Whether the label is of this transfer's making, and the transfer is still alive."""
         return self.is_running and bool(self.part) and label.startswith(f"{self.part}-")

@@ -56,6 +56,8 @@ REASONS: dict[str, str] = {
     "or on hold. The supervisor stays muted.",
     "agent_is_coached": "Another supervisor whispers to the agent already.",
     "supervises_already": "This phone supervises the call already.",
+    "taken_by_another": "Another supervisor takes the call over, or just has. See who is the agent "
+    "now before you take over.",
     "help_taken": "Nobody asks for help any more: somebody was faster, or it was withdrawn.",
     "too_many_supervisors": "The call has as many supervisors as it may have.",
     "call_is_over": "This call has ended.",
@@ -172,8 +174,13 @@ async def change(
     known = await _supervised(conference_sid, principal, parts)
     wish = ModeRequested(supervisor_id, body.mode, principal.id, at=time.time())
     if body.mode == "take_over":
-        task_sid = await _may_take_over(known, parts)
-        wish = replace(wish, task_sid=task_sid, has_taskrouter=parts.settings.is_taskrouter)
+        agent = agent_of(known)
+        wish = replace(
+            wish,
+            task_sid=await _may_take_over(known, agent, parts),
+            has_taskrouter=parts.settings.is_taskrouter,
+            agent_call_sid=agent.call_sid if agent is not None else "",
+        )
     view = await _ask(conference_sid, wish, key, parts)
     return _of(view, supervisor_id)
 
@@ -248,10 +255,10 @@ def _address(body: JoinBody, principal: Principal, parts: Parts) -> str:
     return address
 
 
-async def _may_take_over(known: CallRecord, parts: Parts) -> str:
+async def _may_take_over(known: CallRecord, agent: PersonView | None, parts: Parts) -> str:
     """The task of the agent who would be released. Raises while somebody else owns the caller."""
     transfer = known.transfer
-    if transfer is not None and transfer.is_running:
+    if transfer is not None and transfer.has_the_caller:
         raise Problem(
             409,
             "transfer_in_progress",
@@ -263,7 +270,6 @@ async def _may_take_over(known: CallRecord, parts: Parts) -> str:
     if hold is not None and hold.close_time is None:
         detail = "The caller is on hold. Resume the caller, then take over."
         raise Problem(409, "caller_on_hold", detail)
-    agent = agent_of(known)
     if agent is None or not parts.settings.is_taskrouter:
         return ""
     return await task_of_agent(agent.call_sid, known, parts)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
+from api.engine.records import TransferRecord
 from tests.api.conftest import Site
 from tests.api.test_supervisors import Floor
+from tests.machine.harness import a_transfer
 from tests.workflows.room import AGENT, CALLER
+from workflows.views import view_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -93,3 +97,29 @@ async def test_keys_are_checked(floor: Floor, key: str) -> None:
     label = await floor.joined()
     assert (await floor.mode(label, "whisper", key=key)).status_code == 400
     assert (await floor.leave(label, key=key)).status_code == 400
+
+
+async def test_two_who_take_over_at_once_do_not_release_each_other(floor: Floor) -> None:
+    first, second = await floor.joined(), await floor.joined(supervisor="client:tom")
+    answers = await asyncio.gather(floor.mode(first, "take_over"), floor.mode(second, "take_over"))
+    codes = sorted((each.status_code, each.json().get("code", "")) for each in answers)
+    assert codes == [(200, ""), (409, "taken_by_another")]
+    assert floor.room.asked.count("remove_participant") == 1
+    assert {leg.label for leg in floor.room.legs.values()} >= {first, second}
+    loser = second if answers[0].status_code == 200 else first
+    assert (await floor.mode(loser, "barge")).status_code == 200, "still supervises"
+
+
+@pytest.mark.parametrize(("is_running", "is_over", "has_it"), [
+    (True, False, True),
+    (True, True, False),
+    (False, True, False),
+    (False, False, False),
+])  # fmt: skip
+async def test_transfer_that_is_only_being_closed_has_the_caller_no_more(
+    is_running: bool, is_over: bool, has_it: bool
+) -> None:
+    """A click in that moment was refused with a transfer that was over."""
+    view = replace(view_of(a_transfer()), is_over=is_over)
+    record = TransferRecord(view, (), "run", is_running, history_length=1)
+    assert record.has_the_caller is has_it

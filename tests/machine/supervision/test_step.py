@@ -245,3 +245,13 @@ def test_in_a_room_without_labels_the_caller_is_who_is_besides_the_agent(
     learnt = learn(unknown, room)
     assert (learnt.caller_call_sid, learnt.agent) == (caller, "A")
     assert learnt.is_consulting is is_consulting
+
+
+def test_who_means_an_agent_that_was_released_takes_nothing_over() -> None:
+    taken = took_over().value
+    tom = step(taken, wish(7)).value.supervisors[-1].label
+    there = step(step(taken, wish(7)).value, LegAnswered(at=60.0, call_sid="T", label=tom)).value
+    stale = ModeRequested(tom, "take_over", "by", agent_call_sid=AGENT, at=61.0)
+    assert step(there, stale).refusal == "taken_by_another"
+    meant = replace(stale, agent_call_sid=taken.supervisors[0].call_sid)
+    assert step(there, meant).refusal == "", "from the new agent it may be taken"

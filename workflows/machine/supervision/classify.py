@@ -172,6 +172,9 @@ def _hear_request(value: Supervision, asked: ModeRequested) -> Heard:
     if mine is None:
         return Heard(value)
     on = request_of(value, mine, asked.verb)
+    is_late = value.agent in value.taken and asked.agent_call_sid not in ("", value.agent)
+    if on is On.TAKE_OVER and is_late:
+        on = On.TAKE_OVER_BY_TWO  # whom it would release has been released
     if on in (On.MONITOR, On.WHISPER, On.BARGE, On.TAKE_OVER) and mine.is_live:
         takes_over = on is On.TAKE_OVER
         mode = Mode.BARGE if takes_over else Mode(asked.verb)
@@ -192,8 +195,12 @@ def _hear_request(value: Supervision, asked: ModeRequested) -> Heard:
 
 
 def request_of(value: Supervision, mine: Supervisor, verb: str) -> On:
-    """The stimulus of a verb: a whisper needs an agent whom nobody else whispers to."""
+    """The stimulus of a verb: a whisper needs an agent whom nobody else whispers to, and one at a
+    time takes over."""
     on = VERBS[verb]
+    others = (each for each in value.live if each.label != mine.label)
+    if on is On.TAKE_OVER and any(each.takes_over for each in others):
+        return On.TAKE_OVER_BY_TWO
     if on is not On.WHISPER:
         return on
     if is_coached_by_another(value, mine.label):

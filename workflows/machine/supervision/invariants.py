@@ -44,6 +44,11 @@ def one_coaches_at_a_time(value: Supervision) -> bool:
     return sum(each.mode is Mode.WHISPER for each in value.live) <= 1
 
 
+def one_takes_over_at_a_time(value: Supervision) -> bool:
+    """No call is taken over by two."""
+    return sum(each.takes_over for each in value.live) <= 1
+
+
 def changes_await_an_outcome(value: Supervision) -> bool:
     """A state that waits for a command has one under way."""
     waits = {
@@ -77,6 +82,7 @@ INVARIANTS: tuple[Callable[[Supervision], bool], ...] = (
     silent_states_are_reported_silent,
     whisper_has_one_listener,
     one_coaches_at_a_time,
+    one_takes_over_at_a_time,
     changes_await_an_outcome,
     supervision_is_bounded,
 )

@@ -37,6 +37,8 @@ class ModeRequested:
     by: str
     task_sid: str = ""
     """For a take-over: the agent's own task."""
+    agent_call_sid: str = ""
+    """For a take-over: the agent whom the asker means to release, if known."""
     has_taskrouter: bool = False
     """For a take-over: whether TaskRouter is to know who is the agent then."""
     at: float = 0.0

@@ -73,6 +73,8 @@ class On(StrEnum):
     """A whisper is asked for, and another supervisor whispers to the agent already."""
     BARGE = "barge"
     TAKE_OVER = "take_over"
+    TAKE_OVER_BY_TWO = "take_over_by_two"
+    """A take-over is asked for, and somebody else takes the call over, or just has."""
     LEAVE = "leave"
 
     NOTED = "noted"
@@ -87,6 +89,7 @@ REQUESTS: frozenset[On] = frozenset(
         On.WHISPER_TO_COACHED,
         On.BARGE,
         On.TAKE_OVER,
+        On.TAKE_OVER_BY_TWO,
         On.LEAVE,
     }
 )

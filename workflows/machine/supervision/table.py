@@ -36,6 +36,7 @@ Step = type[ForSupervisor]
 
 COACH_TARGET_UNAVAILABLE = "coach_target_unavailable"
 AGENT_IS_COACHED = "agent_is_coached"
+TAKEN_BY_ANOTHER = "taken_by_another"
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,12 @@ def asks(cell: Cell) -> Row:
     return {On.MONITOR: cell, On.WHISPER: cell, On.BARGE: cell}
 
 
-CANNOT_WHISPER: Row = {
+IMPOSSIBLE: Row = {
     On.WHISPER_TO_NOBODY: reject(COACH_TARGET_UNAVAILABLE),
     On.WHISPER_TO_COACHED: reject(AGENT_IS_COACHED),
+    On.TAKE_OVER_BY_TWO: reject(TAKEN_BY_ANOTHER),
 }
+"""Requests that others make impossible, whatever the supervisor's own state."""
 
 # --- the states ---------------------------------------------------------------------------------
 
@@ -152,7 +155,7 @@ _NOT_YET: Row = _ignored(
 _DIALING = row(
     *OUTCOMES,
     _NOT_YET,
-    CANNOT_WHISPER,
+    IMPOSSIBLE,
     asks(stay()),
     own={
         On.DIALED: stay(),
@@ -176,7 +179,7 @@ _SILENCING = row(
     NO_VOICE,
     NO_PARTING,
     NO_RELEASE,
-    CANNOT_WHISPER,
+    IMPOSSIBLE,
     asks(stay()),
     _ignored(
         "what follows is decided when the mute is proven",
@@ -201,7 +204,7 @@ _SILENCING = row(
 _LISTENING = row(
     IN_THE_ROOM,
     *OUTCOMES,
-    CANNOT_WHISPER,
+    IMPOSSIBLE,
     _ignored("as it should be", On.FOUND_MUTED),
     NO_WHISPER,
     own={
@@ -227,7 +230,7 @@ _OPENING = row(
     NO_RELEASE,
     NOT_READ,
     NO_WAIT,
-    CANNOT_WHISPER,
+    IMPOSSIBLE,
     _THROUGH_SILENCE,
     own={
         On.HEARD_BY_AGENT: go(State.WHISPERING),
@@ -247,7 +250,7 @@ _WHISPERING = row(
     IN_THE_ROOM,
     *OUTCOMES,
     NO_WAIT,
-    CANNOT_WHISPER,
+    IMPOSSIBLE,
     _THROUGH_SILENCE,
     own={
         On.FOUND_MUTED: go(State.LISTENING),
@@ -263,7 +266,7 @@ _BARGING = row(
     IN_THE_ROOM,
     *OUTCOMES,
     NO_WAIT,
-    CANNOT_WHISPER,
+    IMPOSSIBLE,
     asks(_SILENCE),
     own={
         On.FOUND_MUTED: go(State.LISTENING),
@@ -307,7 +310,7 @@ _PARTING = row(
     NOT_READ,
     NO_WHISPER,
     NO_WAIT,
-    CANNOT_WHISPER,
+    IMPOSSIBLE,
     asks(stay()),
     own={
         On.SET_APART: go(State.APART),
@@ -325,7 +328,7 @@ _APART = row(
     *OUTCOMES,
     NO_WHISPER,
     NO_WAIT,
-    CANNOT_WHISPER,
+    IMPOSSIBLE,
     asks(stay()),
     own={
         On.FOUND_MUTED: ignore("as it should be"),
