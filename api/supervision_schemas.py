@@ -8,7 +8,13 @@ from pydantic import BaseModel, Field
 
 from api.schemas import Address, Strict
 from workflows.machine.model import Entry
-from workflows.machine.supervision.model import Consult, Follow, SupervisorPolicy
+from workflows.machine.supervision.model import (
+    Consult,
+    Follow,
+    HelpState,
+    Phase,
+    SupervisorPolicy,
+)
 from workflows.messages import HelpView, SupervisionView, SupervisorView
 
 
@@ -145,10 +151,17 @@ def supervision_item(view: SupervisionView, is_agent: bool) -> SupervisionItem:
     asked = view.help
     if is_agent and asked is not None and asked.taken_by not in ours:
         asked = HelpView(asked.agent, asked.asked_at, asked.state, asked.until)
+    state, is_over = view.state, view.is_over
+    if is_agent:
+        # As if those who are hidden were not there: that somebody is, is what is hidden.
+        is_asked = asked is not None and asked.state == HelpState.OPEN
+        is_shown = any(not each.is_over for each in shown)
+        state = Phase.SUPERVISED if is_shown else Phase.ASKED if is_asked else Phase.OVER
+        is_over = state == Phase.OVER
     return SupervisionItem(
         conference_sid=view.conference_sid,
-        state=view.state,
-        is_over=view.is_over,
+        state=state,
+        is_over=is_over,
         supervisors=shown,
         help=asked,
         journal=[] if is_agent else list(view.journal),

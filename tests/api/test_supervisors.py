@@ -273,7 +273,13 @@ async def test_a_token_names_its_teams(teams: Site) -> None:
 
 
 async def test_a_hidden_supervisor_is_not_shown_to_the_agent(floor: Floor) -> None:
-    await floor.joined(policy={"hidden": True})
+    unsupervised = (await floor.read("alice")).json()
+    label = await floor.joined(policy={"hidden": True})
+    for mode in ("monitor", "barge"):
+        assert (await floor.mode(label, mode)).status_code == 200
+        assert (await floor.read("alice")).json() == unsupervised, "not even that there is one"
+    assert (await floor.help()).json()["state"] == "asked"
+    assert (await floor.read("alice")).json()["help"]["state"] == "open"
     shown = await floor.joined(supervisor="client:tom")
     seen = (await floor.read("alice")).json()
     assert [each["id"] for each in seen["supervisors"]] == [shown]

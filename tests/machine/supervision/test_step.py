@@ -61,6 +61,16 @@ def test_help_is_open_until_the_first_supervisor_joins() -> None:
     assert step(joined, wish(2)).refusal == ""
 
 
+def test_hidden_supervisor_is_help_only_if_they_come_for_it() -> None:
+    """Or the agent would wait for somebody whom nobody shows, and who may not know."""
+    asked = step(EMPTY, HelpRequested("client:alice", "by", at=10.0)).value
+    hidden = SupervisorPolicy(is_hidden=True)
+    listening_in = step(asked, wish(policy=hidden)).value
+    assert listening_in.is_help_open
+    assert not step(listening_in, wish(2)).value.is_help_open
+    assert not step(asked, wish(policy=hidden, takes_help=True)).value.is_help_open
+
+
 def test_help_that_nobody_hears_is_over_after_its_time() -> None:
     asked = step(EMPTY, HelpRequested("client:alice", "by", at=10.0)).value
     assert asked.deadline_at == 10.0 + HELP_SECONDS_MAX

@@ -285,6 +285,7 @@ def _join(value: Supervision, asked: JoinRequested) -> Stepped:
         heard_step=number,
         deadline_at=asked.at + DEADLINES[State.DIALING],
     )
+    is_hidden = asked.policy.is_hidden
     known = [each for each in value.supervisors if each.is_live]
     gone = [each for each in value.supervisors if not each.is_live]
     kept = gone[max(0, len(known) + len(gone) + 1 - REMEMBERED_MAX) :]
@@ -296,8 +297,9 @@ def _join(value: Supervision, asked: JoinRequested) -> Stepped:
         step=number,
         pending=(*value.pending, *(each.key for each in commands)),
     )
-    if value.help is not None and value.is_help_open:
-        # Whoever comes first, asked for or not, is the help that came.
+    if value.help is not None and value.is_help_open and (asked.takes_help or not is_hidden):
+        # Whoever comes first, asked for or not, is the help that came; but for one whom the agent
+        # is not shown and who does not come for it.
         value = replace(value, help=replace(value.help, state=HelpState.TAKEN, taken_by=label))
     entry = Entry(
         step=number,
