@@ -85,8 +85,10 @@ class Checker:
         self.faults = 0
         self.has_lost_news = False
         self.is_cancelled = False
-        self.is_doubtful = False
-        """Whether it may be unknown if a dial took effect."""
+        self.doubts = 0
+        """How often it may have become unknown whether a dial took effect."""
+        self.redialled: set[str] = set()
+        """Labels of dials that were made again."""
         self.agent = ""
         self.begun_at: float | None = None
         self.pressed: set[str] = set()
@@ -162,8 +164,7 @@ class Checker:
         self.faults += 1
         self.cost += cost_of(fault, self.story.has_guardian)
         self.has_lost_news |= fault.kind in LOSES_NEWS
-        if fault.kind in UNKNOWN_OUTCOME:
-            self.is_doubtful = True
+        self.doubts += fault.kind in UNKNOWN_OUTCOME
 
     def healed(self) -> None:
         self.is_healed = True

@@ -190,10 +190,11 @@ def view_is_honest(check: Any, watch: Any, view: dict[str, Any]) -> None:
         watch.ranks[sid] = rank
     for attempt in view.get("attempts", ()):
         known = watch.attempts.get(str(attempt["number"]), {})
-        # A dial in doubt that is made again has another leg (S4 says when it may be).
-        names = ("answered_at", "ended_at", *(() if check.is_doubtful else ("call_sid",)))
-        for name in names:
-            if known.get(name) and attempt[name] != known[name] and not attempt["task_sid"]:
+        for name in ("answered_at", "ended_at", "call_sid"):
+            # A dial that was made again has a leg of its own.
+            is_again = f"{view['id'][-16:]}-t{attempt['number']}" in check.redialled
+            is_fixed = not attempt["task_sid"] and not is_again
+            if known.get(name) and attempt[name] != known[name] and is_fixed:
                 check.broken("S16", f"{name} of attempt {attempt['number']} changed")
         watch.attempts[str(attempt["number"])] = attempt
     if view["is_over"] and watch.ended_as is None:
@@ -249,11 +250,12 @@ def dialled_once(check: Any, record: dict[str, Any]) -> None:
     label = params.get("Label") or str(params.get("StatusCallback", "")).rpartition("/")[2]
     dialled = check.dialled
     if label in dialled:
-        # Only a dial whose outcome nobody knew, and that left no leg, may be made again, once.
+        # A dial whose outcome nobody knew, and that left no leg, is made again: once for each fault
+        # that hid an outcome, and never beside a leg that lives.
         legs = [leg for leg in check.truth.legs.values() if leg.label == label]
         others = [leg for leg in legs if leg.call.created_at < check.now - 1e-6]
-        is_doubtful = check.is_doubtful and not any(leg.call.live for leg in others)
-        if not is_doubtful or len(legs) > 2:
+        check.redialled.add(label)
+        if any(leg.call.live for leg in others) or len(legs) > 1 + check.doubts:
             check.broken("S4", f"{label} was dialled twice")
     dialled[label] = str(params.get("To", ""))
     to = str(params.get("To", "")).partition("?")[0]

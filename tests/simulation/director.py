@@ -24,6 +24,7 @@ from tests.simulation.goals import Goals
 from tests.simulation.guardian import Guardian
 from tests.simulation.lists import Lists
 from tests.simulation.stage import PEOPLE, Stage, address_of, desk, supervisor_desk
+from tests.simulation.truth import read
 
 SETUP_SECONDS = 90.0
 """How long a new call may need until somebody talks; then there is no transfer to be told of."""
@@ -232,6 +233,8 @@ class Director:
         return struck
 
     def _run_changed(self, run: Any) -> None:
+        if self._guardian is not None and run is self._guardian.run and "view" in run.memo:
+            self.goals.found(read(run.memo["view"])["latest"])
         for state in self.checker.new_states(run):
             self.say(f"{run.id.partition('/')[0]} -> {state}")
             self.goals.entered(state)
@@ -280,6 +283,7 @@ class Director:
         self.say(f"FAULT {fault}")
         self.checker.troubled(fault)
         if fault.kind == "worker_crash":
+            self.goals.dying()
             self.goals.struck(fault, stage.worker.crash(seconds))
             if self._guardian is not None:
                 self._guardian.worker_died()

@@ -5,10 +5,20 @@ Each is recognised from what happens, not from what was planned.
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+from tests.simulation.stage import OFFER_SECONDS
 
 TOGETHER = 0.05
 """Seconds within which two things count as the same moment: less than one way to Twilio."""
+
+OFFERED = 0.3
+"""The same, of what TaskRouter tells and asks: two ways there and one back."""
+SETTLED = 1.0
+"""How much older than the guardian's finding a callback is whose news it had found."""
+
+ROOM = re.compile(r"CF[0-9a-f]{32}")
 
 GOALS: dict[str, str] = {
     "agent leaves in ringing": "the agent hangs up while the target's phone rings",
@@ -19,17 +29,25 @@ GOALS: dict[str, str] = {
     "create not applied, repeated": "a dial that took no effect is made again",
     "late create": "a dial takes effect long after it was given up",
     "duplicate callback": "one event is told twice",
+    "duplicate join": "it is told twice that somebody came into the room",
+    "leave before join": "that somebody came is told after that they left",
     "completed before answered": "a leg's end arrives before its answer",
     "ended by exit flag": "a room ends by somebody's exit flag",
     "callback after the end": "something is told to a transfer that is over",
     "worker dies in a request": "an attempt dies with its worker",
+    "worker dies after the effect": "a change has taken effect, and its answer is on the way",
     "worker dies while waiting": "a workflow is made again from its history",
     "server away": "nothing moves for a while",
     "api away": "callbacks find nobody",
     "two starts at once": "a call is to be transferred twice",
     "reservation times out": "an offer is left unanswered",
+    "accepted as the offer times out": "a worker picks up just then",
+    "task ends as it is offered": "a task is closed in the moment in which a worker gets it",
     "offer rejected": "a worker declines",
     "Twilio away": "no request reaches Twilio for a while",
+    "Twilio away in a consult": "while agent and target talk",
+    "guardian tells": "it has found what a callback did not tell",
+    "told after the guardian": "a callback comes late, and its news was found already",
     "recall": "an agent who has gone is rung",
     "recall to the last rung": "the caller hears the apology",
     "caller on hold": "the agent puts the caller on hold, without a transfer",
@@ -59,6 +77,7 @@ class Goals:
         self._moments: dict[str, float] = {}
         self._told: dict[str, str] = {}
         self._delivered: dict[str, set[str]] = {}
+        self._findings = 0
 
     def _reached(self, name: str) -> None:
         self.seen[name] = self.seen.get(name, 0) + 1
@@ -66,8 +85,12 @@ class Goals:
     def _now(self, what: str) -> None:
         self._moments[what] = self._stage.loop.time()
 
-    def _is_now(self, what: str) -> bool:
-        return abs(self._stage.loop.time() - self._moments.get(what, -1e9)) <= TOGETHER
+    def _is_now(self, what: str, within: float = TOGETHER) -> bool:
+        return abs(self._since(what)) <= within
+
+    def _since(self, what: str) -> float:
+        """Seconds since that moment; very many if it has not been."""
+        return float(self._stage.loop.time() - self._moments.get(what, -1e9))
 
     # --- what happens ---
 
@@ -87,17 +110,31 @@ class Goals:
             watch.state in ("cancelling", "dropping", "forgoing") for watch in self._watches()
         ):
             self._now("ending")
+            if self._is_now("answer"):
+                self._reached("cancel in a race with the answer")
+        if route == "tasks.update":
+            self._now("task ends")
+            if self._is_now("offer", OFFERED):
+                self._reached("task ends as it is offered")
 
     def delivered(self, fetch: Any) -> None:
         """A callback reaches the api."""
         event, sid = fetch.event, str(fetch.params.get("CallSid", ""))
         if fetch.token in self._told:
             self._reached("duplicate callback")
+            if event == "participant-join":
+                self._reached("duplicate join")
         self._told[fetch.token] = event
         known = self._delivered.setdefault(sid, set())
         if event == "answered" and "completed" in known:
             self._reached("completed before answered")
+        if event == "participant-join" and "participant-leave" in known:
+            self._reached("leave before join")
         known.add(event)
+        room = ROOM.search(f"{fetch.params.get('ConferenceSid')} {fetch.url}")
+        found_at = self._moments.get(f"guardian {room[0]}", -1e9) if room else -1e9
+        if fetch.at < found_at - SETTLED:
+            self._reached("told after the guardian")
         if event == "reservation.timeout" or fetch.params.get("EventType") == "reservation.timeout":
             self._reached("reservation times out")
         if fetch.params.get("EventType") == "reservation.rejected":
@@ -110,6 +147,8 @@ class Goals:
         """Something happens in the network."""
         if entry.kind == "call" and entry.what == "in-progress":
             self._now("answer")
+            if abs(self._since("offer") - OFFER_SECONDS) <= OFFERED:
+                self._reached("accepted as the offer times out")
             if self._lost_create:
                 self._lost_create = False
                 self._reached("answered before the retry")
@@ -117,9 +156,20 @@ class Goals:
                 self._reached("target answers as cancel is pressed")
             if self._is_now("ending"):
                 self._reached("cancel in a race with the answer")
+        if entry.kind == "reservation" and entry.what == "created":
+            self._now("offer")
+            if self._is_now("task ends", OFFERED):
+                self._reached("task ends as it is offered")
         by_flag = "end-conference-on-exit" in str(entry.detail.get("reason", ""))
         if entry.kind == "conference" and entry.what == "ended" and by_flag:
             self._reached("ended by exit flag")
+
+    def found(self, findings: list[dict[str, Any]]) -> None:
+        """What the guardian shows to have found, the newest first."""
+        for each in findings[: len(findings) - self._findings]:
+            self._reached("guardian tells")
+            self._now(f"guardian {each['conference_sid']}")
+        self._findings = len(findings)
 
     def entered(self, state: str) -> None:
         """The transfer enters a state."""
@@ -157,11 +207,18 @@ class Goals:
         if answer.code in ("transfer_in_progress", "caller_on_hold"):
             self._reached("take-over refused")
 
+    def dying(self) -> None:
+        """The worker is about to die."""
+        if self._stage.worker.is_up and self._stage.rest.has_unheard:
+            self._reached("worker dies after the effect")
+
     def struck(self, fault: Any, attempts: int = 0) -> None:
         """A process or a way is gone."""
         name = {
             "server_crash": "server away", "api_crash": "api away", "twilio_down": "Twilio away",
         }.get(fault.kind)  # fmt: skip
+        if fault.kind == "twilio_down" and any(w.state == "consulting" for w in self._watches()):
+            self._reached("Twilio away in a consult")
         if fault.kind == "worker_crash":
             name = "worker dies in a request" if attempts else "worker dies while waiting"
         if name:
@@ -198,10 +255,16 @@ class Goals:
         return list(self._checker.watches.values())
 
 
-def missing(seen: dict[str, int], histories: int) -> list[str]:
-    """The goals that a run of so many histories should have reached, and has not.
+LONG = 1000
+"""Histories from which on each situation must have been seen."""
+SHORT = 200
+"""Histories from which on two thirds of them must; a shorter run is held to nothing."""
 
-    The rarest comes once in some thousand histories, so a short run is not held to it.
-    """
-    least = histories // 5000
-    return [name for name in GOALS if seen.get(name, 0) < least]
+
+def missing(seen: dict[str, int], histories: int) -> list[str]:
+    """The situations for want of which a run of so many histories is red."""
+    unseen = [name for name in GOALS if seen.get(name, 0) == 0]
+    if histories >= LONG:
+        return unseen
+    is_poor = histories >= SHORT and len(unseen) * 3 > len(GOALS)
+    return unseen if is_poor else []

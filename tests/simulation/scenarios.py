@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from simulator.core.phones import Behavior
+from tests.simulation.classics import LATE_ROUTE, with_a_classic
 from tests.simulation.faults import (
     REQUEST_FAULTS,
     Act,
@@ -30,11 +31,6 @@ POLICY: dict[str, Any] = {
     "recall_ring_seconds": 10.0,
 }
 """Shorter than the defaults, so that a history in which all waits run out is short too."""
-
-LATE_ROUTE = "participants.create"
-"""The dial that may take effect long after it was given up: Twilio refuses its label if it is in
-use by then. A dial by `calls.create`, for "press 1", has no label: made late, it rings a phone a
-second time, and nothing that Twilio documents could stop it (docs/simulation.md)."""
 
 
 def answers(after: float = 1.0, **more: Any) -> Behavior:
@@ -290,7 +286,7 @@ SCENARIOS: dict[str, Scenario] = {
     "queue": Scenario(to_queue, 8),
     "recorded": Scenario(recorded, 8),
     "held": Scenario(held, 4),
-    "supervised": Scenario(supervised, 10),
+    "supervised": Scenario(supervised, 14),
 }
 
 # --- what may go wrong -------------------------------------------------------------------------
@@ -309,6 +305,8 @@ EVENTS = ("answered", "completed", "participant-leave", "participant-join", "con
 TASK_EVENTS = ("assignment", "reservation.*", "task.*", "voice")
 
 
+CLASSIC = 0.3
+"""The part of histories in which one of the situations of `classics.py` is brought about."""
 BY_SDK = 10
 """In every so-manieth history the guardian's lists go through Twilio's SDK like all else."""
 
@@ -332,62 +330,7 @@ def story_of(seed: int, scenario: str = "") -> Story:
         switches=switches,
         lists_by_sdk=seed % BY_SDK == 0,
     )
-    return rng.choice(CLASSICS)(rng, story) if rng.random() < 0.15 else story
-
-
-def _late_answer(rng: Random, story: Story) -> Story:
-    """That the target has hung up is heard before that it had picked up."""
-    short = Behavior("answer_then_hangup", 2.0, hangup_after_seconds=rng.uniform(0, 1))
-    late = Fault(Told("answered", 2), "delay", rng.uniform(0.5, 4))
-    phones = (*(each for each in story.phones if each[0] != "target"), ("target", (short,)))
-    return replace(story, phones=phones, faults=(*story.faults, late))
-
-
-def _cancel_at_the_answer(rng: Random, story: Story) -> Story:
-    """The agent cancels in the moment in which the target picks up."""
-    moment = Told("answered", 2, plus=rng.uniform(0, 0.04))
-    return replace(story, acts=(*story.acts, Act(moment, "agent", "cancel")))
-
-
-def _hang_up_at_complete(rng: Random, story: Story) -> Story:
-    """The caller hangs up in the moment in which the agent completes."""
-    moment = Entered("consulting", plus=rng.uniform(0, 3))
-    both = (Act(moment, "agent", "complete"), Act(moment, "caller", "hang_up"))
-    return replace(story, acts=(*story.acts, *rng.sample(both, 2)))
-
-
-def _lost_dial(rng: Random, story: Story) -> Story:
-    """A dial takes effect, nobody is told so, and the worker may die over it."""
-    route = rng.choice(("participants.create", "calls.create", "tasks.create"))
-    at = Request(route, rng.randint(1, 3))
-    name = rng.choice(("timeout_after", "reset_after", "500_after", "late"))
-    if name == "late":
-        at = replace(at, route=LATE_ROUTE)
-    faults = [Fault(at, name, rng.uniform(2.6, 12) if name == "late" else 0.0)]
-    if rng.random() < 0.3:
-        faults.append(Fault(replace(at, plus=rng.uniform(0, 3)), "worker_crash", 0.5))
-    return replace(story, faults=(*story.faults, *faults))
-
-
-def _agent_goes_early(rng: Random, story: Story) -> Story:
-    """The agent leaves before any flag could be cleared, or as the phone rings."""
-    moment = rng.choice((Entered("holding", plus=rng.uniform(0, 0.1)), Rings("target", plus=0.2)))
-    return replace(story, acts=(*story.acts, Act(moment, "agent", "hang_up")))
-
-
-def _answer_at_the_end(rng: Random, story: Story) -> Story:
-    """The target picks up in the moment in which its leg is being ended."""
-    phones = (*(each for each in story.phones if each[0] != "target"), ("target", (Behavior(),)))
-    cancel = Act(Rings("target", plus=rng.uniform(0.2, 1)), "agent", "cancel")
-    answer = Act(Entered("cancelling", plus=rng.uniform(0.02, 0.08)), "target", "answer")
-    return replace(story, phones=phones, acts=(*story.acts, cancel, answer))
-
-
-CLASSICS = (
-    _answer_at_the_end, _late_answer, _cancel_at_the_answer, _hang_up_at_complete, _lost_dial,
-    _agent_goes_early,
-)  # fmt: skip
-"""Situations that chance alone would bring about too rarely."""
+    return with_a_classic(rng, story) if rng.random() < CLASSIC else story
 
 
 def plain(name: str) -> Story:

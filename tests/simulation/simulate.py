@@ -2,21 +2,26 @@
 
     python -m tests.simulation.simulate                  the short form
     python -m tests.simulation.simulate --runs 100000    the long one
+    python -m tests.simulation.simulate --minutes 15     as many as fit
     python -m tests.simulation.simulate --seed 7         one history, with its ladder
 
-Exit codes: 0 all good, 1 an invariant was broken or a rare situation was never seen, 2 usage.
+Ctrl-C ends a run with the summary of what was played. Exit codes: 0 all good, 1 an invariant was
+broken or a rare situation was never seen, 2 usage, 130 interrupted and good so far.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
+import resource
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 
 import structlog
@@ -28,7 +33,14 @@ from tests.simulation.shrink import shrunk
 
 MODULE = "tests.simulation.simulate"
 RUNS = 400
+RUNS_MAX = 10**9
+"""Where only the clock ends a run."""
 CHUNK = 25
+AHEAD = 3
+"""Chunks that wait per process, so that an end by the clock or by Ctrl-C is not far."""
+PROGRESS_SECONDS = 10.0
+RUBBISH = 4
+"""Histories after which what is left of them is thrown away: memory stays flat, at little cost."""
 SHOWN_MAX = 3
 """So many failing seeds are shrunk and told in full; the others are named."""
 
@@ -44,6 +56,8 @@ class Tally:
     requests: int = 0
     virtual_seconds: float = 0.0
     cpu_seconds: float = 0.0
+    memory_mb: float = 0.0
+    """The most that one process needed."""
     ends: Counter[str] = field(default_factory=Counter)
     goals: Counter[str] = field(default_factory=Counter)
     failing: dict[int, list[str]] = field(default_factory=dict)
@@ -67,6 +81,7 @@ class Tally:
         for name in ("histories", "steps", "turns", "replays", "requests", "virtual_seconds",
                      "cpu_seconds"):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.memory_mb = max(self.memory_mb, other.memory_mb)
         self.ends.update(other.ends)
         self.goals.update(other.goals)
         self.failing.update(other.failing)
@@ -83,20 +98,79 @@ def some(seeds: Sequence[int], scenario: str = "") -> Tally:
     be_quiet()
     tally = Tally()
     began = time.process_time()
-    for seed in seeds:
+    for number, seed in enumerate(seeds, 1):
         tally.add(play(story_of(seed, scenario)))
+        if number % RUBBISH == 0:
+            gc.collect()
     tally.cpu_seconds = time.process_time() - began
+    tally.memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return tally
 
 
+def _begin_process() -> None:
+    """What is there from the start is never looked at again by the collector; and it is the first
+    process that hears Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
 def many(first: int, runs: int, jobs: int, scenario: str = "") -> Iterator[Tally]:
-    """Play so many seeds in so many processes; yields as they come."""
-    chunks = [range(at, min(at + CHUNK, first + runs)) for at in range(first, first + runs, CHUNK)]
-    if jobs == 1:
-        yield from (some(chunk, scenario) for chunk in chunks)
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(some, chunks, [scenario] * len(chunks))
+    """Play so many seeds in so many processes; yields as they come. Closing it ends it soon."""
+    last = first + runs
+    chunks = iter([range(at, min(at + CHUNK, last)) for at in range(first, last, CHUNK)])
+    pool = ProcessPoolExecutor(jobs, initializer=_begin_process)
+    waiting: set[Future[Tally]] = set()
+    try:
+        while True:
+            for _ in range(jobs * AHEAD - len(waiting)):
+                if (chunk := next(chunks, None)) is not None:
+                    waiting.add(pool.submit(some, chunk, scenario))
+            if not waiting:
+                break
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            yield from (each.result() for each in done)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def run(options: argparse.Namespace) -> tuple[Tally, float, bool]:
+    """All of it, or as much as time and patience allow: what was seen, in how many seconds, and
+    whether it was interrupted."""
+    tally, began, said = Tally(), time.perf_counter(), 0.0
+    parts = many(options.first, options.runs, options.jobs, options.scenario)
+    is_interrupted = False
+    try:
+        for part in parts:
+            tally.merge(part)
+            for seed, broken in part.failing.items():
+                say(f"FAILED {_again(seed, options.scenario)}: {broken[0]}")
+            seconds = time.perf_counter() - began
+            if time.perf_counter() - said >= PROGRESS_SECONDS:
+                said = time.perf_counter()
+                say(_progress(tally, seconds, options.runs))
+            if options.minutes and seconds >= options.minutes * 60:
+                break
+    except KeyboardInterrupt:
+        is_interrupted = True
+        say("interrupted; what was played until now:")
+    finally:
+        parts.close()  # type: ignore[attr-defined]
+    return tally, time.perf_counter() - began, is_interrupted
+
+
+def _progress(tally: Tally, seconds: float, runs: int) -> str:
+    pace = tally.histories / seconds
+    return (
+        f"{tally.histories:7d} of {runs} histories, {pace:.1f}/s, {len(tally.failing)} failing, "
+        f"{(runs - tally.histories) / pace / 60:.0f} min left"
+    )
+
+
+def _again(seed: int, scenario: str) -> str:
+    """The command that repeats a seed."""
+    return f"make simulate SEED={seed}" + (f' ARGS="--scenario {scenario}"' if scenario else "")
 
 
 def told(seed: int, scenario: str, with_shrinking: bool) -> list[str]:
@@ -106,9 +180,8 @@ def told(seed: int, scenario: str, with_shrinking: bool) -> list[str]:
     if with_shrinking and outcome.violations:
         outcome = shrunk(outcome)
     outcome = play(outcome.story, with_ladder=True)
-    again = f"make simulate SEED={seed}" + (f' ARGS="--scenario {scenario}"' if scenario else "")
     return [
-        f"--- seed {seed}: {again}",
+        f"--- seed {seed}: {_again(seed, scenario)}",
         *outcome.story.lines(),
         *outcome.ladder,
         *(f"BROKEN {violation}" for violation in outcome.violations),
@@ -124,10 +197,10 @@ def say(text: str) -> None:
 
 def report(tally: Tally, seconds: float) -> list[str]:
     """The figures of a run."""
-    each = tally.cpu_seconds / max(1, tally.histories)
+    each = max(tally.cpu_seconds, 1e-6) / max(1, tally.histories)
     return [
         f"{tally.histories} histories in {seconds:.0f} s ({tally.histories / seconds:.1f}/s; "
-        f"{1 / each:.1f}/s per core by CPU time)",
+        f"{1 / each:.1f}/s per core by CPU time), at most {tally.memory_mb:.0f} MB per process",
         f"{tally.virtual_seconds / 3600:.1f} h of virtual time, {tally.steps} steps checked, "
         f"{tally.turns} workflow tasks, {tally.replays} made again from their history, "
         f"{tally.requests} REST requests",
@@ -145,6 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Seeded bad days, checked after every step.")
     parser.add_argument("--seed", type=int, help="play this one, and tell its story")
     parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--minutes", type=float, default=0.0, help="stop after so long")
     parser.add_argument("--first", type=int, default=1, help="the first seed of many")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--scenario", default="", choices=("", *SCENARIOS))
@@ -154,20 +228,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lines = told(options.seed, options.scenario, options.shrink)
         say("\n".join(lines))
         return int(any(line.startswith("BROKEN") for line in lines))
-    tally, began = Tally(), time.perf_counter()
-    for part in many(options.first, options.runs, options.jobs, options.scenario):
-        tally.merge(part)
-    say("\n".join(report(tally, time.perf_counter() - began)))
+    if options.minutes and options.runs == RUNS:
+        options.runs = RUNS_MAX
+    tally, seconds, is_interrupted = run(options)
+    say("\n".join(report(tally, seconds)))
     unseen = [] if options.scenario else missing(tally.goals, tally.histories)
     for name in unseen:
-        say(f"NEVER SEEN OFTEN ENOUGH: {name}")
+        say(f"NEVER SEEN: {name}")
     for seed in sorted(tally.failing)[:SHOWN_MAX]:
         say("\n".join(["", *told(seed, options.scenario, with_shrinking=True)]))
     for seed in sorted(tally.failing):
-        say(f"FAILED seed {seed}: {tally.failing[seed][0]}   (make simulate SEED={seed})")
-    if not tally.failing and not unseen:
-        say("\nno invariant was broken")
-    return int(bool(tally.failing or unseen))
+        say(f"FAILED {_again(seed, options.scenario)}: {tally.failing[seed][0]}")
+    if tally.failing or unseen:
+        return 1
+    say("\nno invariant was broken")
+    return 130 if is_interrupted else 0
 
 
 if __name__ == "__main__":

@@ -56,6 +56,9 @@ REST_HOPS = (0.02, 0.08)
 CALLBACK_HOPS = (0.01, 0.12)
 """Seconds, one way: inside our own network, to Twilio, and from Twilio to us."""
 
+OFFER_SECONDS = 10
+"""How long a worker may leave an offer unanswered."""
+
 Mode = Literal["direct", "taskrouter"]
 
 
@@ -302,7 +305,7 @@ _CENTRE: dict[str, Any] = {
         "dave": {"contact_uri": "client:dave", "skills": ("refunds",)},
         "sue": {"contact_uri": "client:sue", "skills": ("supervision",)},
     },
-    "workflow": {"default_queue": "Support", "reservation_seconds": 10},
+    "workflow": {"default_queue": "Support", "reservation_seconds": OFFER_SECONDS},
 }
 
 

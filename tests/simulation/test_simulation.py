@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from simulator.core.phones import Behavior
+from tests.simulation.claims import dialled_once
 from tests.simulation.clock import START, NothingLeftError, VirtualLoop
 from tests.simulation.faults import Act, Entered, Fault, Request, Told
+from tests.simulation.goals import GOALS, LONG, SHORT, missing
 from tests.simulation.play import play
 from tests.simulation.scenarios import SCENARIOS, plain, story_of
 from tests.simulation.simulate import be_quiet, main, some
 
+ROOT = Path(__file__).parents[2]
 PLAIN = {
     "warm": {("completed", "completed"), ("cancelled", "cancelled_by_agent"),
              ("cancelled", "target_dropped_by_agent")},
@@ -103,3 +114,81 @@ def test_the_command_says_what_a_seed_is(capsys: pytest.CaptureFixture[str]) -> 
     said = capsys.readouterr().out
     assert "make simulate SEED=3" in said
     assert "ended as" in said
+
+
+def test_dial_in_doubt_twice_is_made_again_once_for_each_doubt() -> None:
+    """Seed 1311 of old: the second target is busy, and of two dials nobody hears the outcome."""
+    busy = (("agent", (Behavior("answer", 1.0),)), ("target", (Behavior("unreachable"),)),
+            ("second", (Behavior("busy"),)))  # fmt: skip
+    story = replace(plain("warm-next"), phones=busy, seed=1311)
+    hidden = [
+        Fault(Request("participants.create", 3), "500_after"),
+        Fault(Request("participants.create", 4), "late", 11.16),
+    ]
+    outcome = play(story, faults=hidden, acts=[])
+    assert outcome.violations == []
+    assert (outcome.state, outcome.reason) == ("failed", "target_busy")
+    # One for the agent, one for the first target, and the second: once, and again for each doubt.
+    assert [name for name, _ in outcome.requests].count("participants.create") == 5
+
+
+def test_dial_made_again_without_a_doubt_is_told() -> None:
+    """S4 stays awake: the same two dials, and no fault that could have hidden their outcome."""
+    legs = {
+        str(number): SimpleNamespace(
+            label="0123456789abcdef-t1", call=SimpleNamespace(created_at=0.0, live=False)
+        )
+        for number in range(2)
+    }
+    told: list[str] = []
+    check = SimpleNamespace(
+        doubts=0, dialled={"0123456789abcdef-t1": ""}, redialled=set(), now=9.0, allowed={"x"},
+        truth=SimpleNamespace(legs=legs), watches={}, story=SimpleNamespace(targets=()),
+        broken=lambda name, text: told.append(name),
+    )  # fmt: skip
+    record = {
+        "effect": True,
+        "route": "participants.create",
+        "params": {"Label": "0123456789abcdef-t1", "To": "x"},
+    }
+    dialled_once(check, record)
+    assert "S4" in told
+    told.clear()
+    check.doubts = 1
+    check.watches = {"w": SimpleNamespace(view={"id": "CF-0123456789abcdef"})}
+    check.story.targets = (("target", {}),)
+    dialled_once(check, record)
+    assert told == []
+
+
+def test_unreachable_request_is_known_not_to_have_been_made() -> None:
+    outcome = play("cold", faults=[Fault(Request("participants.create", 2), "unreachable")])
+    assert outcome.violations == []
+    created = [at for at, (name, _) in enumerate(outcome.requests) if name == "participants.create"]
+    looked = [name for name, _ in outcome.requests[created[0] : created[-1]]]
+    assert len(created) == 2
+    assert "participants.fetch" not in looked
+
+
+def test_every_rare_situation_is_due_in_a_long_run() -> None:
+    all_seen = dict.fromkeys(GOALS, 1)
+    assert missing(all_seen, LONG) == []
+    for name in GOALS:
+        assert missing(all_seen | {name: 0}, LONG) == [name]
+        assert missing(all_seen | {name: 0}, LONG - 1) == []
+    assert missing({}, SHORT) == list(GOALS)
+    assert missing({}, SHORT - 1) == []
+
+
+def test_run_that_is_interrupted_sums_up() -> None:
+    command = [sys.executable, "-m", "tests.simulation.simulate", "--runs", "100000"]
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+    )
+    assert running.stdout is not None
+    assert "histories," in running.stdout.readline()
+    os.killpg(running.pid, signal.SIGINT)
+    said, _ = running.communicate(timeout=60)
+    assert "interrupted" in said
+    assert "rare situations" in said
+    assert running.returncode == 130

@@ -82,6 +82,7 @@ class Rest:
         self._latency = latency
         self._hops = hops
         self.is_down = False
+        self._effects: list[_Sent] = []
         self.is_reading = False
         """Whether a request is being carried out that only reads."""
         self.on_request: Callable[[str], Fault | Answer | None] = lambda route: None
@@ -93,6 +94,11 @@ class Rest:
         self.count = 0
         self.asked = 0
         """Requests that were begun, whether they arrived or not."""
+
+    @property
+    def has_unheard(self) -> bool:
+        """Whether a change has taken effect and whoever asked for it has not heard so yet."""
+        return any(not each.answer.done() for each in self._effects)
 
     def face(self, path: str) -> RestFace:
         return self._faces[0 if path.startswith("/2010-04-01/") else 1]
@@ -198,6 +204,9 @@ class Rest:
     def _take_effect(self, request: _Sent) -> Answer:
         """Twilio carries it out."""
         answer = self._through_the_door(request)
+        if request.method != "GET" and self.is_counted():
+            self._effects = [each for each in self._effects if not each.answer.done()]
+            self._effects.append(request)
         self._runtime.requests[-1]["run"] = request.run
         self.on_effect()
         return answer
