@@ -122,6 +122,25 @@ async def test_monitor_whisper_barge_and_leave(floor: Floor) -> None:
     assert (late.status_code, late.json()["code"]) == (409, "supervisor_has_left")
 
 
+@pytest.mark.parametrize(("phone", "asked", "is_detected"), [
+    ("client:sue", None, False),
+    ("client:sue", True, True),
+    ("+12025550142", None, True),
+    ("+12025550142", False, False),
+])  # fmt: skip
+async def test_a_mailbox_is_told_apart_where_a_number_is_rung(
+    floor: Floor, phone: str, asked: bool | None, is_detected: bool
+) -> None:
+    more = {} if asked is None else {"detect_machine": asked}
+    response = await floor.join(name="crm", supervisor=phone, **more)
+    assert response.status_code == 202, response.text
+    label = response.json()["id"]
+    await floor.room.ringing(label)
+    dial = next(each for each in floor.room.given if getattr(each, "label", "") == label)
+    path = f"/twilio/amd/supervision/{floor.call}/{label}"
+    assert (dial.detect_machine, dial.amd_path) == (is_detected, path if is_detected else "")
+
+
 async def test_same_key_is_the_same_supervisor(floor: Floor) -> None:
     first = await floor.join(key="k-1")
     again = await floor.join(key="k-1")

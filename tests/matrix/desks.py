@@ -68,7 +68,7 @@ class Desks:
         ears, address = self.checker.ears, address_of(who)
         number = ears.asked(address, mode)
         answer = await self.stage.edge.change_mode(
-            supervisor_desk(address), self.checker.conference_sid(), self.joined[who], mode
+            supervisor_desk(address), self.checker.conference_sid(), self.joined[who], mode, key
         )
         self._said(who, mode, key, answer)
         ears.answered(address, number, answer)

@@ -367,7 +367,7 @@ class Director:
             body = {"mode": mode, "policy": policy}
             answer = await edge.supervise(principal, sid, body, key)
         else:
-            answer = await edge.change_mode(principal, sid, self._joined[act.who], mode)
+            answer = await edge.change_mode(principal, sid, self._joined[act.who], mode, key)
         self.say(f"{act.who}: {act.verb} {act.detail} -> {answer.status} {answer.code}")
         ears.answered(address, number, answer)
         self.goals.supervised(act, answer)

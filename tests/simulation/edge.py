@@ -211,15 +211,15 @@ class Edge:
         )
 
     async def change_mode(
-        self, principal: Principal, sid: str, supervisor_id: str, mode: str
+        self, principal: Principal, sid: str, supervisor_id: str, mode: str, key: str
     ) -> Answer:
         """PATCH /v1/calls/{conference_sid}/supervisors/{id}; `leave` is its DELETE."""
         if mode == "leave":
-            left = supervisors.leave(sid, supervisor_id, principal, self.parts)
+            left = supervisors.leave(sid, supervisor_id, principal, self.parts, key)
             return await self._asked(left, 204)
         checked = ModeBody.model_validate({"mode": mode})
         return await self._asked(
-            supervisors.change(sid, supervisor_id, checked, principal, self.parts), 200
+            supervisors.change(sid, supervisor_id, checked, principal, self.parts, key), 200
         )
 
     async def record(self, principal: Principal, sid: str, word: str, key: str) -> Answer:
