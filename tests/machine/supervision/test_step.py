@@ -140,6 +140,24 @@ def took_over(**wish: Any) -> Stepped:
     return step(asked.value, CommandSucceeded(at=51.0, command="ReleaseAgent", key=key))
 
 
+@pytest.mark.parametrize(("status", "state"), [
+    ("connected", State.TOOK_OVER), ("ended", State.BARGING), ("", State.BARGING),
+])  # fmt: skip
+def test_take_over_comes_to_nothing_if_the_caller_went_before_the_agent(
+    status: str, state: State
+) -> None:
+    world = asked_and_settled(Rig(), "barge")
+    mine = world.value.supervisors[0]
+    asked = step(world.value, ModeRequested(mine.label, "take_over", "by", at=50.0))
+    (key,) = (key for key in asked.value.pending if key.endswith("/ReleaseAgent"))
+    caller = (LegReading(CALLER, status=status),) if status else ()
+    room = RoomReading("CF", legs=(LegReading(mine.call_sid, label=mine.label), *caller))
+    done = CommandSucceeded(at=51.0, command="ReleaseAgent", key=key, reading=room)
+    after = step(asked.value, done)
+    assert after.value.supervisors[0].state is state
+    assert ("TellKept" in {each.name for each in after.commands}) == (state is State.BARGING)
+
+
 def test_without_taskrouter_nobody_is_booked() -> None:
     assert took_over().commands == ()
 

@@ -297,11 +297,25 @@ def _succeeded(
             is_theirs = mine.coached == value.agent
             return heard, On.HEARD_BY_AGENT if is_theirs else On.AGENT_LOST
         return heard, On.HEARD_TO_TAKE_OVER if mine.takes_over else On.HEARD_BY_ALL
+    if command == "ReleaseAgent" and not _is_caller_there(value, done):
+        return _kept(mine)  # an agent who had gone is no proof that anybody is with the caller
     return mine, {
         "SetApart": On.SET_APART,
         "ReleaseAgent": On.AGENT_RELEASED,
         "EndSupervisor": On.ENDED,
     }.get(command, On.NOTED)
+
+
+def _is_caller_there(value: Supervision, done: CommandSucceeded) -> bool:
+    legs = done.reading.legs if done.reading is not None else ()
+    return done.reading is None or any(
+        leg.call_sid == value.caller_call_sid and leg.status == "connected" for leg in legs
+    )
+
+
+def _kept(mine: Supervisor) -> tuple[Supervisor, On]:
+    kept = replace(mine, takes_over=False, is_asked=False, reason="agent_not_released")
+    return kept, On.AGENT_KEPT
 
 
 def _failed(mine: Supervisor, failed: CommandFailed) -> tuple[Supervisor, On]:
@@ -315,8 +329,7 @@ def _failed(mine: Supervisor, failed: CommandFailed) -> tuple[Supervisor, On]:
     if command in ("Whisper", "Barge"):
         return _not_heard(mine, failure)
     if command == "ReleaseAgent":
-        kept = replace(mine, takes_over=False, is_asked=False, reason="agent_not_released")
-        return kept, On.AGENT_KEPT
+        return _kept(mine)
     return mine, {
         "Silence": On.NOT_SILENT,
         "SetApart": On.NOT_SET_APART,
