@@ -107,7 +107,7 @@ def some(seeds: Sequence[int], scenario: str = "") -> Tally:
     return tally
 
 
-def _begin_process() -> None:
+def begin_process() -> None:
     """What is there from the start is never looked at again by the collector; and it is the first
     process that hears Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -120,7 +120,7 @@ def many(first: int, runs: int, jobs: int, scenario: str = "") -> Iterator[Tally
     """Play so many seeds in so many processes; yields as they come. Closing it ends it soon."""
     last = first + runs
     chunks = iter([range(at, min(at + CHUNK, last)) for at in range(first, last, CHUNK)])
-    pool = ProcessPoolExecutor(jobs, initializer=_begin_process)
+    pool = ProcessPoolExecutor(jobs, initializer=begin_process)
     waiting: set[Future[Tally]] = set()
     try:
         while True:

@@ -1,0 +1,245 @@
+"""`make pairs`: every two things that may go wrong in one call, flow by flow.
+
+    python -m tests.simulation.pairs                                  all pairs of all flows: hours
+    python -m tests.simulation.pairs --flow W --sample 500 --seed 3   some of one flow
+    python -m tests.simulation.pairs --pair W-12-305                  one, with its ladder
+
+A flow is a quiet story. It is played once, and what happens in it from the start of the transfer
+(hold, supervision) to its end gives the moments: each request to Twilio, each callback, each state.
+A point is one thing that goes wrong at one moment: every fault of a request at each request, every
+fault of a callback at each callback, and at each state every process and way that can be gone, and
+everybody who can hang up or cancel. A pair is two different points, at the same moment or at two;
+left out are two faults of the same request or callback, of which only one can strike.
+
+What must hold is what must hold in every history: the invariants after every step, the bounds with
+the cost of both, and nothing left in the end. Exit codes: 0 all pairs that were played are good.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import combinations
+from random import Random
+
+from tests.simulation.faults import (
+    CALLBACK_FAULTS,
+    PROCESS_FAULTS,
+    REQUEST_FAULTS,
+    Act,
+    After,
+    Entered,
+    Fault,
+    Moment,
+    Request,
+    Told,
+)
+from tests.simulation.play import Outcome, Story, play
+from tests.simulation.scenarios import LATE_ROUTE, answers, plain
+from tests.simulation.simulate import PROGRESS_SECONDS, be_quiet, begin_process, say
+
+MODULE = "tests.simulation.pairs"
+CHUNK = 20
+SECONDS = {"late": 6.0, "slow": 1.5, "double": 0.3, "delay": 3.0, "worker_crash": 1.0,
+           "api_crash": 2.0, "server_crash": 2.0, "twilio_down": 6.0, "cut_off": 4.0}  # fmt: skip
+"""How long each lasts: longer than one request may, shorter than a story."""
+PEOPLE = (("caller", "hang_up"), ("agent", "hang_up"), ("target", "hang_up"), ("agent", "cancel"))
+_REST = re.compile(r"^ +[\d.]+  REST (\S+)")
+_TOLD = re.compile(r"^ +[\d.]+  told (\S+)")
+_STATE = re.compile(r"^ +[\d.]+  (?:transfer|hold|supervision) -> (.+)$")
+_EARLY = re.compile(r"^ +(REST|told) (\S+)")
+Point = Fault | Act
+
+
+def _flows() -> dict[str, tuple[str, Story]]:
+    complete = (Act(Entered("consulting", plus=3.0), "agent", "complete"),)
+    watched = replace(plain("warm"), has_transfer=False, talk_seconds=12.0)
+    resume = Act(Entered("held", plus=3.0), "agent", "resume")
+    coach = (
+        Act(After(0.1), "supervisor", "supervise", "monitor"),
+        Act(Entered("v1 listening", plus=2.0), "supervisor", "whisper"),
+        Act(Entered("v1 whispering", plus=2.0), "supervisor", "leave"),
+    )
+    seen = (*watched.phones, ("supervisor", (answers(1.0),)))
+    return {
+        "C": ("cold transfer", replace(plain("cold"), acts=())),
+        "W": ("warm transfer", replace(plain("warm"), acts=complete)),
+        "Q": ("warm to a queue", replace(plain("queue"), kind="warm", acts=complete)),
+        "H": ("hold", replace(watched, acts=(Act(After(0.1), "agent", "hold"), resume))),
+        "S": ("supervision", replace(watched, acts=coach, phones=seen)),
+    }
+
+
+FLOWS = _flows()
+"""Letter, as in the fault matrix -> what it is, and its quiet story."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two points of one flow, by their numbers."""
+
+    flow: str
+    one: int
+    other: int
+
+    def __str__(self) -> str:
+        return f"{self.flow}-{self.one}-{self.other}"
+
+    @property
+    def story(self) -> Story:
+        both = [points(self.flow)[self.one], points(self.flow)[self.other]]
+        story = FLOWS[self.flow][1]
+        return replace(
+            story,
+            faults=tuple(each for each in both if isinstance(each, Fault)),
+            acts=(*story.acts, *(each for each in both if isinstance(each, Act))),
+        )
+
+
+@cache
+def points(flow: str) -> tuple[Point, ...]:
+    """Everything that may go wrong once in this flow, in the order in which it happens."""
+    be_quiet()
+    found: list[Point] = []
+    for moment in moments(play(FLOWS[flow][1], with_ladder=True)):
+        found += _at(moment)
+    return tuple(found)
+
+
+def moments(quiet: Outcome) -> list[Moment]:
+    """What happened in a quiet history from its transfer's start to its end, each counted from the
+    beginning of the history, as moments are."""
+    if quiet.violations:
+        raise AssertionError(f"a quiet day is not clean: {quiet.violations}")
+    seen: Counter[str] = Counter()
+    found: list[Moment] = []
+    for line in quiet.ladder:
+        if "hangs up at last" in line:
+            break
+        if early := _EARLY.match(line):
+            seen[early[2]] += 1
+        elif asked := _REST.match(line):
+            seen[asked[1]] += 1
+            found.append(Request(asked[1], seen[asked[1]]))
+        elif told := _TOLD.match(line):
+            seen[told[1]] += 1
+            found.append(Told(told[1], seen[told[1]]))
+        elif state := _STATE.match(line):
+            seen[f"-> {state[1]}"] += 1
+            found.append(Entered(state[1], seen[f"-> {state[1]}"]))
+    return found
+
+
+def _at(moment: Moment) -> list[Point]:
+    if isinstance(moment, Request):
+        kinds = [k for k in REQUEST_FAULTS if k != "late" or moment.route == LATE_ROUTE]
+        return [Fault(moment, kind, SECONDS.get(kind, 0.0)) for kind in kinds]
+    if isinstance(moment, Told):
+        return [Fault(moment, kind, SECONDS.get(kind, 0.0)) for kind in CALLBACK_FAULTS]
+    gone = [Fault(moment, kind, SECONDS[kind]) for kind in PROCESS_FAULTS]
+    return [*gone, *(Act(moment, who, verb) for who, verb in PEOPLE)]  # type: ignore[arg-type]
+
+
+def pairs(flow: str) -> list[Pair]:
+    """All of them."""
+    numbered = list(enumerate(points(flow)))
+    return [
+        Pair(flow, one, other)
+        for (one, first), (other, second) in combinations(numbered, 2)
+        if first.at != second.at or not isinstance(first.at, Request | Told)
+    ]
+
+
+def chosen(flow: str, sample: int, seed: int) -> list[Pair]:
+    """All pairs of a flow, or so many by chance, the same for the same seed."""
+    every = pairs(flow)
+    if not sample or sample >= len(every):
+        return every
+    return sorted(Random(f"{seed} {flow}").sample(every, sample), key=str)
+
+
+def _play(some: Sequence[Pair]) -> list[tuple[Pair, str]]:
+    """Each pair, and what was broken first."""
+    be_quiet()
+    return [(pair, str((play(pair.story).violations or ("",))[0])) for pair in some]
+
+
+def _played(all_pairs: Sequence[Pair], jobs: int) -> Iterator[tuple[Pair, str]]:
+    chunks = [all_pairs[at : at + CHUNK] for at in range(0, len(all_pairs), CHUNK)]
+    with ProcessPoolExecutor(jobs, initializer=begin_process) as pool:
+        try:
+            for done in pool.map(_play, chunks):
+                yield from done
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _told(pair: Pair) -> int:
+    be_quiet()
+    outcome = play(pair.story, with_ladder=True)
+    broken = [f"BROKEN {each}" for each in outcome.violations]
+    ended = f"ended as {outcome.state} {outcome.reason}"
+    say("\n".join([f"--- {pair}", *outcome.story.lines(), *outcome.ladder, *broken, ended]))
+    return int(bool(broken))
+
+
+def _run(wanted: dict[str, list[Pair]], jobs: int) -> int:
+    played: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    every = [pair for flow in wanted.values() for pair in flow]
+    began = said = time.perf_counter()
+    results = _played(every, jobs)
+    try:
+        for pair, broken in results:
+            played[pair.flow] += 1
+            if broken:
+                failed[pair.flow] += 1
+                say(f'FAILED make pairs ARGS="--pair {pair}": {broken}')
+            if time.perf_counter() - said >= PROGRESS_SECONDS:
+                said = time.perf_counter()
+                done, pace = played.total(), played.total() / (said - began)
+                say(f"{done:7d} of {len(every)} pairs, {pace:.1f}/s, {failed.total()} failing, "
+                    f"{(len(every) - done) / pace / 60:.0f} min left")  # fmt: skip
+    except KeyboardInterrupt:
+        say("interrupted; what was played until now:")
+    finally:
+        results.close()  # type: ignore[attr-defined]
+    say("\n| flow | points | pairs | played | passed |\n|---|---|---|---|---|")
+    for flow, (title, _) in FLOWS.items():
+        if flow in wanted:
+            say(f"| {flow}: {title} | {len(points(flow))} | {len(pairs(flow))} | {played[flow]} "
+                f"| {played[flow] - failed[flow]} |")  # fmt: skip
+    say(f"\n{played.total()} pairs in {time.perf_counter() - began:.0f} s")
+    return int(bool(failed))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run it; answers the exit code."""
+    parser = argparse.ArgumentParser(prog="make pairs", description="All pairs of faults per flow.")
+    parser.add_argument("--flow", default="".join(FLOWS), help="letters of the flows to play")
+    parser.add_argument("--sample", type=int, default=0, help="so many pairs per flow; 0 is all")
+    parser.add_argument("--seed", type=int, default=1, help="which of them are chosen")
+    parser.add_argument("--pair", default="", help="one pair, with its ladder: W-12-305")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    given = parser.parse_args(arguments)
+    if given.pair:
+        flow, one, other = given.pair.split("-")
+        return _told(Pair(flow, int(one), int(other)))
+    if unknown := set(given.flow) - set(FLOWS):
+        parser.error(f"there is no flow {', '.join(sorted(unknown))}; there are {', '.join(FLOWS)}")
+    return _run({flow: chosen(flow, given.sample, given.seed) for flow in given.flow}, given.jobs)
+
+
+if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, "-m", MODULE, *sys.argv[1:]])  # noqa: S606
+    sys.exit(main())
