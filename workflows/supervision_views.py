@@ -35,9 +35,10 @@ def first_request(given: StartSupervisionInput) -> JoinRequested | HelpRequested
     return replace(first, at=given.accepted_at)
 
 
-def first_view(given: StartSupervisionInput) -> SupervisionView:
-    """What the first step will show."""
-    return supervision_view_of(start(begin_supervision(given), first_request(given)).value)
+def first_view(given: StartSupervisionInput) -> tuple[SupervisionView, str]:
+    """What the first step will show, and why it would be refused; empty if it would not."""
+    first = start(begin_supervision(given), first_request(given))
+    return supervision_view_of(first.value), first.refusal
 
 
 def supervision_view_of(value: Supervision) -> SupervisionView:

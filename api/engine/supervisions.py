@@ -270,9 +270,11 @@ class Supervisions:
         self, order: StartSupervisionInput, last: SupervisionRecord | None, name: str
     ) -> SupervisionView | None:
         """Starts the workflow, and answers what its first step will show, which is in the memo from
-        the beginning; None: somebody else's start came first."""
+        the beginning; None: somebody else's start came first. Raises when it would be refused."""
         client = await self._temporal.client()
-        view = first_view(order)
+        view, refusal = first_view(order)
+        if refusal:
+            raise RefusedError(refusal, view)
         memo: dict[str, Any] = {
             MEMO_VIEW: view,
             MEMO_KEYS: last.chain if last is not None else (),

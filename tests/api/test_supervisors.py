@@ -350,3 +350,33 @@ async def test_agents_are_not_shown_who_asks(floor: Floor) -> None:
     for path in ("/v1/help", "/v1/help/events"):
         response = await floor.site.http.get(path, headers=auth("alice"))
         assert response.status_code == 403
+
+
+@pytest.mark.parametrize("is_withdrawn", [True, False])
+async def test_help_that_nobody_asks_for_cannot_be_taken(floor: Floor, is_withdrawn: bool) -> None:
+    """Also where no supervision lives that could refuse it."""
+    if is_withdrawn:
+        assert (await floor.help()).status_code == 202
+        path = f"/v1/calls/{floor.call}/help"
+        assert (await floor.site.http.delete(path, headers=auth("alice"))).status_code == 204
+    late = await floor.join(takes_help=True)
+    assert (late.status_code, late.json()["code"]) == (409, "help_taken")
+    assert (await floor.read()).json()["supervisors"] == []
+    assert floor.room.asked == []
+    assert (await floor.join()).status_code == 202, "without it, everybody may join"
+
+
+async def test_help_is_not_asked_for_any_more_when_the_call_is_over(floor: Floor) -> None:
+    assert (await floor.help()).status_code == 202
+    for _ in range(200):
+        if floor.call in await floor.asking():
+            break
+        await asyncio.sleep(0.05)
+    fields = {"ConferenceSid": floor.call, "StatusCallbackEvent": "conference-end"}
+    assert (await floor.site.webhook("/twilio/conference", fields)).status_code == 204
+    for _ in range(200):
+        if floor.call not in await floor.asking():
+            break
+        await asyncio.sleep(0.05)
+    assert floor.call not in await floor.asking()
+    assert (await floor.read()).json()["help"]["state"] == "lapsed"

@@ -18,6 +18,7 @@ from workflows.machine.events import (
     LegEnded,
     LegReading,
     LegScreened,
+    RoomEnded,
     RoomReading,
     TaskReading,
 )
@@ -26,6 +27,7 @@ from workflows.machine.supervision.model import (
     HELP_SECONDS_MAX,
     SUPERVISORS_MAX,
     Follow,
+    HelpState,
     Mode,
     Phase,
     State,
@@ -84,6 +86,15 @@ def test_help_that_nobody_hears_is_over_after_its_time() -> None:
 def test_withdrawn_help_ends_a_supervision_that_has_nobody() -> None:
     asked = step(EMPTY, HelpRequested("client:alice", "by", at=10.0)).value
     assert is_over(step(asked, HelpWithdrawn("by", at=11.0)).value)
+
+
+def test_help_is_over_with_its_call() -> None:
+    asked = step(EMPTY, HelpRequested("client:alice", "by", at=10.0)).value
+    over = step(asked, RoomEnded(at=11.0))
+    assert is_over(over.value)
+    assert over.value.help is not None
+    assert over.value.help.state is HelpState.LAPSED
+    assert [each.heard for each in over.entries] == ["HelpLapsed"]
 
 
 @pytest.mark.parametrize(("second", "why"), [

@@ -112,7 +112,7 @@ def step(value: Supervision, event: Any) -> Stepped:
         turn = _apply(value, turn, label, on, event)
         if turn.refusal:
             return Stepped(value, refusal=turn.refusal)
-    if isinstance(event, DeadlinePassed):
+    if isinstance(event, DeadlinePassed) or heard.value.has_ended:
         turn = _lapse(turn, event.at)
     if heard.booked is not None:
         turn = _booked(turn, heard.booked, event.at)
@@ -347,11 +347,11 @@ def _help(value: Supervision, asked: HelpRequested | HelpWithdrawn) -> Stepped:
 
 
 def _lapse(turn: Stepped, at: float) -> Stepped:
-    """A cry for help that nobody heard is over after its time."""
+    """A cry for help that nobody heard is over after its time, or with its call."""
     value = turn.value
     if value.help is None or not value.is_help_open:
         return turn
-    if value.help.asked_at + HELP_SECONDS_MAX > at + 0.001:
+    if not value.has_ended and value.help.asked_at + HELP_SECONDS_MAX > at + 0.001:
         return turn
     lapsed = replace(value, help=replace(value.help, state=HelpState.LAPSED))
     noted = _noted(lapsed, value, DeadlinePassed(at=at), "HelpLapsed")
