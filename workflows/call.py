@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 from workflows.shell import Shell
 from workflows.task import look_up
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.machine.model import Leg, Presence, Transfer
+    from workflows.machine.model import Leg, Presence, Reason, State, Transfer
     from workflows.messages import CallView, StartCallInput
     from workflows.shell_transfers import rules_of
     from workflows.views import begin_call, call_view_of
@@ -28,10 +29,20 @@ class CallWorkflow(Shell[Transfer]):
     @workflow.run
     async def run(self, given: StartCallInput) -> CallView:
         """Ring the agents in turn, or learn whom TaskRouter brought together; then watch the call.
-        Answers who was on it at the end."""
+
+        Answers who was on it at the end. Fails, so that the guardian takes the caller over, if the
+        caller was to be given to somebody else and Twilio could not be reached for that.
+        """
         if given.task_sid and not given.is_watched:
             await self._learn(given.task_sid)
-        return call_view_of(await self.carry_through())
+        call = await self.carry_through()
+        if call.state is State.FAILED and call.caller.is_live:
+            raise ApplicationError(
+                "Twilio could not be reached to give the caller, who is still there, to anybody",
+                type=Reason.PROVIDER_DOWN.value,
+                non_retryable=True,
+            )
+        return call_view_of(call)
 
     async def _learn(self, task_sid: str) -> None:
         """Who is on a call that TaskRouter set up, as its task says."""

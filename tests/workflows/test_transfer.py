@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
@@ -10,8 +12,10 @@ from temporalio.exceptions import ApplicationError
 from tests.workflows.conftest import Stage
 from tests.workflows.room import AGENT, CALLER
 from workflows.machine.events import LegAnswered
+from workflows.machine.inbound import INBOUND
 from workflows.machine.invariants import BrokenInvariantError
-from workflows.machine.model import Kind, Policy, ReleaseAgent
+from workflows.machine.model import Kind, Policy, ReleaseAgent, State
+from workflows.machine.table import Deadline
 from workflows.messages import RequestInput, TransferView
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -126,6 +130,21 @@ async def test_poison_signals_change_nothing(stage: Stage) -> None:
     await stage.until("consulting")
     await stage.ask("cancel")
     assert (await handle.result()).state == "cancelled"
+
+
+async def test_call_that_can_give_its_caller_to_nobody_fails_for_the_guardian(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twilio is away for longer than the apology may take: the caller is not forgotten over it."""
+    monkeypatch.setitem(INBOUND.deadlines, State.DIVERTING, Deadline(1.0))
+    stage.room.fail("divert_call", "refused", times=1000)
+    await stage.start_call("client:alice")
+    leg = await stage.room.ringing(f"{stage.part}-t1")
+    await stage.hang_up(leg.call_sid, cause="busy")
+    with pytest.raises(WorkflowFailureError) as failure:
+        await asyncio.wait_for(stage.handle.result(), 60)
+    assert isinstance(failure.value.cause, ApplicationError)
+    assert failure.value.cause.type == "provider_down"
 
 
 async def test_bug_gives_the_caller_back_first_and_fails_loudly(
