@@ -61,16 +61,8 @@ def begin(given: StartTransferInput) -> Transfer:
         kind=given.kind,
         part=given.part,
         conference_sid=given.conference_sid,
-        caller=Leg(
-            address=given.caller_address,
-            call_sid=given.caller_call_sid,
-            presence=Presence.PRESENT,
-        ),
-        agent=Leg(
-            address=given.agent_address,
-            call_sid=given.agent_call_sid,
-            presence=Presence.PRESENT,
-        ),
+        caller=_present(given.caller_address, given.caller_call_sid),
+        agent=_present(given.agent_address, given.agent_call_sid),
         targets=given.targets,
         policy=given.policy,
         task_sid=given.task_sid,
@@ -93,12 +85,7 @@ def begin_call(given: StartCallInput) -> Transfer:
         task_sid=given.task_sid,
         conference_sid=given.conference_sid,
         room_name=given.room_name,
-        caller=Leg(
-            address=given.caller_address,
-            call_sid=given.caller_call_sid,
-            label=CALLER_LABEL,
-            presence=Presence.PRESENT,
-        ),
+        caller=_present(given.caller_address, given.caller_call_sid, CALLER_LABEL),
         agent=Leg(),
         targets=targets,
         policy=Policy(recall=False),
@@ -115,22 +102,18 @@ def begin_hold(given: StartHoldInput) -> Transfer:
         kind=Kind.HOLD,
         part=given.part,
         conference_sid=given.conference_sid,
-        caller=Leg(
-            address=given.caller_address,
-            call_sid=given.caller_call_sid,
-            presence=Presence.PRESENT,
-        ),
-        agent=Leg(
-            address=given.agent_address,
-            call_sid=given.agent_call_sid,
-            presence=Presence.PRESENT,
-        ),
+        caller=_present(given.caller_address, given.caller_call_sid),
+        agent=_present(given.agent_address, given.agent_call_sid),
         targets=(),
         policy=given.policy,
         started_at=given.accepted_at,
         since=given.accepted_at,
         state=HOLD.initial,
     )
+
+
+def _present(address: str, call_sid: str, label: str = "") -> Leg:
+    return Leg(address=address, call_sid=call_sid, label=label, presence=Presence.PRESENT)
 
 
 def hold_view_of(transfer: Transfer, now: float) -> HoldView:
