@@ -81,6 +81,15 @@ def test_what_one_refuses_the_other_refuses_in_the_same_words(
     assert not any(value in one for value in wrong.values() if len(value) > 10), one
 
 
+def test_w22_our_address_has_no_fragment(environment: pytest.MonkeyPatch) -> None:
+    """Twilio reads connection overrides in an address's fragment, and leaves them out of what it
+    signs: everything that we have it call stands below this address."""
+    environment.setenv("PUBLIC_BASE_URL", "https://handover.example#rc=2&rp=4xx")
+    one, other = verdicts()
+    assert one == other
+    assert "PUBLIC_BASE_URL" in one
+
+
 RIGHT = [
     {},
     {"TWILIO_NUMBER": " +12025550100 "},
