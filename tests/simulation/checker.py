@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.simulation import claims, ears
+from tests.simulation import claims, doors, ears
 from tests.simulation.bounds import LOSES_NEWS, Bounds, cost_of
 from tests.simulation.ears import Ears
 from tests.simulation.stage import CALLER, PEOPLE, address_of
@@ -23,6 +23,8 @@ TERMINAL = frozenset(
 OWNERS = ("transfer", "hold")
 """Workflows that a person starts, and that look after the caller while they run."""
 AT_EVERY_STEP = (*claims.AT_EVERY_STEP, *ears.AT_EVERY_STEP)
+OF_A_REQUEST = (*claims.OF_A_REQUEST, *doors.OF_A_REQUEST)
+AT_THE_END = (*claims.AT_THE_END, *doors.AT_THE_END)
 VIOLATIONS_MAX = 12
 AFTERWARDS = 0.5
 """Seconds after its last step in which a transfer may still ask for something."""
@@ -263,7 +265,7 @@ class Checker:
             if "run" not in record:
                 return  # it is being carried out
             self._requests += 1
-            for claim in claims.OF_A_REQUEST:
+            for claim in OF_A_REQUEST:
                 claim(self, record)
 
     def lasting(self, name: str, key: str, is_so: bool, bound: float, text: str) -> None:
@@ -295,7 +297,7 @@ class Checker:
         """Nothing may be left."""
         self.look()
         self.step()
-        for claim in claims.AT_THE_END:
+        for claim in AT_THE_END:
             claim(self)
 
     def finish(self) -> None:

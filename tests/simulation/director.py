@@ -7,6 +7,7 @@ from typing import Any
 
 from api.auth.principal import Principal, Role
 from simulator.core.outbox import Fetch
+from tests.simulation.doors import STRANGER, intrude, turned_away
 from tests.simulation.edge import Answer
 from tests.simulation.faults import (
     CALLBACK_FAULTS,
@@ -60,7 +61,7 @@ class Director:
         self._plans = plans
         self._requests = Counter([(p.at.route, 0) for p in plans if isinstance(p.at, Request)])
         self._told = Counter([(p.at.event, 0) for p in plans if isinstance(p.at, Told)])
-        self._transfer_id = ""
+        self.transfer_id = ""
         self._agent = desk(address_of("agent"))
         self._joined: dict[str, str] = {}
         """Supervisors who have joined, and the id of each."""
@@ -321,6 +322,9 @@ class Director:
     async def _ask(self, act: Act) -> None:
         if not self.checker.conference_sid():
             return
+        if act.who == STRANGER:
+            await self._turn_away(act)
+            return
         if act.verb.startswith("start"):
             self.goals.acted(act)
         if act.verb == "start_again":
@@ -333,12 +337,22 @@ class Director:
             await self._supervise(act)
         elif act.verb in HOLDS:
             await self._hold(act)
-        elif self._transfer_id:
+        elif self.transfer_id:
             self.goals.acted(act)
             key = f"press-{act.verb}-{self.stage.loop.time():.3f}"
-            answer = await self.stage.edge.press(self._agent, self._transfer_id, act.verb, key)
+            answer = await self.stage.edge.press(self._agent, self.transfer_id, act.verb, key)
             self.say(f"{act.who}: {act.verb} -> {answer.status} {answer.code}")
             self.checker.answered(act.verb, answer)
+
+    async def _turn_away(self, act: Act) -> None:
+        """Somebody without a right to the call asks for something."""
+        if act.verb not in ("start", *HOLDS) and not self.transfer_id:
+            return
+        principal = desk(address_of(act.who))
+        answer = await intrude(self, act, self.stage.edge, principal, self._body())
+        self.say(f"{act.who}: {act.verb} -> {answer.status} {answer.code}")
+        self.goals.turned_away(answer)
+        turned_away(self.checker, act.verb, answer)
 
     async def _hold(self, act: Act) -> None:
         """The agent puts the caller on hold, or takes them back."""
@@ -398,7 +412,7 @@ class Director:
             self.say(f"start {key} -> {answer.status} {answer.code}")
             self.checker.answered("start", answer, key)
             if answer.is_ok:
-                self._transfer_id = self._transfer_id or str(answer.body["id"])
+                self.transfer_id = self.transfer_id or str(answer.body["id"])
                 return answer
             is_early = answer.code == "agent_not_on_call"
             if answer.status not in (0, 503, 404) and not is_early:

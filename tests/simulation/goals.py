@@ -50,6 +50,7 @@ GOALS: dict[str, str] = {
     "told after the guardian": "a callback comes late, and its news was found already",
     "recall": "an agent who has gone is rung",
     "recall to the last rung": "the caller hears the apology",
+    "stranger turned away": "who is not on the call asks for something",
     "caller on hold": "the agent puts the caller on hold, without a transfer",
     "hold becomes a transfer": "a transfer begins while the caller is on hold, and has them",
     "whisper": "a supervisor is heard by the agent alone",
@@ -194,6 +195,11 @@ class Goals:
         is_whisper = any(each["state"] == "whispering" for each in shown)
         if is_consult and is_whisper and state.endswith(("whispering", "consulting")):
             self._reached("whisper in a consult")
+
+    def turned_away(self, answer: Any) -> None:
+        """Somebody without a right to the call was answered."""
+        if answer.status in (403, 404):
+            self._reached("stranger turned away")
 
     def held(self, act: Any, answer: Any) -> None:
         """The agent has asked for a hold, or its end."""

@@ -34,12 +34,14 @@ from tests.simulation.mutations import (
     new_label_on_each_try,
     no_clock_while_ringing,
     no_restore,
+    number_in_the_address,
     one,
     reopened_by_a_late_answer,
     resumes_whatever_is_paused,
     task_forgotten,
     task_made_twice,
     together,
+    trusts_who_knows_the_id,
     unwatched,
     voice_before_aim,
     wall_clock,
@@ -219,6 +221,15 @@ MUTANTS: dict[str, Mutant] = {
         ),
         frozenset({"S16"}),
     ),
+    "M18": Mutant(
+        "whoever knows the id of a call may act on it",
+        trusts_who_knows_the_id,
+        (
+            _with(WARM, acts=(Act(Entered("consulting", plus=1.0), "stranger", "cancel"),)),
+            _with(COLD, acts=(Act(After(0.0), "stranger", "start"),)),
+        ),
+        frozenset({"S18"}),
+    ),
     "M19": Mutant(
         "the agent's task is never completed",
         together(
@@ -249,6 +260,12 @@ MUTANTS: dict[str, Mutant] = {
         (replace(WARM, targets=(("target", {}), ("second", {})),
                  phones=(("agent", (Behavior("answer", 1.0),)), ("target", (Behavior("busy"),)))),),
         frozenset({"S22"}),
+    ),
+    "M23": Mutant(
+        "the address of a callback names who is rung",
+        number_in_the_address,
+        (WARM,),
+        frozenset({"S23"}),
     ),
     "M24": Mutant(
         "requests are repeated at once while Twilio is down",
@@ -290,9 +307,21 @@ MUTANTS: dict[str, Mutant] = {
 }  # fmt: skip
 """Each is caught within these stories. `tests/simulation/test_mutants.py` holds them to it."""
 
-ELSEWHERE: dict[str, tuple[str, str]] = {
-    "M17": ("signatures checked on some routes only", "tests/api/test_signature.py"),
-    "M18": ("rights by a name from the client", "tests/api/test_rights.py"),
-    "M23": ("numbers in logs, tokens in errors", "tests/e2e/test_personal_data.py"),
-}
-"""Bugs of the edge, and the ordinary tests that catch them."""
+ELSEWHERE: dict[str, tuple[str, tuple[str, ...]]] = {
+    "M17": (
+        "signatures checked on some routes only",
+        ("tests/api/test_signature.py::test_introspection_finds_the_routes",
+         "tests/api/test_signature.py::test_w1_no_signature"),
+    ),
+    "M18": (
+        "the same, of every route and role",
+        ("tests/api/test_rights.py::test_z7_table",),
+    ),
+    "M23": (
+        "numbers in logs, tokens in errors",
+        ("tests/e2e/test_personal_data.py::test_planted_numbers_and_names_are_found_nowhere",
+         "tests/e2e/test_personal_data.py::test_o1_secrets_are_found_nowhere"),
+    ),
+}  # fmt: skip
+"""What of these bugs lives where the simulation does not go (signatures, logs), and the tests that
+catch it there."""

@@ -21,8 +21,12 @@ import activities.patience
 import activities.tasks
 import activities.voices
 import api.engine.starts
+import api.routes.holds
+import api.routes.orders
+import api.routes.transfers
 import workflows.dispatch
 import workflows.dispatch_recordings
+import workflows.machine.objects
 import workflows.machine.recordings
 import workflows.machine.step
 import workflows.machine.supervision.step
@@ -257,6 +261,25 @@ def dials_whoever() -> AbstractContextManager[Any]:
     return patch.dict(workflows.dispatch._ORDERS, {"DialTarget": mutated})
 
 
+def trusts_who_knows_the_id() -> AbstractContextManager[Any]:
+    return together(
+        patch.object(api.routes.transfers, "may_act", lambda principal, view: True),
+        patch.object(api.routes.orders, "may_start", lambda principal, record: True),
+        patch.object(api.routes.holds, "may_act_on_hold", lambda principal, view: True),
+        patch.object(api.routes.holds, "may_start", lambda principal, record: True),
+    )()
+
+
+def number_in_the_address() -> AbstractContextManager[Any]:
+    usual = Participants._wishes
+
+    def mutated(self: Any, given: Any) -> Any:
+        wishes = usual(self, given)
+        return wishes | {"status_callback": f"{wishes['status_callback']}?to={given.to}"}
+
+    return patch.object(Participants, "_wishes", mutated)
+
+
 async def no_pause(self: Any, command: Any) -> None:
     return None
 
@@ -325,7 +348,7 @@ def resumes_whatever_is_paused() -> Iterator[None]:
         return workflows.dispatch_recordings.resume_order(now.conference_sid, ("*",))
 
     with (
-        patch.dict(workflows.machine.step._ABOUT_RECORDINGS, {ResumeRecordings: due}),
+        patch.dict(workflows.machine.objects._NEEDS_RECORDINGS, {ResumeRecordings: due}),
         patch.dict(workflows.dispatch._ORDERS, {"ResumeRecordings": order}),
     ):
         yield

@@ -353,6 +353,7 @@ def _interference(rng: Random) -> Act:
             ("agent", "complete"), ("agent", "cancel"), ("agent", "cancel"), ("agent", "swap"),
             ("agent", "join"), ("agent", "drop-target"), ("agent", "start_again"),
             ("agent", "start"), ("operator", "operator_cancel"),
+            ("stranger", rng.choice(("start", "cancel", "complete", "hold", "resume"))),
         )
     )  # fmt: skip
     return Act(moment, who, verb)  # type: ignore[arg-type]

@@ -44,6 +44,7 @@ PEOPLE = {
     "second": "client:carol",
     "third": "client:dave",
     "number": "+15550100102",
+    "stranger": "client:mallory",
     "supervisor": "client:sue",
     "observer": "client:sam",
 }
