@@ -23,7 +23,7 @@ from workflows.machine.model import (
     Transfer,
 )
 from workflows.machine.people import hears
-from workflows.machine.step import allowed, is_over
+from workflows.machine.step import allowed, ends_at, is_over
 from workflows.machine.table import Table
 from workflows.machine.warm import WARM
 from workflows.messages import (
@@ -158,7 +158,8 @@ def view_of(transfer: Transfer, now: float | None = None) -> TransferView:
     last = transfer.journal[-1] if transfer.journal else None
     at = now if now is not None else (last.at if last else transfer.started_at)
     over = is_over(transfer)
-    left = None if transfer.deadline_at is None else transfer.deadline_at - at
+    deadline_at = ends_at(TABLES[transfer.kind], transfer)
+    left = None if deadline_at is None else deadline_at - at
     return TransferView(
         id=transfer.public_id,
         kind=transfer.kind.value,
@@ -170,7 +171,7 @@ def view_of(transfer: Transfer, now: float | None = None) -> TransferView:
         is_over=over,
         reason=transfer.reason.value if transfer.reason else "",
         decided_by=transfer.decided_by,
-        deadline_at=transfer.deadline_at,
+        deadline_at=deadline_at,
         ended_at=transfer.since if over else None,
         allowed=allowed(TABLES[transfer.kind], transfer),
         waits_for=waits_for(transfer.pending, left),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,16 @@ from tests.machine.harness import (
     warm,
 )
 from workflows.machine.commands import EndTask
-from workflows.machine.events import CommandSucceeded, LegEnded, LegScreened, TaskReading
+from workflows.machine.events import (
+    CommandSucceeded,
+    DeadlinePassed,
+    LegEnded,
+    LegScreened,
+    TaskReading,
+)
 from workflows.machine.inbound import ROUTED
 from workflows.machine.model import Kind, Leg, Presence, Reason, State, Transfer
-from workflows.machine.step import step
+from workflows.machine.step import ends_at, step
 
 TASK = "WTagent"
 
@@ -146,3 +153,71 @@ def test_place_in_the_queue_is_told_at_once() -> None:
     assert stepped.entry is not None
     assert (stepped.transfer.queue_position, stepped.transfer.queue_seconds) == (3, 40)
     assert stepped.transfer.state is State.DIALING
+
+
+def queued(**changes: Any) -> Story:
+    """A caller who waits in a queue for up to a minute."""
+    transfer = a_transfer(Kind.WARM, who="queue:Q", task_sid=TASK)
+    waits = replace(transfer.targets[0], ring_seconds=60.0)
+    story = Story(replace(transfer, targets=(waits,), **changes)).silence()
+    return story.settle().is_in(State.DIALING)
+
+
+def test_place_in_the_queue_is_asked_for_again_with_the_timer_that_runs() -> None:
+    story = queued()
+    began_at, running = story.transfer.started_at, story.transfer.deadline_at
+    assert running == began_at + 30.0, "the deadline of the hold: no timer of its own"
+    assert began(story, "ReadQueue") == 1
+    story.waits(31.0)
+    assert began(story, "ReadQueue") == 2
+    assert story.transfer.deadline_at == began_at + 45.0
+    story.waits(16.0).waits(15.0)
+    assert began(story, "ReadQueue") == 4
+    assert began(story, "FindTarget") == 0
+    story.is_in(State.DIALING)
+    assert story.transfer.due == "", "the task has no minute left"
+    story.waits(20.0)
+    assert began(story, "FindTarget") == 1
+
+
+def test_looks_at_the_queue_move_neither_the_end_that_is_shown_nor_the_end() -> None:
+    story = queued()
+    shown = ends_at(story.table, story.transfer)
+    dialed_at = story.transfer.attempts[0].dialed_at
+    assert shown == dialed_at + 70.0
+    assert ends_at(story.table, story.waits(31.0).transfer) == shown
+    story.stall("ReadQueue").waits(30.0)
+    assert began(story, "ReadQueue") == 3, "a look that does not end is not begun twice"
+    assert ends_at(story.table, story.transfer) == shown
+
+
+def test_place_that_has_not_moved_is_no_news() -> None:
+    story = queued()
+    place = TaskReading(task_sid="WT1", position=3, longest_wait_seconds=40)
+    steps = []
+    for _ in range(2):
+        story.stall("ReadQueue").hear(DeadlinePassed(story.at, story.transfer.deadline_step))
+        key = next(each for each in story.transfer.pending if each.endswith("-ReadQueue"))
+        jobs = tuple(each for each in story.lines.jobs if each.key != key)
+        story.lines = story.lines._replace(jobs=jobs)
+        done = CommandSucceeded(at=story.at, command="ReadQueue", key=key, task=place)
+        stepped = step(story.table, story.transfer, done)
+        story.transfer = stepped.transfer
+        steps.append(stepped.entry is not None)
+    assert steps == [True, False]
+
+
+def test_task_that_is_seen_to_be_over_is_waited_for_no_longer() -> None:
+    story = queued().stall("ReadQueue")
+    story.hear(DeadlinePassed(story.at, story.transfer.deadline_step))
+    key = next(each for each in story.transfer.pending if each.endswith("-ReadQueue"))
+    over = TaskReading(task_sid="WT1", is_over=True)
+    story.hear(CommandSucceeded(at=story.at, command="ReadQueue", key=key, task=over))
+    story.is_in(State.RETURNING)
+
+
+def test_nobody_reads_the_queue_when_the_agent_has_gone() -> None:
+    story = queued()
+    story.hear(LegEnded(at=story.at, call_sid="CAagent"))
+    story.settle().is_in(State.AWAITING).waits(50.0)
+    assert began(story, "ReadQueue") == 1

@@ -109,6 +109,7 @@ class World:
                 address=f"{'queue:q' if self.screen == 'task' else 'client:t'}{number}",
                 accept=Accept.PRESS_1 if self.screen == "press" else Accept.NONE,
                 detect_machine=self.screen == "machine",
+                ring_seconds=14.0,  # a look at the queue, every 15 s, would only double the states
                 is_reserve=self.reserve and number == self.targets,
             )
             for number in range(1, self.targets + 1)
@@ -435,12 +436,8 @@ def _unheard(command: str) -> tuple[str, ...]:
 _HELD = (*_done("SecureCaller"), *_unheard("ReportHold"))
 _LATE = "the deadline passes"
 _GIVEN_UP = (_LATE, *_done("RemindAgent"), _LATE, *_unheard("AskTransfer"))
-_AGENT_AWAY = (
-    "the agent hangs up",
-    "reported: agent ended",
-    *_unheard("AskTransfer"),
-    *_done("ReadRoom"),
-)
+_HEARD_TO_LEAVE = ("the agent hangs up", "reported: agent ended")
+_AGENT_AWAY = (*_HEARD_TO_LEAVE, *_unheard("AskTransfer"), *_done("ReadRoom"))
 _THREE = (*_CONSULT, "the agent asks: join", *_done("ResumeCaller"))
 _SWAPPED = (*_CONSULT, "the agent asks: swap", *_done("HoldTarget", "ResumeCaller"))
 _LEFT_RINGING = (*_RINGING, "the agent asks: complete", *_done("LetAgentGo"))

@@ -11,6 +11,7 @@ from workflows.machine.commands import (
     AcceptTask,
     CloseTask,
     LetAgentGo,
+    ReadQueue,
     ResumeCaller,
     SecureCaller,
 )
@@ -31,6 +32,7 @@ _DIALING = row(
         On.TARGET_ANSWERED: go(
             State.HANDING_OVER, ResumeCaller, AcceptTask, because=Reason.COMPLETED
         ),
+        On.QUEUE_DUE: stay(ReadQueue),
         On.AGENT_LEFT: go(State.AWAITING, CloseTask),
         On.AGENT_MAY_GO: go(State.AWAITING, LetAgentGo),
         On.COMPLETE: go(State.AWAITING, LetAgentGo),

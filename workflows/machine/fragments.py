@@ -103,6 +103,7 @@ NO_HOLD: Row = not_under_way(
     On.NOTICE_DUE,
     On.REMINDER_DUE,
 )
+NO_WAIT: Row = not_under_way("wait for a worker, with the agent there", On.QUEUE_DUE)
 NO_QUESTION: Row = not_under_way(
     "question to another workflow",
     On.OWNER_FOUND,
@@ -112,6 +113,7 @@ NO_QUESTION: Row = not_under_way(
 )
 TAKES_HOLD_OVER: Row = {
     **NO_HOLD,
+    **NO_WAIT,
     **NO_QUESTION,
     On.HOLD_FOUND: stay(TellHold, why="the caller is this transfer's"),
 }

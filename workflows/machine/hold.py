@@ -35,6 +35,7 @@ from workflows.machine.fragments import (
     NO_REMOVAL,
     NO_TARGET_HOLD,
     NO_TARGET_YET,
+    NO_WAIT,
     NO_WINDING_UP,
     OTHERS_COME_AND_GO,
     not_under_way,
@@ -45,7 +46,8 @@ from workflows.machine.stimuli import Stimulus as On
 from workflows.machine.table import Deadline, Row, Table, go, ignore, reject, row, stay, then
 
 _OFF_HOLD_IS_FOR_CALLS: Row = {
-    On.OWNER_MISSING_OFF_HOLD: ignore("only a call's own workflow asks so")
+    **NO_WAIT,
+    On.OWNER_MISSING_OFF_HOLD: ignore("only a call's own workflow asks so"),
 }
 _ANSWER_LATE: Row = {
     On.OWNER_FOUND: ignore("the transfer says so itself once it has the caller"),

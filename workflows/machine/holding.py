@@ -171,5 +171,9 @@ def next_due(transfer: Transfer, at: float) -> tuple[float, str]:
     return due, what
 
 
-DUE: dict[str, Stimulus] = {"notice": Stimulus.NOTICE_DUE, "reminder": Stimulus.REMINDER_DUE}
+DUE: dict[str, Stimulus] = {
+    "notice": Stimulus.NOTICE_DUE,
+    "reminder": Stimulus.REMINDER_DUE,
+    "queue": Stimulus.QUEUE_DUE,
+}
 """What a deadline is for -> what its passing is."""

@@ -34,6 +34,7 @@ from workflows.machine.fragments import (
     NO_REMOVAL,
     NO_TARGET_HOLD,
     NO_TARGET_YET,
+    NO_WAIT,
     NO_WINDING_UP,
     OTHERS_COME_AND_GO,
 )
@@ -45,7 +46,7 @@ from workflows.machine.table import Deadline, Row, Table, go, ignore, row, stay,
 _NO_AGENT: Row = {On.AGENT_LEFT: ignore("the agent stands in the target's place here")}
 
 _NOBODY_REMOVED = ignore("nobody is removed between transfers")
-_NO_HOLD: Row = {**NO_HOLD, On.HOLD_FOUND: ignore("a hold asks transfers only")}
+_NO_HOLD: Row = {**NO_HOLD, **NO_WAIT, On.HOLD_FOUND: ignore("a hold asks transfers only")}
 
 _NOTHING_CHANGES: tuple[Row, ...] = (
     _NO_HOLD,

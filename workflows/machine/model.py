@@ -391,7 +391,8 @@ class Transfer:
     has_flags_again: bool = False
     """Whether the agent's hold may have switched exit flags on after this transfer began."""
     due: str = ""
-    """What the deadline of a hold is for: `notice`, `reminder`, or empty for its maximum."""
+    """What the deadline is for, if not for the end of the state: `notice` or `reminder` of a hold,
+    `queue` for a look at the caller's place in it."""
     held_since: float | None = None
     hold_seconds: float = 0.0
     met_at: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from workflows.machine.beliefs import awaits
 from workflows.machine.commands import (
     AcceptTask,
     CloseRoomTasks,
@@ -14,6 +15,7 @@ from workflows.machine.commands import (
     HoldCaller,
     HoldTarget,
     PauseRecordings,
+    ReadQueue,
     ReadRecordings,
     RejectTask,
     ReportHold,
@@ -66,6 +68,8 @@ def has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
         return bool(stray(transfer, event))
     if command is AcceptTask:
         return is_routed(transfer) and not _is_being_accepted(transfer)
+    if command is ReadQueue:
+        return is_routed(transfer) and not awaits(transfer, "ReadQueue")
     if command is RejectTask:
         return bool(declined_offer(event))
     if command is EndTask:

@@ -28,6 +28,11 @@ from workflows.machine.events import (
 from workflows.machine.model import Cause, Presence, Transfer
 from workflows.machine.stimuli import Stimulus
 
+QUEUE_SECONDS = 15.0
+"""From one look at the caller's place in the queue to the next: each costs an activity and a timer.
+"""
+QUEUE = "queue"
+
 
 def is_routed(transfer: Transfer) -> bool:
     """Whether TaskRouter finds the phone that is rung now."""
@@ -116,3 +121,21 @@ def hear_not_accepted(transfer: Transfer, failed: CommandFailed) -> Heard:
     if target.is_here:
         return _unseated(transfer, failed.cause == Cause.REJECTED)
     return passed_on(transfer) if target.presence in NOT_YET_TAKEN else (transfer, Stimulus.NOTED)
+
+
+def next_look(transfer: Transfer, at: float, ends_at: float) -> tuple[str, float]:
+    """What a state that waits for a worker is due for, and when: a look at the place in the queue,
+    or nothing (empty) but its end.
+
+    A timer costs, so a look waits for one that runs already if that fires soon enough: most callers
+    are found somebody before it does, and have cost nothing.
+    """
+    attempt, current = transfer.attempt, transfer.current_target
+    is_waited_for = is_routed(transfer) and transfer.target.presence is Presence.DIALED
+    if attempt is None or current is None or not is_waited_for or not transfer.agent.is_here:
+        return "", ends_at
+    due, running = at + QUEUE_SECONDS, transfer.deadline_at or 0.0
+    if (transfer.due == QUEUE and running > at) or due <= running <= due + QUEUE_SECONDS:
+        due = running
+    is_looked_for = due <= attempt.dialed_at + current.ring_seconds
+    return (QUEUE, due) if is_looked_for else ("", ends_at)

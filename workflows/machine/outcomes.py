@@ -133,8 +133,11 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
             return target_gone(transfer, done.at, Cause.NO_ANSWER)
         return still_silent(transfer)
     elif command == "ReadQueue" and done.task is not None:
+        if done.task.is_over and _is_waited_for(transfer):
+            return target_gone(transfer, done.at, Cause.NO_ANSWER)
         position, wait = done.task.position, done.task.longest_wait_seconds
-        if position is None or not _is_waited_for(transfer):
+        is_news = (position, wait) != (transfer.queue_position, transfer.queue_seconds)
+        if position is None or not is_news or not _is_waited_for(transfer):
             return transfer, Stimulus.NOTED
         transfer = replace(transfer, queue_position=position, queue_seconds=wait)
         return transfer, Stimulus.TARGET_QUEUED

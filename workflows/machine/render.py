@@ -36,7 +36,7 @@ TITLES = {
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Requests", ()),
-    ("The target's phone", ("target_",)),
+    ("The target's phone", ("target_", "queue_")),
     ("The agent", ("agent_",)),
     ("The caller", ("caller_", "call_")),
     ("Nobody for the caller", ("alone_",)),

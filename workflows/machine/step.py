@@ -50,6 +50,7 @@ from workflows.machine.model import (
     Leg,
     Presence,
     Reason,
+    State,
     Transfer,
 )
 from workflows.machine.objects import (
@@ -60,6 +61,7 @@ from workflows.machine.objects import (
     left_task,
     stray,
 )
+from workflows.machine.offers import QUEUE, next_look
 from workflows.machine.outcomes import REMOVALS, is_wound_up
 from workflows.machine.people import where_everybody_is
 from workflows.machine.recordings import ABOUT_RECORDINGS, is_private, owing, to_wait_for
@@ -165,9 +167,10 @@ def _carry_on(
         for each in _needed(after, cell.commands, event):
             after, command = _begin(after, each, begun, at, event)
             begun.append(command)
-    is_rearmed = cell.verdict is Verdict.GO or stimulus == Stimulus.DEADLINE
+    is_rearmed = cell.verdict is Verdict.GO or stimulus in (Stimulus.DEADLINE, Stimulus.QUEUE_DUE)
     if is_rearmed and cell.verdict is not Verdict.IGNORE:
-        after = _with_deadline(table, after, at, is_again=cell.verdict is not Verdict.GO)
+        is_again = cell.verdict is not Verdict.GO and stimulus == Stimulus.DEADLINE
+        after = _with_deadline(table, after, at, is_again)
     after = _account(before, after, at)
     names = tuple(command.name for command in begun)
     entry = Entry(
@@ -306,11 +309,26 @@ def _with_deadline(table: Table, transfer: Transfer, at: float, is_again: bool) 
     if table.deadlines[transfer.state].of == "hold":
         due, what = next_due(transfer, at)
         return replace(transfer, deadline_at=due, deadline_step=transfer.step, due=what)
-    transfer = replace(transfer, due="")
-    due = at + _seconds(table.deadlines[transfer.state], transfer, at)
+    what, due = "", at + _seconds(table.deadlines[transfer.state], transfer, at)
     if is_again:
         due = max(due, at + RING_GRACE_SECONDS)
-    return replace(transfer, deadline_at=due, deadline_step=transfer.step)
+    elif Stimulus.QUEUE_DUE in _answered(table, transfer.state):
+        what, due = next_look(transfer, at, due)
+    return replace(transfer, deadline_at=due, deadline_step=transfer.step, due=what)
+
+
+def ends_at(table: Table, transfer: Transfer) -> float | None:
+    """When the time of the present state is up, whatever is due before."""
+    if transfer.due != QUEUE or transfer.attempt is None:
+        return transfer.deadline_at
+    began_at = transfer.attempt.dialed_at
+    return began_at + _seconds(table.deadlines[transfer.state], transfer, began_at)
+
+
+def _answered(table: Table, state: State) -> frozenset[Stimulus]:
+    """What a state does something on."""
+    squares = table.rows[state].items()
+    return frozenset(on for on, cell in squares if cell.verdict is not Verdict.IGNORE)
 
 
 def _seconds(deadline: Deadline, transfer: Transfer, at: float) -> float:

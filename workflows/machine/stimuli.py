@@ -131,6 +131,8 @@ class Stimulus(StrEnum):
     """The caller on hold is to be told that somebody will be back."""
     REMINDER_DUE = "reminder_due"
     """The agent is to be told that the hold will soon be too long."""
+    QUEUE_DUE = "queue_due"
+    """The caller still waits for a worker: it is time to ask for the place in the queue again."""
     SETTLED = "settled"
     """Everything that was under way has come to an end."""
     DEADLINE = "deadline"
