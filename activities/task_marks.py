@@ -15,6 +15,7 @@ from typing import Any
 from activities.errors import refused
 
 LABEL = "handover_label"
+ROOM = "handover_room"
 TARGET = "handover_target"
 WORKER = "handover_requested_worker"
 QUEUE = "handover_requested_queue"
@@ -39,6 +40,7 @@ ATTRIBUTES_MAX = 4096
 
 _LABEL = re.compile(r"^[A-Za-z0-9_.:-]{1,128}$")
 _WORKER_SID = re.compile(r"^WK[0-9a-f]{32}$")
+_CONFERENCE_SID = re.compile(r"^CF[0-9a-f]{32}$")
 
 _NOT_CARRIED = ("conference", "worker_call_sid", "reservation_attributes")
 """What TaskRouter itself wrote into another task about that task's call."""
@@ -83,6 +85,13 @@ def labelled(label: str) -> str:
     return f'{LABEL} == "{checked_label(label)}"'
 
 
+def of_room(conference_sid: str) -> str:
+    """The expression that is true for the tasks that were made for a call in this room."""
+    if not _CONFERENCE_SID.match(conference_sid):
+        raise refused("the room has no SID")
+    return f'{ROOM} == "{conference_sid}"'
+
+
 def _marks(wish: dict[str, Any]) -> dict[str, Any]:
     worker, queue = str(wish.get("requested_worker") or ""), str(wish.get("requested_queue") or "")
     skills = wish.get("skills") or []
@@ -96,7 +105,9 @@ def _marks(wish: dict[str, Any]) -> dict[str, Any]:
         target = IN_QUEUE
     else:
         target = WITH_SKILLS if skills else ANYBODY
+    room = str(wish.get("conference_sid") or "")
     return {
+        ROOM: room if _CONFERENCE_SID.match(room) else "",
         TARGET: target,
         WORKER: worker,
         QUEUE: queue,

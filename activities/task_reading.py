@@ -12,7 +12,7 @@ from twilio.rest import Client
 from activities.errors import GONE as NOT_THERE
 from activities.errors import TwilioError, ask, refused
 from activities.settings import TwilioSettings
-from activities.task_marks import labelled
+from activities.task_marks import labelled, of_room
 from activities.task_state import (
     ACCEPTED,
     ASSIGNED,
@@ -55,6 +55,19 @@ async def find_tasks(workspace: Any, label: str) -> list[Any]:
         )
     )
     return sorted(found, key=lambda task: (_rank(task), -(task.age or 0)))
+
+
+async def open_tasks_of(workspace: Any, conference_sid: str) -> list[Any]:
+    """The tasks that were made for a call in this room and are not over."""
+    listed: list[Any] = await ask(
+        workspace.tasks.list_async(
+            evaluate_task_attributes=of_room(conference_sid),
+            assignment_status=list(_LIVELINESS),
+            limit=LABELLED_MAX,
+            page_size=LABELLED_MAX,
+        )
+    )
+    return listed
 
 
 async def read_tagged(context: Any) -> tuple[Any, str] | None:

@@ -26,13 +26,14 @@ from activities.errors import (
     unavailable,
     unmet,
 )
-from activities.reading import find_participant, read_legs
+from activities.reading import find_participant
 from activities.room import CONNECTED
 from activities.settings import TwilioSettings
-from activities.task_marks import BOOKING, is_of_task, marked
+from activities.task_marks import BOOKING, marked
 from activities.task_reading import (
     find_tasks,
     list_reservations,
+    open_tasks_of,
     read_state,
     read_tagged,
     workspace_of,
@@ -132,7 +133,7 @@ class EndTaskInput:
 
 @dataclass(frozen=True)
 class EndTasksInput:
-    """Whose tasks are to end: of everybody in the room whose leg a task was made for, and the task
+    """Whose tasks are to end: of everybody for whose leg in the room a task was made, and the task
     that set the call up."""
 
     conference_sid: str
@@ -270,14 +271,12 @@ class Tasks:
 
     @activity.defn(name="end_tasks_of_room")
     async def end_tasks_of_room(self, given: EndTasksInput) -> int:
-        """End all tasks of a call; answers how many. A leg tells its task by its label, also that
-        of a supervisor who has taken the call over."""
+        """End all tasks of a call; answers how many: also those of people who have hung up, and of
+        whom nobody has heard it."""
         workspace = workspace_of(self._client, self._settings)
         sids = {given.task_sid: None} if given.task_sid else {}
-        room = await read_legs(self._client, given.conference_sid)
-        for leg in room.legs:
-            if is_of_task(leg.label) or leg.is_supervisor:
-                sids |= {str(task.sid): None for task in await find_tasks(workspace, leg.label)}
+        made = await open_tasks_of(workspace, given.conference_sid)
+        sids |= {str(task.sid): None for task in made}
         for sid in sids:
             await end_one_task(workspace, sid, given.reason, wrap_up=False)
         return len(sids)

@@ -9,8 +9,8 @@ import pytest
 
 from activities.errors import REFUSED, UNAVAILABLE, UNMET, TwilioError
 from activities.participants import Participants, RemoveInput
-from activities.tasks import EndTaskInput, end_one_task
-from tests.activities.centre import LABEL, LOST, Centre, in_status, made
+from activities.tasks import EndTaskInput, EndTasksInput, end_one_task
+from tests.activities.centre import LABEL, LOST, Centre, in_status, made, wishes
 from tests.activities.telephony import TARGET, attempt, attempts
 
 
@@ -188,3 +188,22 @@ async def test_whoever_hears_of_the_task_hears_that_the_leg_has_left(centre: Cen
     assert raised.value.report.room is not None
     assert raised.value.report.room.find(given.call_sid) is None
     assert "the leg has left" in str(raised.value)
+
+
+async def test_call_that_is_over_leaves_no_task_of_somebody_who_left_unheard(
+    centre: Centre,
+) -> None:
+    """The leg that the task was made for is in the room no more."""
+    room, other = "CF" + "1" * 32, "CF" + "2" * 32
+    left = await made(centre, attributes=wishes(requested_worker="anna", conference_sid=room))
+    centre.happens("reservations.accept", centre.reservation(left))
+    elsewhere = await made(centre, attributes=wishes(requested_worker="ben", conference_sid=other))
+    own = await made(centre, attributes=wishes(requested_worker="ben"))
+    given = EndTasksInput(room, task_sid=own, reason="call ended")
+    assert await attempt(centre.tasks.end_tasks_of_room, given) == 2
+    assert centre.task(left).status == "completed"
+    assert centre.task(own).status == "canceled"
+    assert centre.task(elsewhere).status == "pending"
+    centre.phones.forget_requests()
+    assert await attempt(centre.tasks.end_tasks_of_room, EndTasksInput(room)) == 0
+    assert centre.phones.asked == ["tasks.list"]
