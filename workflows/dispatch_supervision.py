@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.machine.events import AgentReplaced
     from workflows.machine.supervision.commands import ForSupervisor
     from workflows.machine.supervision.model import Supervision, Supervisor
-    from workflows.messages import FACT, call_workflow_id
+    from workflows.messages import FACT, call_workflow_id, hold_workflow_id
 
 Dispatch = Callable[[Supervision, Supervisor, Supervision], Order | Word]
 """(when the command was given, its supervisor as known now, now) -> how it is carried out."""
@@ -126,6 +126,11 @@ def _book(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
     )
 
 
+def _tell_holder(_begun: Supervision, mine: Supervisor, now: Supervision) -> Word:
+    fact = AgentReplaced(call_sid=mine.call_sid, label=mine.label, address=mine.address)
+    return Word(hold_workflow_id(now.conference_sid), FACT, asdict(fact))
+
+
 def _tell_kept(begun: Supervision, _mine: Supervisor, now: Supervision) -> Word:
     fact = AgentReplaced(call_sid=begun.agent)
     return Word(call_workflow_id(now.conference_sid), FACT, asdict(fact))
@@ -169,6 +174,7 @@ _ORDERS: dict[str, Dispatch] = {
     "SetApart": _voice(APART, "supervisor on hold, beside the caller", 6.0, 20.0),
     "TellTaken": _tell_taken,
     "ReleaseAgent": _release_agent,
+    "TellHolder": _tell_holder,
     "BookSupervisor": _book,
     "TellKept": _tell_kept,
     "EndSupervisor": _end,

@@ -14,7 +14,9 @@ from tests.machine.harness import (
     assert_talking,
     assert_waiting,
 )
+from tests.machine.switchboard import Line
 from workflows.machine.events import (
+    AgentReplaced,
     CancellationRequested,
     CommandSucceeded,
     HoldFound,
@@ -25,6 +27,8 @@ from workflows.machine.events import (
     TransferStarted,
 )
 from workflows.machine.model import HoldLimit, Kind, Policy, Reason, State
+
+SUE_LABEL = "0123456789abcdef-v1"
 
 
 def hold(*beside: str, **policy: Any) -> Story:
@@ -163,6 +167,39 @@ def test_unhold_that_fails_is_asked_for_and_tried_again() -> None:
     story.ended(State.RESUMED, Reason.RESUMED_BY_AGENT)
     asked = [each for entry in story.transfer.journal for each in entry.began]
     assert asked.count("AskTransfer") == 2, "each un-hold is asked for first"
+
+
+def sue_took_over(story: Story) -> None:
+    """A supervisor is the agent now; the one before is out of the room."""
+    story.lines = story.lines._replace(
+        lines=(*story.lines.lines, Line("sue", SUE_LABEL, status="in"))
+    )
+    story.hear(AgentReplaced(at=story.at, call_sid="CAsue", label=SUE_LABEL, address="client:sue"))
+
+
+def test_hold_that_begins_as_a_supervisor_takes_over_is_theirs() -> None:
+    story = hold()
+    sue_took_over(story)
+    story.settle().hangs_up("agent").is_in(State.HELD)
+    assert story.transfer.agent.address == "client:sue"
+    story.asks("resume").ended(State.RESUMED, Reason.RESUMED_BY_AGENT)
+    assert_talking(story, "caller", "sue")
+
+
+def test_hold_that_heard_first_that_its_agent_left_gives_the_caller_to_the_supervisor() -> None:
+    """Not to the apology, and nobody's phone is rung."""
+    story = hold().stall("ReadRoom").hangs_up("agent").is_in(State.CHECKING)
+    sue_took_over(story)
+    story.flows().ended(State.RESUMED, Reason.AGENT_HUNG_UP)
+    assert_talking(story, "caller", "sue")
+    assert "RecallAgent" not in {each for entry in story.transfer.journal for each in entry.began}
+
+
+def test_hold_that_rings_its_agent_already_goes_on_ringing() -> None:
+    story = hold().hangs_up("agent").is_in(State.RECALLING)
+    sue_took_over(story)
+    story.settle().is_in(State.RECALLING).answers("r1")
+    story.ended(State.RESUMED, Reason.AGENT_HUNG_UP)
 
 
 @pytest.mark.parametrize("state", [State.HELD, State.REMINDED, State.RECALLING])

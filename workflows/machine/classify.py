@@ -298,10 +298,13 @@ def _target_screened(transfer: Transfer, fact: LegScreened) -> Heard:
 
 
 def _hear_replaced(transfer: Transfer, fact: AgentReplaced) -> Heard:
-    """The owner of a call learns who is the agent now; in its table that is the target's place."""
+    """The owner of a call learns who is the agent now; in its table that is the target's place. So
+    does a hold that began in the same moment, unless it rings somebody already."""
+    agent = Leg(fact.address, fact.call_sid, fact.label, Presence.PRESENT, fact.at)
+    if transfer.kind is Kind.HOLD and transfer.state not in (State.RECALLING, State.DIVERTING):
+        return replace(transfer, agent=agent), Stimulus.AGENT_REPLACED
     if transfer.kind not in (Kind.INBOUND, Kind.ROUTED):
         return transfer, Stimulus.NOTED  # a transfer knows its own people
-    agent = Leg(fact.address, fact.call_sid, fact.label, Presence.PRESENT, fact.at)
     return replace(transfer, target=agent), Stimulus.AGENT_REPLACED
 
 

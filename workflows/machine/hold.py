@@ -70,7 +70,10 @@ _CALL_CAN_END: Row = {
 }
 
 _ALWAYS: tuple[Row, ...] = (
-    OTHERS_COME_AND_GO,
+    {
+        **OTHERS_COME_AND_GO,
+        On.AGENT_REPLACED: stay(why="a supervisor took the call over as the hold began"),
+    },
     NO_DIVERSION,
     NO_RECORDING,
     NO_WINDING_UP,

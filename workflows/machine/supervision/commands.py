@@ -56,6 +56,12 @@ class ReleaseAgent(ForSupervisor):
 
 
 @dataclass(frozen=True)
+class TellHolder(ForSupervisor):
+    """An agent's hold, should one have begun in the same moment, learns who is the agent now: it
+    would send a caller who is left by the one it knows to the apology."""
+
+
+@dataclass(frozen=True)
 class BookSupervisor(ForSupervisor):
     """With TaskRouter: a task of their own for a supervisor who is the agent now, if they are a
     worker, so that they are known to be busy."""
@@ -91,6 +97,7 @@ COMMANDS: dict[str, type[ForSupervisor]] = {
         SetApart,
         TellTaken,
         ReleaseAgent,
+        TellHolder,
         BookSupervisor,
         TellKept,
         EndSupervisor,

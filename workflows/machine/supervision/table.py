@@ -24,6 +24,7 @@ from workflows.machine.supervision.commands import (
     ReleaseAgent,
     SetApart,
     Silence,
+    TellHolder,
     TellKept,
     TellTaken,
     Whisper,
@@ -289,7 +290,7 @@ _TAKING_OVER = row(
     NO_WAIT,
     asks(_TOO_LATE),
     own={
-        On.AGENT_RELEASED: go(State.TOOK_OVER, BookSupervisor),
+        On.AGENT_RELEASED: go(State.TOOK_OVER, TellHolder, BookSupervisor),
         On.AGENT_KEPT: go(State.BARGING, TellKept),
         On.FOUND_MUTED: ignore("the look before the removal decides"),
         On.FOUND_AUDIBLE: ignore("everybody may hear the supervisor"),
