@@ -62,6 +62,9 @@ class Bounds:
     lets them: the way of the news, and of one request."""
     apart_seconds: float = 2.0
     """S6: a supervisor who is to stay beside the caller may hear the consult this long."""
+    apart_again_seconds: float = 7.0
+    """The same where the agent changes between caller and target, which nobody is told of: until
+    the next look, five seconds later at most."""
     abandon_seconds: float = 6.0
     """L7: legs of ours after the caller has gone."""
     cancel_seconds: float = 3.0

@@ -26,6 +26,7 @@ from workflows.machine.supervision.invariants import check
 from workflows.machine.supervision.model import (
     HELP_SECONDS_MAX,
     SUPERVISORS_MAX,
+    Consult,
     Follow,
     HelpState,
     Mode,
@@ -228,6 +229,16 @@ def test_policy_says_whether_a_whisper_follows() -> None:
         assert after.supervisors[0].state is State.SILENCING
         assert after.supervisors[0].mode is mode
         assert after.supervisors[0].heard_by_all, "nobody knows who hears a coach without an agent"
+
+
+def test_room_is_read_more_often_for_who_stays_beside_the_caller() -> None:
+    value = listening(Rig()).value
+    stays = replace(value.supervisors[0], policy=SupervisorPolicy(consult=Consult.STAYS))
+    for mine, seconds in ((value.supervisors[0], 10.0), (stays, 5.0)):
+        at = mine.deadline_at or 0.0
+        after = step(value.having(mine), DeadlinePassed(at=at))
+        assert after.value.supervisors[0].deadline_at == at + seconds
+        assert [each.name for each in after.commands] == ["ReadSupervised"]
 
 
 def test_buttons_are_what_makes_sense() -> None:

@@ -30,6 +30,7 @@ from workflows.machine.supervision.model import (
     REMEMBERED_MAX,
     SUPERVISORS_MAX,
     TERMINAL,
+    Consult,
     Help,
     HelpState,
     Mode,
@@ -50,6 +51,7 @@ from workflows.machine.supervision.table import (
     AGENT_IS_COACHED,
     DEADLINES,
     FIRST,
+    STAYING_SECONDS,
     Cell,
     cell,
 )
@@ -212,13 +214,20 @@ def _moved(
     if to is State.TAKING_OVER:
         mine = replace(mine, is_asked=False)
     is_rearmed = square.verdict is Verdict.GO or on is On.DEADLINE
-    due = at + DEADLINES[to] if to not in TERMINAL else None
+    due = at + _patience(mine, to) if to not in TERMINAL else None
     return replace(
         mine,
         state=to,
         since=at if is_news else mine.since,
         deadline_at=due if is_rearmed else mine.deadline_at,
     )
+
+
+def _patience(mine: Supervisor, to: State) -> float:
+    """How long the supervisor may be in a state before something must be looked at."""
+    seconds = DEADLINES[to]
+    is_watched = to in (State.LISTENING, State.BARGING) and mine.policy.consult is Consult.STAYS
+    return min(seconds, STAYING_SECONDS) if is_watched else seconds
 
 
 _IN_DOUBT = frozenset({On.FOUND_AUDIBLE, On.AGENT_LOST})

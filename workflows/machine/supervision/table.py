@@ -381,6 +381,10 @@ DEADLINES: Mapping[State, float] = {
 hints, and a whisper whose agent has gone unnoticed is the worst that can happen here. A leg
 that is to end is not given up before an outage of Twilio is over: it would stay, and hear all."""
 
+STAYING_SECONDS = 5.0
+"""How often the room is read for a supervisor who is to stay beside the caller, whatever the state:
+a swap begins a consult anew without anybody coming or leaving, so nobody is told of it."""
+
 FIRST: tuple[Step, ...] = (AddSupervisor,)
 """What a supervisor begins with, in `DIALING`."""
 
