@@ -149,7 +149,7 @@ def run(options: argparse.Namespace) -> tuple[Tally, float, bool]:
             seconds = time.perf_counter() - began
             if time.perf_counter() - said >= PROGRESS_SECONDS:
                 said = time.perf_counter()
-                say(_progress(tally, seconds, options.runs))
+                say(_progress(tally, seconds, options))
             if options.minutes and seconds >= options.minutes * 60:
                 break
     except KeyboardInterrupt:
@@ -160,11 +160,15 @@ def run(options: argparse.Namespace) -> tuple[Tally, float, bool]:
     return tally, time.perf_counter() - began, is_interrupted
 
 
-def _progress(tally: Tally, seconds: float, runs: int) -> str:
+def _progress(tally: Tally, seconds: float, options: argparse.Namespace) -> str:
     pace = tally.histories / seconds
+    left = (options.runs - tally.histories) / pace / 60
+    if options.minutes:
+        left = min(left, options.minutes - seconds / 60)
+    of = "" if options.runs == RUNS_MAX else f" of {options.runs}"
     return (
-        f"{tally.histories:7d} of {runs} histories, {pace:.1f}/s, {len(tally.failing)} failing, "
-        f"{(runs - tally.histories) / pace / 60:.0f} min left"
+        f"{tally.histories:7d}{of} histories, {pace:.1f}/s, {len(tally.failing)} failing, "
+        f"{max(0.0, left):.0f} min left"
     )
 
 
