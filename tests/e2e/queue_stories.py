@@ -243,7 +243,7 @@ QUEUE_STORIES: tuple[QueueStory, ...] = (
         "taken-over-and-transferred",
         "The worker who took the call over hands it on, and is free again",
         taken_over_and_transferred,
-        Cost(requests=17, actions=12),
+        Cost(requests=18, actions=12),
     ),
 )
 

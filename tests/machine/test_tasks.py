@@ -20,6 +20,7 @@ from workflows.machine.events import (
     LegEnded,
     LegScreened,
     TaskReading,
+    WorkerDeclined,
 )
 from workflows.machine.inbound import ROUTED
 from workflows.machine.model import Kind, Leg, Presence, Reason, State, Transfer
@@ -166,7 +167,8 @@ def queued(**changes: Any) -> Story:
 def test_place_in_the_queue_is_asked_for_again_with_the_timer_that_runs() -> None:
     story = queued()
     began_at, running = story.transfer.started_at, story.transfer.deadline_at
-    assert running == began_at + 30.0, "the deadline of the hold: no timer of its own"
+    first = story.table.deadlines[State.HOLDING].seconds
+    assert running == began_at + first, "the deadline of the hold: no timer of its own"
     assert began(story, "ReadQueue") == 1
     story.waits(31.0)
     assert began(story, "ReadQueue") == 2
@@ -178,6 +180,18 @@ def test_place_in_the_queue_is_asked_for_again_with_the_timer_that_runs() -> Non
     assert story.transfer.due == "", "the task has no minute left"
     story.waits(20.0)
     assert began(story, "FindTarget") == 1
+
+
+def test_offer_that_came_to_nothing_needs_no_timer_of_its_own() -> None:
+    """Nor does a queue that is left before the first timer fires."""
+    story = queued()
+    running, label = story.transfer.deadline_at, story.transfer.target.label
+    story.hear(WorkerDeclined(at=story.at, label=label, call_sid="CA" + "9" * 32))
+    assert story.is_in(State.DIALING).transfer.deadline_at == running
+    short = Story(a_transfer(Kind.WARM, who="queue:Q")).silence().settle()
+    ends = short.transfer.deadline_at
+    short.hear(WorkerDeclined(at=short.at, label=label, call_sid="CA" + "9" * 32))
+    assert (short.transfer.due, short.transfer.deadline_at) == ("", ends)
 
 
 def test_looks_at_the_queue_move_neither_the_end_that_is_shown_nor_the_end() -> None:

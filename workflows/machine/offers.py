@@ -8,6 +8,7 @@ not keep the call.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 
 from workflows.machine.beliefs import (
     NOT_YET_TAKEN,
@@ -28,9 +29,12 @@ from workflows.machine.events import (
 from workflows.machine.model import Cause, Presence, Transfer
 from workflows.machine.stimuli import Stimulus
 
+QUEUE_SECONDS_FIRST = 30.0
+"""From the start of a transfer to the first look again at the caller's place in the queue. That is
+when the timer of the transfer's first state fires: a timer costs, and most callers are found
+somebody before any look."""
 QUEUE_SECONDS = 15.0
-"""From one look at the caller's place in the queue to the next: each costs an activity and a timer.
-"""
+"""From one look to the next."""
 QUEUE = "queue"
 
 
@@ -125,17 +129,13 @@ def hear_not_accepted(transfer: Transfer, failed: CommandFailed) -> Heard:
 
 def next_look(transfer: Transfer, at: float, ends_at: float) -> tuple[str, float]:
     """What a state that waits for a worker is due for, and when: a look at the place in the queue,
-    or nothing (empty) but its end.
-
-    A timer costs, so a look waits for one that runs already if that fires soon enough: most callers
-    are found somebody before it does, and have cost nothing.
-    """
+    or nothing (empty) but its end."""
     attempt, current = transfer.attempt, transfer.current_target
     is_waited_for = is_routed(transfer) and transfer.target.presence is Presence.DIALED
     if attempt is None or current is None or not is_waited_for or not transfer.agent.is_here:
         return "", ends_at
-    due, running = at + QUEUE_SECONDS, transfer.deadline_at or 0.0
-    if (transfer.due == QUEUE and running > at) or due <= running <= due + QUEUE_SECONDS:
-        due = running
+    first = transfer.started_at + QUEUE_SECONDS_FIRST
+    late = at + QUEUE_SECONDS / 3 - first
+    due = first + QUEUE_SECONDS * max(0, ceil(late / QUEUE_SECONDS))
     is_looked_for = due <= attempt.dialed_at + current.ring_seconds
     return (QUEUE, due) if is_looked_for else ("", ends_at)
