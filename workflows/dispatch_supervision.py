@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from temporalio import workflow
 
-from workflows.dispatch_order import LOOK_FIRST, Order, Word
+from workflows.dispatch_order import LOOK_FIRST, Notice, Order, Word
 from workflows.dispatch_tasks import TASK_REASON
 from workflows.dispatch_tasks import VOICE as VOICE_CHANNEL
 
@@ -18,16 +18,23 @@ with workflow.unsafe.imports_passed_through():
     from activities.tasks import BookInput, Tasks
     from activities.voices import APART, BARGE, SILENT, WHISPER, VoiceInput, Voices
     from workflows.machine.commands import Command
-    from workflows.machine.events import AgentReplaced
+    from workflows.machine.events import AgentReplaced, OwnerSought
     from workflows.machine.supervision.commands import ForSupervisor
     from workflows.machine.supervision.model import Supervision, Supervisor
-    from workflows.messages import FACT, call_workflow_id, hold_workflow_id
+    from workflows.messages import (
+        FACT,
+        call_workflow_id,
+        hold_workflow_id,
+        transfer_workflow_id,
+    )
 
-Dispatch = Callable[[Supervision, Supervisor, Supervision], Order | Word]
+Dispatch = Callable[[Supervision, Supervisor, Supervision], Order | Word | Notice]
 """(when the command was given, its supervisor as known now, now) -> how it is carried out."""
 
 
-def supervision_order_for(command: Command, begun: Supervision, now: Supervision) -> Order | Word:
+def supervision_order_for(
+    command: Command, begun: Supervision, now: Supervision
+) -> Order | Word | Notice:
     """What carries out `command`. The leg is the one meant when it was given; its SID may have been
     learnt since."""
     if command.name == "ReadSupervised":
@@ -103,6 +110,14 @@ def _release_agent(begun: Supervision, mine: Supervisor, now: Supervision) -> Or
     )
 
 
+def _ask_owners(_begun: Supervision, _mine: Supervisor, now: Supervision) -> Notice:
+    owners = (
+        transfer_workflow_id(now.conference_sid),
+        hold_workflow_id(now.conference_sid),
+    )
+    return Notice(owners, asdict(OwnerSought()))
+
+
 def _tell_taken(_begun: Supervision, mine: Supervisor, now: Supervision) -> Word:
     fact = AgentReplaced(call_sid=mine.call_sid, label=mine.label, address=mine.address)
     return Word(call_workflow_id(now.conference_sid), FACT, asdict(fact))
@@ -172,6 +187,7 @@ _ORDERS: dict[str, Dispatch] = {
     "Whisper": _voice(WHISPER, "supervisor heard by the agent alone", 8.0, 12.0),
     "Barge": _voice(BARGE, "supervisor heard by everybody", 8.0, 12.0),
     "SetApart": _voice(APART, "supervisor on hold, beside the caller", 6.0, 20.0),
+    "AskOwners": _ask_owners,
     "TellTaken": _tell_taken,
     "ReleaseAgent": _release_agent,
     "TellHolder": _tell_holder,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workflows.dispatch_order import Order, Word
+from workflows.dispatch_order import Notice, Order, Word
 from workflows.dispatch_supervision import supervision_order_for, supervision_rescue
 from workflows.machine.commands import Command
 from workflows.machine.events import CommandFailed, CommandSucceeded, DeadlinePassed
@@ -48,7 +48,9 @@ class SupervisionRules:
     def cancellation(self, at: float) -> EverybodyLeaves:
         return EverybodyLeaves(at=at)
 
-    def order_for(self, command: Command, begun: Supervision, now: Supervision) -> Order | Word:
+    def order_for(
+        self, command: Command, begun: Supervision, now: Supervision
+    ) -> Order | Word | Notice:
         return supervision_order_for(command, begun, now)
 
     def news_in(

@@ -63,6 +63,8 @@ REASONS: dict[str, str] = {
     "call_is_over": "This call has ended.",
     "agent_not_released": "The agent was not let go: caller and supervisor were not talking to "
     "each other when it was looked. The supervisor stays in the call, heard by all.",
+    "caller_is_theirs": "A transfer or a hold of this call has just begun, and has the caller. "
+    "The supervisor stays in the call, heard by all.",
     "provider_unavailable": "Twilio did not answer in time. The supervisor is being muted.",
 }
 """What a code of the table means to a person."""

@@ -147,9 +147,33 @@ def took_over(**wish: Any) -> Stepped:
     """The step in which the agent is released."""
     world = asked_and_settled(Rig(), "barge")
     label = world.value.supervisors[0].label
-    asked = step(world.value, ModeRequested(label, "take_over", "by", at=50.0, **wish))
-    (key,) = (key for key in asked.value.pending if key.endswith("/ReleaseAgent"))
+    asked = nobody_has_the_caller(
+        step(world.value, ModeRequested(label, "take_over", "by", at=50.0, **wish))
+    )
+    key = asked.commands[-1].key
     return step(asked.value, CommandSucceeded(at=51.0, command="ReleaseAgent", key=key))
+
+
+def nobody_has_the_caller(asked: Stepped) -> Stepped:
+    """Neither a transfer nor a hold lives; from here on the agent is being released."""
+    (ask,) = asked.commands
+    assert ask.name == "AskOwners", "before anybody is told, and before the agent goes"
+    free = step(asked.value, CommandFailed(at=50.5, command=ask.name, key=ask.key, failure="gone"))
+    assert [each.name for each in free.commands] == ["TellTaken", "ReleaseAgent"]
+    return free
+
+
+def test_transfer_that_began_meanwhile_keeps_its_agent() -> None:
+    world = asked_and_settled(Rig(), "barge")
+    label = world.value.supervisors[0].label
+    asked = step(world.value, ModeRequested(label, "take_over", "by", at=50.0))
+    (ask,) = asked.commands
+    theirs = step(asked.value, CommandSucceeded(at=50.5, command=ask.name, key=ask.key))
+    mine = theirs.value.supervisors[0]
+    assert (mine.state, mine.reason, mine.takes_over) == (
+        State.BARGING, "caller_is_theirs", False,
+    )  # fmt: skip
+    assert theirs.commands == ()
 
 
 @pytest.mark.parametrize(("status", "state"), [
@@ -160,8 +184,10 @@ def test_take_over_comes_to_nothing_if_the_caller_went_before_the_agent(
 ) -> None:
     world = asked_and_settled(Rig(), "barge")
     mine = world.value.supervisors[0]
-    asked = step(world.value, ModeRequested(mine.label, "take_over", "by", at=50.0))
-    (key,) = (key for key in asked.value.pending if key.endswith("/ReleaseAgent"))
+    asked = nobody_has_the_caller(
+        step(world.value, ModeRequested(mine.label, "take_over", "by", at=50.0))
+    )
+    key = asked.commands[-1].key
     caller = (LegReading(CALLER, status=status),) if status else ()
     room = RoomReading("CF", legs=(LegReading(mine.call_sid, label=mine.label), *caller))
     done = CommandSucceeded(at=51.0, command="ReleaseAgent", key=key, reading=room)

@@ -42,6 +42,9 @@ https://www.twilio.com/docs/voice/api/conference-participant-resource"""
 PROVIDER_UNAVAILABLE = "provider_unavailable"
 NOT_BOOKED = "not_booked"
 """TaskRouter could not be told that a supervisor has taken the call over."""
+AGENT_NOT_RELEASED = "agent_not_released"
+CALLER_IS_THEIRS = "caller_is_theirs"
+"""Why nothing came of a take-over."""
 MUTED_BY_OTHERS = "muted_by_others"
 
 Event = (
@@ -297,6 +300,8 @@ def _succeeded(
             is_theirs = mine.coached == value.agent
             return heard, On.HEARD_BY_AGENT if is_theirs else On.AGENT_LOST
         return heard, On.HEARD_TO_TAKE_OVER if mine.takes_over else On.HEARD_BY_ALL
+    if command == "AskOwners":
+        return _stays_barging(mine, CALLER_IS_THEIRS), On.CALLER_IS_THEIRS
     if command == "ReleaseAgent" and not _is_caller_there(value, done):
         return _kept(mine)  # an agent who had gone is no proof that anybody is with the caller
     return mine, {
@@ -314,8 +319,12 @@ def _is_caller_there(value: Supervision, done: CommandSucceeded) -> bool:
 
 
 def _kept(mine: Supervisor) -> tuple[Supervisor, On]:
-    kept = replace(mine, takes_over=False, is_asked=False, reason="agent_not_released")
-    return kept, On.AGENT_KEPT
+    return _stays_barging(mine, AGENT_NOT_RELEASED), On.AGENT_KEPT
+
+
+def _stays_barging(mine: Supervisor, reason: str) -> Supervisor:
+    """Nothing comes of the take-over; everybody hears the supervisor until another word."""
+    return replace(mine, takes_over=False, is_asked=False, reason=reason)
 
 
 def _failed(mine: Supervisor, failed: CommandFailed) -> tuple[Supervisor, On]:
@@ -331,6 +340,7 @@ def _failed(mine: Supervisor, failed: CommandFailed) -> tuple[Supervisor, On]:
     if command == "ReleaseAgent":
         return _kept(mine)
     return mine, {
+        "AskOwners": On.CALLER_IS_FREE,
         "Silence": On.NOT_SILENT,
         "SetApart": On.NOT_SET_APART,
         "EndSupervisor": On.NOT_ENDED,

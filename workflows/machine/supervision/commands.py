@@ -45,6 +45,12 @@ class SetApart(ForSupervisor):
 
 
 @dataclass(frozen=True)
+class AskOwners(ForSupervisor):
+    """Ask whether a transfer or a hold of the call lives: then the caller is theirs, and nobody may
+    take the agent away."""
+
+
+@dataclass(frozen=True)
 class TellTaken(ForSupervisor):
     """The owner of the call learns that this supervisor is the agent now. Before the agent goes,
     so that the agent's leaving is not taken for the caller being alone."""
@@ -95,6 +101,7 @@ COMMANDS: dict[str, type[ForSupervisor]] = {
         Whisper,
         Barge,
         SetApart,
+        AskOwners,
         TellTaken,
         ReleaseAgent,
         TellHolder,

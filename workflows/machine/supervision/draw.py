@@ -58,6 +58,8 @@ GROUPS: tuple[tuple[str, tuple[On, ...]], ...] = (
             On.AGENT_FOUND,
             On.CONSULT_BEGAN,
             On.CONSULT_OVER,
+            On.CALLER_IS_FREE,
+            On.CALLER_IS_THEIRS,
             On.AGENT_RELEASED,
             On.AGENT_KEPT,
             On.DEADLINE,

@@ -55,7 +55,7 @@ def changes_await_an_outcome(value: Supervision) -> bool:
         State.SILENCING: ("Silence",),
         State.OPENING: ("Whisper", "Barge"),
         State.PARTING: ("SetApart",),
-        State.TAKING_OVER: ("ReleaseAgent",),
+        State.TAKING_OVER: ("AskOwners", "ReleaseAgent"),
     }
     return all(
         any(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from workflows.machine.supervision.commands import (
     AddSupervisor,
+    AskOwners,
     Barge,
     BookSupervisor,
     EndSupervisor,
@@ -120,7 +121,13 @@ NO_VOICE: Row = _ignored(
     On.VOICE_DOUBTFUL,
 )
 NO_PARTING: Row = _ignored("no hold is under way", On.SET_APART, On.NOT_SET_APART)
-NO_RELEASE: Row = _ignored("no agent is being released", On.AGENT_RELEASED, On.AGENT_KEPT)
+NO_RELEASE: Row = _ignored(
+    "no agent is being released",
+    On.CALLER_IS_FREE,
+    On.CALLER_IS_THEIRS,
+    On.AGENT_RELEASED,
+    On.AGENT_KEPT,
+)
 NOT_READ: Row = _ignored("a change is under way; its own look decides", On.FOUND_MUTED)
 NO_WHISPER: Row = _ignored("nobody is whispered to", On.AGENT_LOST)
 NO_WAIT: Row = _ignored("no whisper waits for an agent", On.AGENT_FOUND)
@@ -236,7 +243,7 @@ _OPENING = row(
     own={
         On.HEARD_BY_AGENT: go(State.WHISPERING),
         On.HEARD_BY_ALL: go(State.BARGING),
-        On.HEARD_TO_TAKE_OVER: go(State.TAKING_OVER, TellTaken, ReleaseAgent),
+        On.HEARD_TO_TAKE_OVER: go(State.TAKING_OVER, AskOwners),
         On.NOT_HEARD: _SILENCE,
         On.VOICE_DOUBTFUL: _SILENCE,
         On.FOUND_AUDIBLE: ignore("a voice is being given; its own look decides"),
@@ -276,7 +283,7 @@ _BARGING = row(
         On.CONSULT_BEGAN: _SILENCE,
         On.CONSULT_OVER: ignore("the supervisor is not apart"),
         On.DEADLINE: stay(ReadSupervised),
-        On.TAKE_OVER: go(State.TAKING_OVER, TellTaken, ReleaseAgent),
+        On.TAKE_OVER: go(State.TAKING_OVER, AskOwners),
     },
 )
 
@@ -290,6 +297,8 @@ _TAKING_OVER = row(
     NO_WAIT,
     asks(_TOO_LATE),
     own={
+        On.CALLER_IS_FREE: stay(TellTaken, ReleaseAgent),
+        On.CALLER_IS_THEIRS: go(State.BARGING),
         On.AGENT_RELEASED: go(State.TOOK_OVER, TellHolder, BookSupervisor),
         On.AGENT_KEPT: go(State.BARGING, TellKept),
         On.FOUND_MUTED: ignore("the look before the removal decides"),
