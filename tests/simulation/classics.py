@@ -127,6 +127,13 @@ def _dies_after_the_effect(rng: Random, story: Story) -> Story:
     return replace(story, faults=(*story.faults, dies))
 
 
+def _ended_by_force(rng: Random, story: Story) -> Story:
+    """An operator terminates the transfer's workflow: nobody of ours is left but the guardian."""
+    state = rng.choice(("consulting", "dialing", "holding", "handing_over"))
+    moment = Entered(state, plus=rng.uniform(0, 2))
+    return replace(story, acts=(*story.acts, Act(moment, "operator", "terminate")))
+
+
 def _recall_in_vain(rng: Random, story: Story) -> Story:
     """The agent has gone, the targets cannot be had, and the agent does not pick up again."""
     nobody = Behavior("busy"), Behavior("reject", rng.uniform(0.5, 3)), Behavior("unreachable")
@@ -143,6 +150,14 @@ def _takes_over(rng: Random, story: Story) -> Story:
     return replace(story, has_transfer=False, talk_seconds=30.0, acts=(comes, takes))
 
 
+def _takes_over_in_vain(rng: Random, story: Story) -> Story:
+    """A supervisor wants the call while it is being transferred."""
+    comes = Act(After(0.1), "supervisor", "supervise", "monitor")
+    moment = Entered(rng.choice(("dialing", "consulting")), plus=rng.uniform(0, 2))
+    acts = (*story.acts, comes, Act(moment, "supervisor", "take_over"))
+    return replace(story, acts=acts, talk_seconds=story.talk_seconds or 5.0)
+
+
 def _whispers_to_nobody(rng: Random, story: Story) -> Story:
     """The agent goes while a supervisor whispers, and the supervisor asks to whisper on."""
     comes = Act(After(rng.uniform(0, 3)), "supervisor", "supervise", "whisper stays")
@@ -155,16 +170,17 @@ def _whispers_to_nobody(rng: Random, story: Story) -> Story:
 Classic = Callable[[Random, Story], Story]
 OF_ANY: tuple[Classic, ...] = (
     _late_answer, _lost_dial, _agent_goes_early, _join_told_out_of_turn, _lost_in_silence,
-    _dies_after_the_effect, _found_before_told,
+    _dies_after_the_effect, _found_before_told, _ended_by_force,
 )  # fmt: skip
 OF_WARM: tuple[Classic, ...] = (
     _answer_at_the_end, _cancel_at_the_answer, _hang_up_at_complete, _away_in_the_consult,
+    _away_in_the_consult,
 )  # fmt: skip
 OF_COLD: tuple[Classic, ...] = (_recall_in_vain, _recall_in_vain)
 OF_TASKS: tuple[Classic, ...] = (
     _answer_at_the_time_out, _answer_at_the_time_out, _end_at_the_offer,
 ) * 3  # fmt: skip
-OF_SUPERVISED: tuple[Classic, ...] = (_takes_over, _takes_over, _whispers_to_nobody) * 3
+OF_SUPERVISED: tuple[Classic, ...] = (_takes_over, _takes_over_in_vain, _whispers_to_nobody) * 4
 
 
 def with_a_classic(rng: Random, story: Story) -> Story:

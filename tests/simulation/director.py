@@ -235,7 +235,8 @@ class Director:
 
     def _run_changed(self, run: Any) -> None:
         if self._guardian is not None and run is self._guardian.run and "view" in run.memo:
-            self.goals.found(read(run.memo["view"])["latest"])
+            shown = read(run.memo["view"])
+            self.goals.found(shown["latest"], shown["rescues"])
         for state in self.checker.new_states(run):
             self.say(f"{run.id.partition('/')[0]} -> {state}")
             self.goals.entered(state)

@@ -47,6 +47,7 @@ GOALS: dict[str, str] = {
     "Twilio away": "no request reaches Twilio for a while",
     "Twilio away in a consult": "while agent and target talk",
     "guardian tells": "it has found what a callback did not tell",
+    "guardian rescues": "it looks after people whose workflow was ended by force",
     "told after the guardian": "a callback comes late, and its news was found already",
     "recall": "an agent who has gone is rung",
     "recall to the last rung": "the caller hears the apology",
@@ -165,8 +166,10 @@ class Goals:
         if entry.kind == "conference" and entry.what == "ended" and by_flag:
             self._reached("ended by exit flag")
 
-    def found(self, findings: list[dict[str, Any]]) -> None:
-        """What the guardian shows to have found, the newest first."""
+    def found(self, findings: list[dict[str, Any]], rescues: dict[str, int]) -> None:
+        """What the guardian shows to have found, the newest first, and to have done."""
+        if rescues:
+            self._reached("guardian rescues")
         for each in findings[: len(findings) - self._findings]:
             self._reached("guardian tells")
             self._now(f"guardian {each['conference_sid']}")
