@@ -25,6 +25,7 @@ from workflows.machine.events import (
     RoomReading,
     TaskEnded,
 )
+from workflows.machine.inbound import INBOUND
 from workflows.machine.model import (
     Accept,
     Attempt,
@@ -39,6 +40,7 @@ from workflows.machine.model import (
     Target,
     Transfer,
 )
+from workflows.machine.step import start, step
 from workflows.machine.stimuli import Stimulus
 
 AT = 1050.0
@@ -295,3 +297,23 @@ def test_worker_whom_taskrouter_found_is_known_by_address() -> None:
     over, stimulus = hear(passed_on, TaskEnded(at=9.0, label=label, cause="no_answer"))
     assert stimulus is Stimulus.TARGET_LOST_LAST
     assert not over.target.is_live
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_the_end_of_an_earlier_leg_says_nothing_about_the_next_one(is_answered: bool) -> None:
+    value = start(INBOUND, a_transfer(Kind.INBOUND, targets=2)).transfer
+    (dial,) = value.pending
+    value = step(INBOUND, value, CommandSucceeded(AT, "DialTarget", dial, call_sid="CA1")).transfer
+    ended = replace(value.target, call_sid="CA1")
+    value = step(INBOUND, value, LegScreened(AT, "CA1", ended.label, willing=False)).transfer
+    (end,) = (key for key in value.pending if key.endswith("EndTarget"))
+    value = step(INBOUND, value, LegEnded(AT, "CA1", ended.label)).transfer
+    assert (value.state, value.target.label) == (State.AWAITING, "p-t2")
+    last = (
+        CommandSucceeded(AT, "EndTarget", end)
+        if is_answered
+        else CommandFailed(AT, "EndTarget", end, Failure.UNAVAILABLE)
+    )
+    after = step(INBOUND, value, last).transfer
+    assert (after.state, after.target.label) == (State.AWAITING, "p-t2")
+    assert after.target.is_live

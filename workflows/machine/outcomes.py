@@ -126,7 +126,7 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
         due = progress(transfer, ReleaseAgent.ON_DIAL, Stimulus.TARGET_DIALED)
         return transfer, due if transfer.target.is_live else Stimulus.NOTED
     if command == "EndTarget":
-        if transfer.target.is_live:
+        if transfer.target.is_live and _is_of_attempt(transfer, done.key):
             return target_gone(transfer, done.at, "")
     elif command == "FindTarget":
         if done.task is not None and done.task.is_over and _is_waited_for(transfer):
@@ -343,6 +343,8 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
         is_hold = command == "HoldTarget"
         return transfer, Stimulus.TARGET_NOT_HELD if is_hold else Stimulus.TARGET_NOT_RESUMED
     if command == "EndTarget" and transfer.target.is_live:
+        if not _is_of_attempt(transfer, failed.key):
+            return transfer, Stimulus.NOTED
         return target_gone(transfer, failed.at, Cause.UNAVAILABLE, is_doubtful=True)
     if command == "FindTarget":
         return still_silent(transfer)
@@ -394,6 +396,20 @@ def _is_current_dial(transfer: Transfer, key: str) -> bool:
     """Whether the dial with `key` is the one of the attempt under way."""
     attempt = transfer.attempt
     return attempt is None or attempt.dial_key in ("", key)
+
+
+def _is_of_attempt(transfer: Transfer, key: str) -> bool:
+    """Whether the command with `key` is about the leg of the attempt under way: begun after its
+    dial. That the leg before has ended may be told before the request that ended it is answered."""
+    attempt = transfer.attempt
+    if attempt is None or not attempt.dial_key:
+        return True
+    return _step_of(key) > _step_of(attempt.dial_key)
+
+
+def _step_of(key: str) -> int:
+    """The step in which a command was begun, out of its key: `{part}-{step}-{name}`."""
+    return int(key.rsplit("-", 2)[1])
 
 
 def _with_older_attempt(transfer: Transfer, key: str, call_sid: str) -> Transfer:
