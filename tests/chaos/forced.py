@@ -17,6 +17,7 @@ from tests.e2e.evidence import Hearing
 from tests.e2e.stack import CALLS_RUNNING
 from tests.e2e.supervision_stories import Ears
 from tests.e2e.telephones import Json, NeverSeenError, until
+from workflows.messages import MEMO_VIEW
 
 LOOKED_AFTER_SECONDS_MAX = 60.0
 """The aim, from the moment the workers are back."""
@@ -72,7 +73,10 @@ async def forced(number: int) -> Forced:
 
         told.clean_seconds = await _seconds("nothing to be left", is_clean, told, time.monotonic())
         if told.problems:
-            running = [each.id async for each in client.list_workflows(CALLS_RUNNING)]
+            running = [
+                (each.id, (await each.memo_value(MEMO_VIEW, {})).get("state"))
+                async for each in client.list_workflows(CALLS_RUNNING)
+            ]
             legs = await days[0].phones.live_legs()
             told.problems.append(f"left over: legs {legs}, workflows {running}")
     return told
