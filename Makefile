@@ -108,7 +108,7 @@ test: $(READY) $(NODE_READY) browser clocks  ## All tests but the slow ones (ARG
 
 .PHONY: test-machine
 test-machine: $(READY)  ## The state machine's tests alone: seconds
-	@$(BIN)/python -m pytest --quiet tests/machine $(ARGS)
+	@$(BIN)/python -m pytest --quiet -n 2 --dist worksteal tests/machine $(ARGS)
 
 .PHONY: e2e
 e2e: $(READY)  ## The whole engine with simulated telephones
