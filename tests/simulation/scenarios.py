@@ -231,6 +231,9 @@ def _supervises(rng: Random, who: str) -> list[Act]:
     acts = [Act(rng.choice((early, early, _moment(rng))), who, "supervise", joins)]
     for _ in range(rng.choice((0, 1, 1, 2, 3))):
         acts.append(Act(_supervised_moment(rng), who, rng.choice(modes)))  # type: ignore[arg-type]
+    if rng.random() < 0.4:
+        # The agent has gone or is about to: who is there to hear it?
+        acts.append(Act(Entered("awaiting", plus=rng.uniform(0, 1.5)), who, "whisper"))
     last = rng.choice(("leave", "leave", "take_over", "take_over", "hang_up", ""))
     if last:
         acts.append(Act(_supervised_moment(rng), who, last))  # type: ignore[arg-type]

@@ -189,7 +189,8 @@ def test_take_over_comes_to_nothing_if_the_caller_went_before_the_agent(
     )
     key = asked.commands[-1].key
     caller = (LegReading(CALLER, status=status),) if status else ()
-    room = RoomReading("CF", legs=(LegReading(mine.call_sid, label=mine.label), *caller))
+    ours, else_there = LegReading(mine.call_sid, label=mine.label), LegReading("T", label="p-t1")
+    room = RoomReading("CF", legs=(ours, else_there, *caller))
     done = CommandSucceeded(at=51.0, command="ReleaseAgent", key=key, reading=room)
     after = step(asked.value, done)
     assert after.value.supervisors[0].state is state
@@ -273,6 +274,22 @@ def test_buttons_are_what_makes_sense() -> None:
     assert allowed(world.value, mine) == ("monitor", "whisper", "barge", "take_over", "leave")
     nobody = replace(world.value, agent="")
     assert "whisper" not in allowed(nobody, mine)
+
+
+@pytest.mark.parametrize(("who", "state"), [
+    ("", State.LEAVING), (CALLER, State.LISTENING), (AGENT, State.LISTENING),
+])  # fmt: skip
+def test_supervisors_do_not_stay_in_a_room_with_nobody_else(who: str, state: State) -> None:
+    value = listening(Rig()).value
+    mine = value.supervisors[0]
+    looks = step(value, DeadlinePassed(at=mine.deadline_at or 0.0))
+    (look,) = looks.commands
+    others = (LegReading(who),) if who else ()
+    room = RoomReading(
+        "CF", legs=(LegReading(mine.call_sid, label=mine.label, muted=True), *others)
+    )
+    read = CommandSucceeded(at=99.0, command=look.name, key=look.key, reading=room)
+    assert step(looks.value, read).value.supervisors[0].state is state
 
 
 # --- who is the agent? ----------------------------------------------------------------------------

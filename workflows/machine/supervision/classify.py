@@ -29,7 +29,13 @@ from workflows.machine.supervision.model import (
     Supervision,
     Supervisor,
 )
-from workflows.machine.supervision.readings import follows, learn, news_of, silent
+from workflows.machine.supervision.readings import (
+    follows,
+    is_deserted,
+    learn,
+    news_of,
+    silent,
+)
 from workflows.machine.supervision.requests import EverybodyLeaves, ModeRequested
 from workflows.machine.supervision.stimuli import VERBS, On
 from workflows.machine.supervision.table import COACH_TARGET_UNAVAILABLE
@@ -229,6 +235,8 @@ def _hear_outcome(value: Supervision, outcome: CommandSucceeded | CommandFailed)
     if outcome.reading is not None and not outcome.reading.is_live:
         return _room_ended(value)
     if outcome.reading is not None:
+        if is_deserted(value, outcome.reading):
+            return _room_ended(value)
         value = learn(value, outcome.reading)
     mine = value.find(label)
     if mine is not None and outcome.command == "BookSupervisor":

@@ -32,6 +32,12 @@ def learn(value: Supervision, reading: RoomReading) -> Supervision:
     return replace(value, caller_call_sid=sid, is_consulting=is_consulting)
 
 
+def is_deserted(value: Supervision, reading: RoomReading) -> bool:
+    """Whether nobody but supervisors is left in the room: the caller has been sent elsewhere, and
+    whoever owned the call may be done with it."""
+    return not any(leg.status == "connected" and _can_be_agent(value, leg) for leg in reading.legs)
+
+
 def _caller(value: Supervision, here: list[LegReading]) -> LegReading | None:
     """The one known, or labelled so. In a room of TaskRouter's nobody is labelled: there it is the
     one besides the agent, as whoever is brought in by an application has a label."""
