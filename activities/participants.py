@@ -136,7 +136,14 @@ class Participants:
         paused = await self._without_recordings(given)
         held = room.find(caller)
         room = await self._clear_exit_flags(room, caller)
-        await self._update(given.conference_sid, caller, **self._hold())
+        try:
+            await self._update(given.conference_sid, caller, **self._hold())
+        except TwilioError as error:
+            if error.kind != GONE:
+                raise
+            # Who is left shows whether the caller has gone, or the whole room.
+            left = await read_legs(self._client, given.conference_sid)
+            raise gone("the caller has left the room", left) from None
         after = await read_legs(self._client, given.conference_sid)
         told = {leg.call_sid: leg.address for leg in room.legs}
         after = replace(

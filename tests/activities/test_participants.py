@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -443,3 +444,26 @@ async def test_a_supervisor_is_not_taken_for_the_caller(
     given = HoldInput(phones.room, exit_flags_off=True, agent_call_sid=agent)
     await attempt(participants.hold_participant, given)
     assert phones.leg(caller).hold
+
+
+async def test_caller_who_leaves_during_the_claim_is_told_from_a_room_that_is_over(
+    phones: Telephony, participants: Participants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent is still there: the call is not over for everybody."""
+    caller, agent = phones.people_talk(agent_flag=False)
+    update = participants._update
+
+    async def leaves_first(conference_sid: str, call_sid: str, **changes: Any) -> None:
+        if changes.get("hold"):
+            phones.hangs_up(CALLER)
+        await update(conference_sid, call_sid, **changes)
+
+    monkeypatch.setattr(participants, "_update", leaves_first)
+    with pytest.raises(TwilioError) as raised:
+        await attempt(participants.hold_participant, taking_over(phones, agent_call_sid=agent))
+    room = raised.value.report.room
+    assert raised.value.type == GONE
+    assert room is not None
+    assert room.is_live
+    assert [leg.call_sid for leg in room.legs] == [agent]
+    assert room.find(caller) is None
