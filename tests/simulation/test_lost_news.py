@@ -7,15 +7,31 @@ from dataclasses import replace
 import pytest
 
 from tests.simulation.bounds import LOST
-from tests.simulation.faults import Fault, Told
+from tests.simulation.director import BUTTONS
+from tests.simulation.faults import Entered, Fault, Told
 from tests.simulation.guardian import LOOK_SECONDS
 from tests.simulation.play import Outcome, Story, play
 from tests.simulation.scenarios import SCENARIOS, plain, story_of
 from tests.simulation.simulate import be_quiet
 from tests.simulation.stage import CALLER
 
-SEEDS = (1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 15, 22, 29, 31, 36, 38, 41, 46)
-"""Not those in which somebody acts within seconds of what is not told: then it is another story."""
+BRIEF = "answer_then_hangup"
+"""Of a leg that is there for a moment only one end of it is seen, if nothing is told."""
+
+
+def _unhurried(seed: int) -> Story:
+    """A seed's call in which nothing goes wrong, and people press buttons when the transfer shows
+    them: who acts within seconds of what is not told makes another story of it."""
+    story = story_of(seed)
+    shown = (act for act in story.acts if act.verb in BUTTONS and isinstance(act.at, Entered))
+    return replace(story, faults=(), acts=tuple(shown))
+
+
+def _is_brief(story: Story) -> bool:
+    return any(each.kind == BRIEF for _, kinds in story.phones for each in kinds)
+
+
+SEEDS = [seed for seed in range(1, 41) if not _is_brief(_unhurried(seed))][:18]
 NAYS = {"target_busy": "target_declined", "target_rejected": "target_declined"}
 """Both end the leg as busy; whether the phone rang before is told by callbacks alone."""
 
@@ -41,7 +57,7 @@ def _end(outcome: Outcome) -> tuple[str, str, set[str]]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_with_all_news_lost_a_seed_ends_the_same(seed: int) -> None:
-    _same_but_deaf(replace(story_of(seed), faults=()))
+    _same_but_deaf(_unhurried(seed))
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
