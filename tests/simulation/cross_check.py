@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from typing import Any
 
 from tests.e2e.desk import Desk
@@ -30,6 +31,7 @@ from tests.simulation.stage import address_of
 
 SCENARIOS = frozenset({"warm", "warm-next", "blond", "cold", "cold-next"})
 SEEDS = 6
+REAL_SECONDS_MAX = 25.0
 QUIET = Options(settings={"HANDOVER_GUARDIAN": "false"})
 """The guardian looks around by the clock, and its looks are nobody's story."""
 
@@ -49,16 +51,19 @@ class Compared:
         return self.simulated == self.real and self.ends[0] == self.ends[1]
 
 
-def stories(count: int) -> Iterator[Story]:
-    """The first seeds that can be played in both worlds: nothing goes wrong, nobody interferes."""
-    found, seed = 0, 0
-    while found < count:
-        seed += 1
+def stories() -> Iterator[Story]:
+    """The seeds that can be played in both worlds: nothing goes wrong, nobody interferes."""
+    for seed in count(1):
         story = story_of(seed)
         is_plain = not story.faults and story.scenario in SCENARIOS
         if is_plain and all(isinstance(act.at, Entered | Rings) for act in story.acts):
-            found += 1
             yield replace(story, switches=())
+
+
+def _is_short(outcome: Outcome) -> bool:
+    """Whether the transfer ends while a real desk waits for it."""
+    view = outcome.views[-1]
+    return bool(view["ended_at"] - view["started_at"] < REAL_SECONDS_MAX)
 
 
 async def compare(stack: Stack, simulated: Outcome) -> Compared:
@@ -132,7 +137,7 @@ async def _asked(phones: Telephones, conference_sid: str, view: Json) -> dict[st
 def run(seeds: int) -> list[Compared]:
     """All of them: first in the simulation, then one after the other for real."""
     be_quiet()
-    simulated = [play(story) for story in stories(seeds)]
+    simulated = list(islice(filter(_is_short, map(play, stories())), seeds))
 
     async def for_real() -> list[Compared]:
         async with Stack(QUIET) as stack:
