@@ -31,7 +31,7 @@ from tests.simulation.stage import address_of
 
 SCENARIOS = frozenset({"warm", "warm-next", "blond", "cold", "cold-next"})
 SEEDS = 6
-REAL_SECONDS_MAX = 25.0
+REAL_SECONDS_MAX = 15.0
 QUIET = Options(settings={"HANDOVER_GUARDIAN": "false"})
 """The guardian looks around by the clock, and its looks are nobody's story."""
 
