@@ -6,6 +6,7 @@ Only what was started here is ever ended, by the group it leads.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import itertools
 import json
 import os
@@ -14,12 +15,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS_MAX = 40.0
@@ -38,13 +40,14 @@ class StackError(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that are free now, all different.
+    """Ports of 127.0.0.1 that are free now and ours for as long as this process lives.
 
     They lie below those that the kernel gives to connections: one of these could take a port
-    before the process that it is meant for has come up, or while it is being started again.
+    before the process that it is meant for has come up, or while it is being started again. Other
+    test processes of this machine keep off them by the lock that is held on each.
     """
     candidates = random.SystemRandom().sample(SERVER_PORTS, len(SERVER_PORTS))
-    found = list(itertools.islice(filter(_is_free, candidates), count))
+    found = list(itertools.islice(filter(_is_ours, candidates), count))
     if len(found) < count:
         raise StackError(
             f"Not even {count} ports from {SERVER_PORTS[0]} to {SERVER_PORTS[-1]} are free "
@@ -53,12 +56,22 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as each:
-        try:
+_locks: list[IO[bytes]] = []
+"""Open as long as this process lives: a lock ends with the file that it is held on."""
+
+
+def _is_ours(port: int) -> bool:
+    folder = Path(tempfile.gettempdir()) / f"handover-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    lock = (folder / str(port)).open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with socket.socket() as each:
             each.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+    except OSError:
+        lock.close()
+        return False
+    _locks.append(lock)
     return True
 
 

@@ -16,6 +16,7 @@ def ledger(*stays: tuple[float, float | None]) -> list[dict[str, Any]]:
     entries = []
     for number, (begins, ends) in enumerate(stays):
         leg = {"call_sid": f"CA{number}", "conference_sid": "CF1", "address": "client:bob"}
+        leg["label"] = ""
         entries.append({"kind": "join", "at": begins, **leg})
         if ends is not None:
             entries.append({"kind": "leave", "at": ends, **leg})
