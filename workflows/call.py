@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 from workflows.shell import Shell
 from workflows.task import look_up
+from workflows.transfer import fail_if_given_up
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.machine.model import Leg, Presence, Reason, State, Transfer
+    from workflows.machine.model import Leg, Presence, Transfer
     from workflows.messages import CallView, StartCallInput
     from workflows.shell_transfers import rules_of
     from workflows.views import begin_call, call_view_of
@@ -36,12 +36,8 @@ class CallWorkflow(Shell[Transfer]):
         if given.task_sid and not given.is_watched:
             await self._learn(given.task_sid)
         call = await self.carry_through()
-        if call.state is State.FAILED and call.caller.is_live:
-            raise ApplicationError(
-                "Twilio could not be reached to give the caller, who is still there, to anybody",
-                type=Reason.PROVIDER_DOWN.value,
-                non_retryable=True,
-            )
+        if call.caller.is_live:
+            fail_if_given_up(call)
         return call_view_of(call)
 
     async def _learn(self, task_sid: str) -> None:

@@ -119,8 +119,16 @@ def _ask_owners(_begun: Supervision, _mine: Supervisor, now: Supervision) -> Not
 
 
 def _tell_taken(_begun: Supervision, mine: Supervisor, now: Supervision) -> Word:
+    return _took_over(mine, call_workflow_id(now.conference_sid))
+
+
+def _tell_holder(_begun: Supervision, mine: Supervisor, now: Supervision) -> Word:
+    return _took_over(mine, hold_workflow_id(now.conference_sid))
+
+
+def _took_over(mine: Supervisor, workflow_id: str) -> Word:
     fact = AgentReplaced(call_sid=mine.call_sid, label=mine.label, address=mine.address)
-    return Word(call_workflow_id(now.conference_sid), FACT, asdict(fact))
+    return Word(workflow_id, FACT, asdict(fact))
 
 
 def _book(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
@@ -139,11 +147,6 @@ def _book(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
         schedule_to_close=60.0,
         retry=LOOK_FIRST,
     )
-
-
-def _tell_holder(_begun: Supervision, mine: Supervisor, now: Supervision) -> Word:
-    fact = AgentReplaced(call_sid=mine.call_sid, label=mine.label, address=mine.address)
-    return Word(hold_workflow_id(now.conference_sid), FACT, asdict(fact))
 
 
 def _tell_kept(begun: Supervision, _mine: Supervisor, now: Supervision) -> Word:

@@ -8,13 +8,13 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows.shell import Shell, now
-from workflows.transfer import REJECTED, provider_away
+from workflows.transfer import REJECTED, fail_if_given_up
 
 with workflow.unsafe.imports_passed_through():
     from workflows.hold_messages import HoldView, StartHoldInput
     from workflows.machine.events import ResumeRequested
     from workflows.machine.hold import HOLD
-    from workflows.machine.model import Reason, State, Transfer
+    from workflows.machine.model import Transfer
     from workflows.machine.step import refusal_of
     from workflows.messages import RequestInput
     from workflows.shell_transfers import rules_of
@@ -38,8 +38,7 @@ class HoldWorkflow(Shell[Transfer]):
         be on hold, and the guardian takes them off as soon as Twilio can be reached.
         """
         held = await self.carry_through()
-        if held.state is State.FAILED and held.reason is Reason.PROVIDER_DOWN:
-            raise provider_away()
+        fail_if_given_up(held)
         return replace(hold_view_of(held, now()), journal=held.journal)
 
     @workflow.update(description="Take the caller off hold")

@@ -33,13 +33,15 @@ REJECTED = "rejected"
 """Type of the error that refuses a request. Its details hold the `TransferView`."""
 
 
-def provider_away() -> ApplicationError:
-    """The failure of whoever gave up because Twilio was away."""
-    return ApplicationError(
-        "Twilio could not be reached until the time was up",
-        type=Reason.PROVIDER_DOWN.value,
-        non_retryable=True,
-    )
+def fail_if_given_up(transfer: Transfer) -> None:
+    """Raise if Twilio was away until the time was up: somebody may still be on hold, and the
+    guardian, who owns the people of a failed workflow, brings them together when Twilio is back."""
+    if transfer.state is State.FAILED and transfer.reason is Reason.PROVIDER_DOWN:
+        raise ApplicationError(
+            "Twilio could not be reached until the time was up",
+            type=Reason.PROVIDER_DOWN.value,
+            non_retryable=True,
+        )
 
 
 class TransferWorkflow(Shell[Transfer]):
@@ -53,12 +55,10 @@ class TransferWorkflow(Shell[Transfer]):
         """Run to the end; the result is what `GET /v1/transfers/{id}` shows, journal included.
 
         A transfer that gave up because Twilio was away fails, though its view has an end like
-        others: somebody may still be on hold, and whoever owns a failed workflow's people, the
-        guardian, brings them together as soon as Twilio can be reached.
+        others.
         """
         transfer = await self.carry_through()
-        if transfer.state is State.FAILED and transfer.reason is Reason.PROVIDER_DOWN:
-            raise provider_away()
+        fail_if_given_up(transfer)
         return replace(view_of(transfer, now()), journal=transfer.journal)
 
     @workflow.update(description="Give the caller to the target")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -12,7 +12,12 @@ from typing import Any
 from temporalio.client import WorkflowExecutionStatus as Status
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.guardian.rescue import RescueReport
+
 Json = dict[str, Any]
+Act = Callable[..., Awaitable[RescueReport]]
+"""Makes one rescue."""
+TYPES = ("WarmTransferWorkflow", "CallWorkflow")
 
 
 @dataclass

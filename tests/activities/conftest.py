@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
+from typing import cast
 
 import pytest
+from temporalio.client import Client as Temporal
+from temporalio.testing import ActivityEnvironment
 from twilio.rest import Client
 
 from activities.calls import Calls
 from activities.client import open_client
 from activities.conferences import Conferences
+from activities.guardian.rescue import Rescue, RescueInput, RescueReport
 from activities.participants import Participants
 from activities.settings import TwilioSettings
 from activities.throttle import Throttle
+from tests.activities.believers import TYPES, Act, Believer, Believers
 from tests.activities.centre import Centre, provisioned
 from tests.activities.settings import settings_for
 from tests.activities.telephony import Telephony, telephony
@@ -59,3 +66,36 @@ def conferences(sdk: Client, settings: TwilioSettings) -> Conferences:
 @pytest.fixture
 async def centre(phones: Telephony, sdk: Client, settings: TwilioSettings) -> Centre:
     return await provisioned(phones, sdk, settings)
+
+
+@pytest.fixture
+def believers() -> Believers:
+    return Believers()
+
+
+@pytest.fixture
+def act(sdk: Client, settings: TwilioSettings, believers: Believers) -> Act:
+    made = Rescue(sdk, settings, cast(Temporal, believers))
+
+    async def once(
+        dead: Believer | None,
+        conference_sid: str,
+        is_stuck: bool = False,
+        scheduled_time: datetime | None = None,
+    ) -> RescueReport:
+        given = RescueInput(
+            conference_sid,
+            TYPES,
+            "view",
+            "task",
+            "handover",
+            workflow_id=dead.id if dead else "",
+            run_id=dead.run_id if dead else "",
+            is_stuck=is_stuck,
+        )
+        environment = ActivityEnvironment()
+        if scheduled_time is not None:
+            environment.info = replace(environment.info, scheduled_time=scheduled_time)
+        return await environment.run(made.rescue, given)
+
+    return once

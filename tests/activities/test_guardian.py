@@ -18,12 +18,11 @@ from activities.client import open_client
 from activities.guardian import closer, guard
 from activities.guardian.guard import Guard, GuardInput, GuardReport
 from activities.settings import TwilioSettings
-from tests.activities.believers import Believers, person
+from tests.activities.believers import TYPES, Believers, person
 from tests.activities.telephony import AGENT, CALLER, TARGET, Telephony
 
 PART = "0123456789abcdef"
 LABEL = f"{PART}-t1"
-TYPES = ("WarmTransferWorkflow", "CallWorkflow")
 LOOKS = GuardInput(
     TYPES,
     "view",
@@ -48,11 +47,6 @@ async def sdk(settings: TwilioSettings) -> AsyncIterator[Client]:
     """As patient as the guardian's own: no test here waits for a time-out."""
     async with open_client(settings, 10.0) as client:
         yield client
-
-
-@pytest.fixture
-def believers() -> Believers:
-    return Believers()
 
 
 @pytest.fixture

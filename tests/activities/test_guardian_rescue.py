@@ -3,47 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
 
 import pytest
-from temporalio.client import Client as Temporal
 from temporalio.client import WorkflowExecutionStatus as Status
-from temporalio.testing import ActivityEnvironment
-from twilio.rest import Client
 
-from activities.guardian.rescue import Rescue, RescueInput, RescueReport
-from activities.settings import TwilioSettings
-from tests.activities.believers import Believer, Believers, person
+from tests.activities.believers import Act, Believers, person
 from tests.activities.telephony import CALLER, TARGET, Telephony
-from tests.activities.test_guardian import LABEL, PART, TYPES, dial
-
-Act = Callable[..., Awaitable[RescueReport]]
-
-
-@pytest.fixture
-def believers() -> Believers:
-    return Believers()
-
-
-@pytest.fixture
-def act(sdk: Client, settings: TwilioSettings, believers: Believers) -> Act:
-    made = Rescue(sdk, settings, cast(Temporal, believers))
-
-    async def once(dead: Believer | None, conference_sid: str, **more: Any) -> RescueReport:
-        given = RescueInput(
-            conference_sid,
-            TYPES,
-            "view",
-            "task",
-            "handover",
-            workflow_id=dead.id if dead else "",
-            run_id=dead.run_id if dead else "",
-            **more,
-        )
-        return await ActivityEnvironment().run(made.rescue, given)
-
-    return once
+from tests.activities.test_guardian import LABEL, PART, dial
 
 
 async def test_caller_left_in_a_consult_is_back_with_the_agent(

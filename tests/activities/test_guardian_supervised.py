@@ -4,52 +4,18 @@ else is."""
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from temporalio.client import Client as Temporal
-from temporalio.testing import ActivityEnvironment
-from twilio.rest import Client
 
 from activities.calls import DOUBT_SECONDS_MAX
 from activities.errors import UNAVAILABLE, TwilioError
-from activities.guardian.rescue import Rescue, RescueInput, RescueReport
-from activities.settings import TwilioSettings
-from tests.activities.believers import Believer, Believers, person
+from tests.activities.believers import Act, Believer, Believers, person
 from tests.activities.telephony import AGENT, CALLER, TARGET, Telephony
-from tests.activities.test_guardian import LABEL, PART, TYPES
+from tests.activities.test_guardian import LABEL, PART
 
 SUE, SID = "client:sue", "client:sid"
-Act = Callable[..., Awaitable[RescueReport]]
-
-
-@pytest.fixture
-def believers() -> Believers:
-    return Believers()
-
-
-@pytest.fixture
-def act(sdk: Client, settings: TwilioSettings, believers: Believers) -> Act:
-    made = Rescue(sdk, settings, cast(Temporal, believers))
-
-    async def once(dead: Believer | None, conference_sid: str, **info: Any) -> RescueReport:
-        given = RescueInput(
-            conference_sid,
-            TYPES,
-            "view",
-            "task",
-            "handover",
-            workflow_id=dead.id if dead else "",
-            run_id=dead.run_id if dead else "",
-        )
-        environment = ActivityEnvironment()
-        environment.info = replace(environment.info, **info)
-        return await environment.run(made.rescue, given)
-
-    return once
 
 
 def supervisor(number: int, call_sid: str, state: str, **more: Any) -> dict[str, Any]:
@@ -129,11 +95,8 @@ async def test_phone_that_may_still_ring_is_waited_for(
     act: Act, phones: Telephony, believers: Believers
 ) -> None:
     """The dial was under way when the supervision was ended: it may take effect any moment."""
-    phones.people_talk()
     now = time.time()
-    told = supervisor(1, "", "dialing", address=SUE, joined_at=now)
-    dead = believers.add(f"supervision/{phones.room}", supervisors=[told])
-    dead.cut_off()
+    dead = cut_off_while_dialing(phones, believers, now)
     scheduled = activity_time(now + 1)
     with pytest.raises(TwilioError) as raised:
         await act(dead, phones.room, scheduled_time=scheduled)
@@ -147,14 +110,20 @@ async def test_phone_that_may_still_ring_is_waited_for(
 async def test_phone_that_never_rang_is_given_up(
     act: Act, phones: Telephony, believers: Believers
 ) -> None:
-    phones.people_talk()
     now = time.time()
-    told = supervisor(1, "", "dialing", address=SUE, joined_at=now)
-    dead = believers.add(f"supervision/{phones.room}", supervisors=[told])
-    dead.cut_off()
+    dead = cut_off_while_dialing(phones, believers, now)
     late = activity_time(now + DOUBT_SECONDS_MAX + 1)
     report = await act(dead, phones.room, scheduled_time=late)
     assert (report.did, report.is_settled) == ((), True)
+
+
+def cut_off_while_dialing(phones: Telephony, believers: Believers, at: float) -> Believer:
+    """A supervision that was ended by force when it had just begun to dial."""
+    phones.people_talk()
+    told = supervisor(1, "", "dialing", address=SUE, joined_at=at)
+    dead = believers.add(f"supervision/{phones.room}", supervisors=[told])
+    dead.cut_off()
+    return dead
 
 
 def activity_time(at: float) -> datetime:
