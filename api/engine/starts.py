@@ -161,12 +161,32 @@ class Starts:
         self._temporal = temporal
         self._records = records
         self._provider = provider
+        self._under_way: dict[tuple[str, str, str], asyncio.Task[Started]] = {}
+        """By call, part and fingerprint: what this process is starting."""
 
     async def start(self, order: StartTransferInput, mark: str, prepare: Prepare) -> Started:
         """Starts the transfer, or finds the one that the same request started before.
 
         A repetition is answered whoever is on the call by now; only a new start is authorised.
+        One that comes while the first is still being started here shares its outcome: a hundred at
+        once ask Temporal as much as one does, and do not fight over the workflow's lock.
         """
+        same = (order.conference_sid, order.part, mark)
+        if first := self._under_way.get(same):
+            return replace(await asyncio.shield(first), is_replay=True)
+        task = asyncio.create_task(self._start(order, mark, prepare))
+        self._under_way[same] = task
+
+        def done(task: asyncio.Task[Started]) -> None:
+            del self._under_way[same]
+            # Read, so that nothing is logged of a failure that nobody waits for any more.
+            _ = task.cancelled() or task.exception()
+
+        task.add_done_callback(done)
+        # Shielded: others may wait for it when this one's client has gone.
+        return await asyncio.shield(task)
+
+    async def _start(self, order: StartTransferInput, mark: str, prepare: Prepare) -> Started:
         mine = KeyRecord(order.part, mark, order.accepted_at)
         prepared: StartTransferInput | None = None
         # All of it in one round trip: whoever clicked waits for this.

@@ -75,6 +75,53 @@ async def test_i2_hundred_parallel_posts_on_two_processes_start_one(
     assert await runs_of(site.temporal, conference_sid) == 1
 
 
+async def test_i2_repetitions_of_a_start_under_way_share_it_and_its_failure(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred at once would fight over the workflow's lock, for seconds."""
+    conference_sid, key = new_conference(), f"key-{uuid.uuid4()}"
+    starts = site.app.state.parts.engine.starts
+    begin, begun = starts._begin, []
+
+    async def silence(*given: Any) -> None:
+        begun.append(given)
+        await asyncio.sleep(0.05)
+        raise EngineUnreachableError
+
+    async def posts() -> list[httpx.Response]:
+        body = body_for(conference_sid)
+        return await asyncio.gather(*(site.start("crm", body, key) for _ in range(20)))
+
+    monkeypatch.setattr(starts, "_begin", silence)
+    assert {answer.status_code for answer in await posts()} == {503}
+    assert len(begun) == 1
+
+    async def count(*given: Any) -> None:
+        begun.append(given)
+        await begin(*given)
+
+    monkeypatch.setattr(starts, "_begin", count)
+    answers = await posts()
+    assert {answer.status_code for answer in answers} == {202}
+    assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+    assert len(begun) == 2
+    assert await runs_of(site.temporal, conference_sid) == 1
+
+
+async def test_i2_first_of_many_goes_away_and_the_others_are_answered(site: Site) -> None:
+    conference_sid, key = new_conference(), f"key-{uuid.uuid4()}"
+    starts = site.app.state.parts.engine.starts
+    posts = [
+        asyncio.create_task(site.start("crm", body_for(conference_sid), key)) for _ in range(5)
+    ]
+    while not starts._under_way:  # noqa: ASYNC110 - nothing tells that a start is under way
+        await asyncio.sleep(0)
+    posts[0].cancel()
+    answers = await asyncio.gather(*posts[1:])
+    assert {answer.status_code for answer in answers} == {202}
+    assert await runs_of(site.temporal, conference_sid) == 1
+
+
 async def test_i2_two_keys_in_parallel_start_one_and_refuse_one(site: Site) -> None:
     conference_sid = new_conference()
     answers = await asyncio.gather(*(site.start("crm", body_for(conference_sid)) for _ in range(2)))

@@ -34,7 +34,7 @@ from tests.chaos.measure import measure
 from tests.chaos.play import Cell, Played, play
 from tests.chaos.rig import Rig
 from tests.chaos.soak import Soak, soak
-from tests.chaos.storm import storm
+from tests.chaos.storm import Storm, storm
 
 CELLS, CELLS_SHORT = 60, 6
 SAMPLES = 30
@@ -119,7 +119,7 @@ async def _parts(options: argparse.Namespace) -> int:
         is_bad |= any(each["problems"] for each in told["deployment"])
     if options.idempotency is not None:
         keys, posts = [*options.idempotency, *(KEYS, POSTS)[len(options.idempotency) :]]
-        told["storm"] = (await storm(keys, posts, options.seed)).as_dict()
+        told["storm"] = (await storm(keys, posts, options.seed, _storming)).as_dict()
         is_bad |= bool(told["storm"]["problems"])
     if options.terminated is not None:
         told["forced"] = (await forced(options.terminated)).as_dict()
@@ -137,6 +137,12 @@ def _soaking(told: Soak) -> None:
     if told.calls % 50 == 0:
         print(f"   {told.calls} calls, {sum(told.faults.values())} faults, "
               f"{len(told.problems)} problems", flush=True)  # fmt: skip
+
+
+def _storming(told: Storm) -> None:
+    if told.played % 25 == 0:
+        print(f"   {told.played} of {told.keys} keys, {told.sent} posts, {told.kills} kills, "
+              f"{len(told.problems)} problems, {told.seconds:.0f} s", flush=True)  # fmt: skip
 
 
 async def _cells(options: argparse.Namespace) -> dict[str, Any]:

@@ -176,8 +176,8 @@ def _storm(told: Json) -> str:
     answers = ", ".join(f"{count} × {name}" for name, count in sorted(told["answered"].items()))
     lines = [
         "## A storm of repeated starts (G9)\n",
-        f"{told['keys']} keys, each posted {told['posts']} times at once, once with another body "
-        f"and once after the end, on two apis of which one was killed {told['kills']} times: "
+        f"{told['keys']} keys, each posted {told['posts']} times at once on two apis in turn, once "
+        f"with another body and once after the end; an api was killed {told['kills']} times: "
         f"{told['transfers']} transfers. Answers: {answers}. Sent again: {told['lost']} posts that "
         f"nobody answered, {told['unavailable']} that were answered 503. {told['seconds']:.0f} s.",
     ]

@@ -31,8 +31,10 @@ class Rig(Stack):
         workers: int = 2,
         apis: int = 2,
         clocks: Mapping[str, float] | None = None,
+        has_links: bool = True,
     ) -> None:
-        """`clocks`: by how many seconds the clock of a process, by its name, is wrong."""
+        """`clocks`: by how many seconds the clock of a process, by its name, is wrong. Without
+        links nothing can be cut but the front, and this process has less to carry."""
         options = Options(
             workers=workers, apis=apis, is_durable=True, settings={**SETTINGS, **(settings or {})}
         )
@@ -42,15 +44,17 @@ class Rig(Stack):
         """By the name of the process that goes that way."""
         self.to_twilio: dict[str, HttpLink] = {}
         self._clocks = dict(clocks or {})
+        self._has_links = has_links
         self._has_faults = False
         self._comings: set[asyncio.Task[None]] = set()
 
     async def _start(self) -> None:
         await self.front.open(_port(self.api_url))
-        for name in self.api_ports:
-            await self._link_temporal(name)
-        for number in range(1, self.options.workers + 1):
-            await self.link_worker(f"worker-{number}")
+        if self._has_links:
+            for name in self.api_ports:
+                await self._link_temporal(name)
+            for number in range(1, self.options.workers + 1):
+                await self.link_worker(f"worker-{number}")
         await super()._start()
 
     async def stop(self) -> None:
