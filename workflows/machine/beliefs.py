@@ -5,8 +5,7 @@ Shared by `classify.py`, which hears facts, and `outcomes.py`, which hears what 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from workflows.machine.copies import replace
 from workflows.machine.model import Cause, Kind, Party, Presence, ReleaseAgent, State, Transfer
 from workflows.machine.stimuli import Stimulus
 

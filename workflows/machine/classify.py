@@ -7,7 +7,6 @@ settled here, so that rows need no conditions. Nothing here chooses a state.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 
 from workflows.machine.beliefs import (
@@ -25,6 +24,7 @@ from workflows.machine.beliefs import (
     without_agent,
 )
 from workflows.machine.beliefs import WINDING_UP as WINDING_UP
+from workflows.machine.copies import replace
 from workflows.machine.events import (
     AgentReplaced,
     CancellationRequested,

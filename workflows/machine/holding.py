@@ -6,9 +6,8 @@ a transfer has the caller's leg, and a hold says what it did to it.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from workflows.machine.beliefs import Heard, alone, caller_gone
+from workflows.machine.copies import replace
 from workflows.machine.events import (
     HoldReported,
     LegReading,

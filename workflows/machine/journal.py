@@ -7,8 +7,12 @@ and in the demo.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from workflows.machine.model import Entry, Party
+
+_PARTIES = tuple(party.value for party in Party)
+_TITLES = f"{'time':>9}  {''.join(f'{party:<9}' for party in _PARTIES)}what happened"
 
 
 def line(entry: Entry) -> str:
@@ -23,13 +27,15 @@ def line(entry: Entry) -> str:
 
 def ladder(entries: Sequence[Entry], started_at: float) -> str:
     """The whole story: seconds since the start, where each person is, and what happened."""
-    titles = "".join(f"{party:<9}" for party in Party)
-    lines = [f"{'time':>9}  {titles}what happened"]
-    for entry in entries:
-        places = dict(each.split(" ", 1) for each in entry.people.split(", ") if " " in each)
-        people = "".join(f"{places.get(party, ''):<9}" for party in Party)
-        lines.append(f"{entry.at - started_at:>+8.2f}s  {people}{line(entry)}")
-    return "\n".join(lines)
+    return "\n".join([_TITLES, *(_row(entry, started_at) for entry in entries)])
+
+
+@lru_cache(4096)
+def _row(entry: Entry, started_at: float) -> str:
+    """One step of the story. It is drawn once, though the story is told after every step."""
+    places = dict(each.split(" ", 1) for each in entry.people.split(", ") if " " in each)
+    people = "".join(f"{places.get(party, ''):<9}" for party in _PARTIES)
+    return f"{entry.at - started_at:>+8.2f}s  {people}{line(entry)}"
 
 
 def waits_for(pending: Sequence[str], deadline_in: float | None) -> str:

@@ -6,9 +6,10 @@ durations are seconds, both as `float`, and both come in with the events.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from workflows.machine.copies import replace
 from workflows.machine.words import Accept as Accept
 from workflows.machine.words import Cause as Cause
 from workflows.machine.words import HoldLimit as HoldLimit

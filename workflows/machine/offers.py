@@ -7,7 +7,6 @@ not keep the call.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import ceil
 
 from workflows.machine.beliefs import (
@@ -17,6 +16,7 @@ from workflows.machine.beliefs import (
     target_taken,
     with_attempt,
 )
+from workflows.machine.copies import replace
 from workflows.machine.events import (
     ABSENT,
     CommandFailed,

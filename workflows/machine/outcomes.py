@@ -6,8 +6,6 @@ Success means that the effect is in place at Twilio. Failure means that it is no
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from workflows.machine import recordings
 from workflows.machine.beliefs import (
     NOT_YET_TAKEN,
@@ -22,6 +20,7 @@ from workflows.machine.beliefs import (
     with_presence,
     without_agent,
 )
+from workflows.machine.copies import replace
 from workflows.machine.events import (
     CommandFailed,
     CommandSucceeded,

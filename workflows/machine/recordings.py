@@ -7,8 +7,7 @@ which recordings it pauses itself, before it does so, and resumes none but these
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from workflows.machine.copies import replace
 from workflows.machine.events import (
     CommandFailed,
     CommandSucceeded,

@@ -7,7 +7,7 @@ attempts, deadlines, hold time, reason, journal.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from workflows.machine.beliefs import with_attempt
 from workflows.machine.classify import hear, stimulus_of
@@ -30,6 +30,7 @@ from workflows.machine.commands import (
     SecureCaller,
     TellHold,
 )
+from workflows.machine.copies import replace
 from workflows.machine.events import (
     RECORDED,
     CommandFailed,

@@ -7,8 +7,9 @@ reading.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from workflows.machine.copies import replace
 from workflows.machine.events import (
     CommandFailed,
     CommandSucceeded,

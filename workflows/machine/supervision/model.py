@@ -6,9 +6,10 @@ durations are seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from workflows.machine.copies import replace
 from workflows.machine.model import Entry
 
 

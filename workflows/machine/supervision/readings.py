@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from workflows.machine.copies import replace
 from workflows.machine.events import LegReading, RoomReading
 from workflows.machine.labels import is_supervisor
 from workflows.machine.supervision.model import Consult, Mode, State, Supervision, Supervisor

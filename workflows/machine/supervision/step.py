@@ -6,9 +6,10 @@ the same way: joins, help, keys, deadlines, who may be heard, journal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from workflows.machine.copies import replace
 from workflows.machine.events import DeadlinePassed
 from workflows.machine.labels import supervisor_label
 from workflows.machine.model import JOURNAL_ENTRIES_MAX, Entry
