@@ -242,6 +242,8 @@ class KeyRecord:
     at: float
     run_id: str = ""
     """The run that carried it out; empty while it is the run that holds this memo."""
+    post: str = ""
+    """Drawn for each post, so that the first one knows itself: two may come in the same moment."""
 
 
 NOT_CARRIED_OUT = "not_carried_out"

@@ -31,6 +31,7 @@ from api.engine.starts import (
     Repeated,
     Reused,
     decide,
+    key_of,
     shown,
 )
 from api.engine.temporal import REQUEST_ID, EngineUnreachableError, Temporal, bounded
@@ -80,7 +81,7 @@ class Holds:
         Raises `KeyReusedError` when the key belongs to another request, `HoldInProgressError`, and
         `ProviderDownError`.
         """
-        mine = KeyRecord(order.part, mark, order.accepted_at)
+        mine = key_of(order.part, mark, order.accepted_at)
         prepared: StartHoldInput | None = None
         for _ in range(DECISIONS_MAX):
             latest, is_down = await asyncio.gather(
@@ -92,7 +93,7 @@ class Holds:
                         latest = await self._records.hold(order.conference_sid, key.run_id)
                     if latest is None:
                         raise KeyReusedError
-                    return latest.view, key.at != mine.at
+                    return latest.view, key.post != mine.post
                 case Reused():
                     raise KeyReusedError
                 case decision:

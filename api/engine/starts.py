@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -118,6 +119,11 @@ def fingerprint(body: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
+def key_of(part: str, mark: str, at: float) -> KeyRecord:
+    """What is to be remembered of one post, if it is the one that starts."""
+    return KeyRecord(part, mark, at, post=secrets.token_hex(4))
+
+
 class Remembered(Protocol):
     """One run of a workflow that remembers the starts of its call."""
 
@@ -187,7 +193,7 @@ class Starts:
         return await asyncio.shield(task)
 
     async def _start(self, order: StartTransferInput, mark: str, prepare: Prepare) -> Started:
-        mine = KeyRecord(order.part, mark, order.accepted_at)
+        mine = key_of(order.part, mark, order.accepted_at)
         prepared: StartTransferInput | None = None
         # All of it in one round trip: whoever clicked waits for this.
         known, is_down = await asyncio.gather(
@@ -200,7 +206,7 @@ class Starts:
             match decide(latest, order.part, mark, order.accepted_at):
                 case Repeated(key):
                     view = await self._view_of(order.conference_sid, latest, key)
-                    return Started(view, is_replay=key.at != mine.at)
+                    return Started(view, is_replay=key.post != mine.post)
                 case Reused():
                     raise KeyReusedError
                 case decision:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qs, parse_qsl, urlparse
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
-from twilio.request_validator import RequestValidator
+from twilio.request_validator import RequestValidator, add_port, remove_port
 
 from api.errors import Problem
 
@@ -87,9 +87,18 @@ class Signatures:
         return None
 
     def _is_signed(self, url: str, form: FormData, signature: str) -> bool:
-        """Whether one of our tokens signed it. All are tried, so that the time tells nothing."""
+        """Whether one of our tokens signed it, with or without the port in the address, as the
+        library has it. All are tried and compared by `hmac`, so that the time tells nothing: the
+        library's own comparison is faster by some nanoseconds for each character that is right.
+        """
         try:
-            results = [each.validate(url, form, signature) for each in self._validators]
+            parsed = urlparse(url)
+            urls = remove_port(parsed), add_port(parsed)
+            results = [
+                hmac.compare_digest(each.compute_signature(tried, form), signature)
+                for each in self._validators
+                for tried in urls
+            ]
         except (ValueError, TypeError, UnicodeError):
             return False
         return any(results)

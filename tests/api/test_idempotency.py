@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import uuid
 from typing import Any
 
@@ -120,6 +121,23 @@ async def test_i2_first_of_many_goes_away_and_the_others_are_answered(site: Site
     answers = await asyncio.gather(*posts[1:])
     assert {answer.status_code for answer in answers} == {202}
     assert await runs_of(site.temporal, conference_sid) == 1
+
+
+async def test_i2_posts_of_the_same_moment_on_two_processes_have_one_first(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen in one of a thousand keys of a storm: both answers said that they were the first."""
+    conference_sid, key = new_conference(), f"key-{uuid.uuid4()}"
+    now = time.time()
+    monkeypatch.setattr("api.routes.orders.time.time", lambda: now)
+    other = create_app(make_settings(), site.temporal)
+    transport = httpx.ASGITransport(other)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as http:
+        twin = Site(other, http, site.temporal)
+        body = body_for(conference_sid)
+        answers = await asyncio.gather(*(each.start("crm", body, key) for each in (site, twin)))
+    assert sorted("idempotent-replayed" in each.headers for each in answers) == [False, True]
+    assert len({answer.json()["id"] for answer in answers}) == 1
 
 
 async def test_i2_two_keys_in_parallel_start_one_and_refuse_one(site: Site) -> None:

@@ -116,7 +116,7 @@ async def _kill_apis(rig: Rig, told: Storm, chance: Random) -> None:
     between = told.keys * told.posts / min(told.keys, KILLS_MAX)
     for number in count():
         due = between * (number + chance.random())
-        while told.sent < due:  # noqa: ASYNC110 - each post would have to tell
+        while sum(told.answered.values()) < due:  # noqa: ASYNC110 - each post would have to tell
             await asyncio.sleep(LOOK_SECONDS)
         name = chance.choice(sorted(rig.api_ports))
         rig.kill(name)

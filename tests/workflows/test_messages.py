@@ -47,7 +47,7 @@ CROSSING: tuple[Any, ...] = (
     RequestInput("supervisor"),
     RecordingInput(CONFERENCE),
     RecordingView("paused", "consult", 2.5, False, True),
-    KeyRecord("ab" * 8, "f" * 64, 2.5, "run"),
+    KeyRecord("ab" * 8, "f" * 64, 2.5, "run", "0a1b2c3d"),
     TransferView(
         "id",
         "warm",
