@@ -254,7 +254,7 @@ def translate(error: Exception) -> TwilioError:
     if isinstance(error, TooManyRequests):
         wait = backoff(_attempt())
         if error.retry_after is not None:
-            wait = error.retry_after * (1.0 + 0.5 * random.random())  # noqa: S311
+            wait = error.retry_after * (1.0 + 0.5 * random.random())  # noqa: S311 - spreads requests, guards nothing
         return TwilioError(
             "Twilio: too many requests",
             UNAVAILABLE,
@@ -324,7 +324,7 @@ def backoff(attempt: int) -> float:
     """Seconds before the next try: doubled per attempt, half of it by chance so that many waiting
     transfers do not return together."""
     full = min(BACKOFF_MAX_SECONDS, BACKOFF_FIRST_SECONDS * 2.0 ** min(max(attempt, 1) - 1, 10))
-    return full * (0.5 + 0.5 * random.random())  # noqa: S311
+    return full * (0.5 + 0.5 * random.random())  # noqa: S311 - spreads requests, guards nothing
 
 
 def _attempt() -> int:

@@ -137,12 +137,12 @@ async def _on_problem(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - the same
     return invalid(*(_fault(each) for each in error.errors())).response()
 
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101
+    assert isinstance(error, HTTPException)  # noqa: S101 - the same
     status = HTTPStatus(error.status_code)
     words = {
         400: "The body could not be read.",

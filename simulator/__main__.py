@@ -89,7 +89,7 @@ def _request(base: str, method: str, path: str, body: dict[str, Any] | None) -> 
         headers={"Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - the same
             found: dict[str, Any] = json.load(response)
     except urllib.error.HTTPError as error:
         found = {"detail": json.loads(error.read() or b"{}").get("detail", str(error))}
