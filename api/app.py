@@ -30,7 +30,7 @@ from api.engine.streams import Streams
 from api.engine.supervisions import Supervisions
 from api.engine.tasks import Tasks
 from api.engine.temporal import EngineUnreachableError, Temporal
-from api.limits import BodyLimit, StartRate
+from api.limits import BodyLimit, DialRate, StartRate
 from api.metrics import Metrics
 from api.numbers import DialingRules
 from api.routes import (
@@ -161,6 +161,7 @@ def _parts(settings: Settings, temporal: Temporal) -> Parts:
         metrics=Metrics(),
         rules=rules,
         rate=StartRate(settings.handover_starts_per_minute),
+        dials=DialRate(settings.handover_dials_per_minute),
     )
 
 

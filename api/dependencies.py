@@ -27,7 +27,7 @@ from api.engine.supervisions import Supervisions
 from api.engine.tasks import Tasks
 from api.engine.temporal import Temporal
 from api.errors import Problem
-from api.limits import StartRate
+from api.limits import DialRate, StartRate
 from api.metrics import Metrics
 from api.numbers import DialingRules
 from api.settings import Settings
@@ -64,6 +64,7 @@ class Parts:
     metrics: Metrics
     rules: DialingRules
     rate: StartRate
+    dials: DialRate
 
 
 async def parts_of(request: Request) -> Parts:

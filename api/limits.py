@@ -1,4 +1,4 @@
-"""What one client may take: bytes of a body, seconds to send it, transfers in a minute."""
+"""What one client may take: bytes of a body, seconds to send it, transfers and dials a minute."""
 
 from __future__ import annotations
 
@@ -86,26 +86,37 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 class StartRate:
     """A bucket of starts per agent, filled evenly. In this process only: a brake, no account."""
 
+    code = "too_many_starts"
+    words = "This agent may start {:.0f} transfers in a minute."
+
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._size = float(per_minute)
         self._per_second = per_minute / 60.0
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, agent: str) -> None:
-        """Counts one start. Raises a 429 that says when the next one will be allowed."""
+    def take(self, agent: str, count: int = 1) -> None:
+        """Counts so many. Raises a 429 that says when as many will be allowed, and counts nothing.
+
+        No more are counted than a full bucket holds: what is allowed at all is allowed some time.
+        """
+        needed = min(float(count), self._size)
         now = self._clock()
         level, filled_at = self._buckets.pop(agent, (self._size, now))
         level = min(self._size, level + (now - filled_at) * self._per_second)
-        is_allowed = level >= 1.0
-        self._buckets[agent] = (level - 1.0 if is_allowed else level, now)
+        is_allowed = level >= needed
+        self._buckets[agent] = (level - needed if is_allowed else level, now)
         if len(self._buckets) > BUCKETS_MAX:
             self._buckets.popitem(last=False)
         if not is_allowed:
-            seconds = int((1.0 - level) / self._per_second) + 1
-            raise Problem(
-                429,
-                "too_many_starts",
-                f"This agent may start {self._size:.0f} transfers in a minute.",
-                {"Retry-After": str(seconds)},
-            )
+            seconds = int((needed - level) / self._per_second) + 1
+            headers = {"Retry-After": str(seconds)}
+            raise Problem(429, self.code, self.words.format(self._size), headers)
+
+
+class DialRate(StartRate):
+    """A bucket of phones that transfers may ring, per agent: a start counts all of its targets,
+    whatever becomes of it, so that starting and cancelling in a loop rings no more than that."""
+
+    code = "too_many_dials"
+    words = "The transfers of this agent may dial {:.0f} phones in a minute."

@@ -81,6 +81,8 @@ class Settings(AccountBaseSettings):
     handover_allowed_sip_domains: Words = ()
     handover_starts_per_minute: int = Field(default=30, ge=1, le=100_000)
     """How many transfers one agent may start in a minute."""
+    handover_dials_per_minute: int = Field(default=60, ge=10, le=100_000)
+    """How many phones the transfers of one agent may ring in a minute. A start has ten at most."""
 
     handover_events_poll_seconds: float = Field(default=0.25, ge=0.02, le=10)
     """How often the event streams look at a transfer while somebody listens."""

@@ -52,6 +52,7 @@ async def bench() -> AsyncIterator[Bench]:
     """The stack as in production (encryption, metrics and logs on), and the floor."""
     settings = {
         "HANDOVER_STARTS_PER_MINUTE": "100000",
+        "HANDOVER_DIALS_PER_MINUTE": "100000",
         "HANDOVER_CACHED_WORKFLOWS": str(CACHED_WORKFLOWS),
         "HANDOVER_LOG_FORMAT": "json",
         # What a transfer costs is counted to the request; `benchmarks.guardian` counts the rest.

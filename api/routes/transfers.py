@@ -77,6 +77,7 @@ async def start_transfer(
             prepared = replace(prepared, task_sid=task_sid)
         if known.transfer is None or not known.transfer.is_running:
             parts.rate.take(order.agent_address)
+            parts.dials.take(order.agent_address, len(order.targets))
         return prepared
 
     try:

@@ -78,6 +78,7 @@ def make_settings(**given: Any) -> Settings:
         "handover_api_keys": ",".join(key_entry(name, role) for name, role in KEYS.items()),
         "handover_jwt_secret": JWT_SECRET,
         "handover_starts_per_minute": 1000,
+        "handover_dials_per_minute": 10_000,
         "handover_events_poll_seconds": 0.02,
         **given,
     }

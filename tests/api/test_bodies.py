@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from api.limits import BodyLimit, StartRate
+from api.limits import BodyLimit, DialRate, StartRate
 from api.numbers import AddressRefusedError, DialingRules
 from tests.api.conftest import auth, start_body
 from tests.api.signing import BASE_URL
@@ -202,6 +202,18 @@ def test_f7_rate_is_per_agent_and_tells_when_to_come_back() -> None:
     rate.take("client:alice")
     with pytest.raises(Exception, match="too_many_starts"):
         rate.take("client:alice")
+
+
+def test_f8_every_phone_of_a_start_counts_and_a_refusal_counts_none() -> None:
+    now = [0.0]
+    dials = DialRate(10, lambda: now[0])
+    dials.take("client:alice", 8)
+    with pytest.raises(Exception, match="too_many_dials") as raised:
+        dials.take("client:alice", 3)
+    assert raised.value.headers["Retry-After"] == "7"  # type: ignore[attr-defined]
+    dials.take("client:alice", 2)
+    now[0] += 60.0
+    dials.take("client:alice", 99)
 
 
 async def test_f7_agent_may_only_name_itself(http: httpx.AsyncClient) -> None:

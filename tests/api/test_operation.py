@@ -78,6 +78,7 @@ def test_missing_setting_names_itself(environment: pytest.MonkeyPatch, name: str
         ("HANDOVER_API_KEYS", "alice:agent:secret-1"),
         ("HANDOVER_JWT_SECRET", "secret-1"),
         ("HANDOVER_STARTS_PER_MINUTE", "secret-1"),
+        ("HANDOVER_DIALS_PER_MINUTE", "9"),
         ("HANDOVER_AGENT_RING_SECONDS", "1"),
         ("HANDOVER_AGENTS", "client:alice,secret-1"),
         ("TWILIO_NUMBER", "secret-1"),

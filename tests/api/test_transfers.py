@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from collections import Counter
 from typing import Any
 
 import pytest
+from temporalio.client import Client
 
-from tests.api.conftest import CALLER, Site, auth, new_conference, start_body
+from tests.api.conftest import CALLER, Site, auth, new_conference, site_with, start_body
 from tests.api.fakes import AT_ONCE
 from workflows.machine.model import Kind, Target
 from workflows.messages import (
@@ -277,6 +280,28 @@ async def test_calls_show_people_and_transfer_to_those_on_them(site: Site) -> No
     assert hidden.status_code == 404
     listed = (await site.http.get("/v1/calls", headers=auth("mallory"))).json()["items"]
     assert conference_sid not in {item["conference_sid"] for item in listed}
+
+
+async def test_f8_start_and_cancel_in_a_loop_rings_so_many_phones_and_no_more(
+    temporal: Client,
+) -> None:
+    """Five hundred times, two phones each; the starts alone would be allowed."""
+    async with site_with(temporal, handover_dials_per_minute=20) as slow:
+        now = time.monotonic()
+        slow.app.state.parts.dials._clock = lambda: now
+        conference_sid = new_conference()
+        answers: Counter[str] = Counter()
+        for _ in range(500):
+            body = start_body(conference_sid, "client:bob", "client:carl", agent="client:alice")
+            answer = await slow.start("crm", body)
+            answers[answer.json().get("code", "started")] += 1
+            if answer.status_code == 202:
+                path = f"/v1/transfers/{answer.json()['id']}/cancel"
+                assert (await slow.http.post(path, headers=auth("crm"))).status_code == 200
+                await slow.ended(conference_sid)
+        assert answers == {"started": 10, "too_many_dials": 490}
+        other = start_body(new_conference(), agent="client:bob")
+        assert (await slow.start("crm", other)).status_code != 429
 
 
 async def test_transfer_ended_from_outside_is_shown_as_failed(site: Site) -> None:

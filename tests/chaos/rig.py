@@ -162,7 +162,11 @@ def wrong_clock(seconds: float) -> dict[str, str]:
     }
 
 
-SETTINGS = {"HANDOVER_STARTS_PER_MINUTE": "100000", "HANDOVER_LOG_FORMAT": "json"}
+SETTINGS = {
+    "HANDOVER_STARTS_PER_MINUTE": "100000",
+    "HANDOVER_DIALS_PER_MINUTE": "100000",
+    "HANDOVER_LOG_FORMAT": "json",
+}
 
 
 def _port(address: str) -> int:

@@ -265,6 +265,7 @@ class Stack:
             "HANDOVER_API_KEYS": ",".join(_key_settings(self.keys)),
             "HANDOVER_CODEC_KEYS": _codec_keys() if self.options.is_encrypted else "",
             "HANDOVER_STARTS_PER_MINUTE": "1000",
+            "HANDOVER_DIALS_PER_MINUTE": "10000",
             "HANDOVER_ALLOWED_SIP_DOMAINS": "example.com",
             "HANDOVER_SIMULATOR_URL": self.simulator_url if self.options.simulated_in_page else "",
             "HANDOVER_WEB_UI_ORIGINS": self.web_ui_url if self.options.web_ui else "",

@@ -27,7 +27,7 @@ from api.dependencies import Parts
 from api.engine.provider import ProviderDownError
 from api.engine.temporal import EngineUnreachableError, Temporal
 from api.errors import Problem
-from api.limits import StartRate
+from api.limits import DialRate, StartRate
 from api.metrics import Metrics
 from api.routes import holds, recordings, supervisors, transfers
 from api.schemas import HoldBody, StartTransferBody
@@ -103,7 +103,7 @@ def _parts(settings: Settings, temporal: Temporal, loop: Any) -> Parts:
         patch.object(api.app, "Tokens", lambda settings: tokens),
     ):
         parts = api.app._parts(settings, temporal)
-    return replace(parts, rate=StartRate(10_000, loop.time))
+    return replace(parts, rate=StartRate(10_000, loop.time), dials=DialRate(10_000, loop.time))
 
 
 class Edge:
