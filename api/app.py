@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from temporalio.client import Client
 
 import workflows.connection
-from api import errors
+from api import errors, operation
 from api.auth.tokens import Tokens
 from api.dependencies import Engine, Parts
 from api.engine.controls import Controls
@@ -101,8 +101,9 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
-        await parts.engine.streams.close()
+        async with operation.served(app, settings.handover_operation_address):
+            yield
+            await parts.engine.streams.close()
 
     app = FastAPIOffline(
         title="Handover",
@@ -126,6 +127,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     app.add_exception_handler(EngineUnreachableError, _on_unreachable)
     app.add_exception_handler(ProviderDownError, _on_provider_down)
     app.add_middleware(BodyLimit)
+    app.add_middleware(operation.Doors, operation_address=settings.handover_operation_address)
     app.add_middleware(Observed, metrics=parts.metrics)
     return app
 

@@ -88,6 +88,10 @@ class Settings(AccountBaseSettings):
     """How often the event streams look at a transfer while somebody listens."""
     handover_web_ui_origins: Words = ()
     """Origins of Temporal's Web UI that may ask the codec endpoint."""
+    handover_operation_address: str = Field(
+        default="", pattern=r"^(|[A-Za-z0-9_.:\[\]-]+:[0-9]{1,5})$"
+    )
+    """Where readiness, figures and the documentation are served, and nowhere else."""
     handover_log_format: Literal["", "json", "console"] = ""
     handover_simulator_url: str = ""
     """The simulator's address as a browser sees it: the page shows the simulated phones."""

@@ -6,21 +6,25 @@ import asyncio
 import base64
 import json
 import re
+import socket
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
 
 from api.app import create_app
 from api.engine.temporal import EngineUnreachableError, Temporal, bounded
+from api.operation import OperationAddressError, served
 from api.settings import SettingsError, load_settings
 from tests.api.conftest import KEYS, Site, auth, key_entry, make_settings
 from tests.api.signing import ACCOUNT, BASE_URL
+from tests.e2e.processes import free_ports
 from workflows.encryption import CodecKeys, EncryptionCodec
 
 NEEDED = {
@@ -79,6 +83,7 @@ def test_missing_setting_names_itself(environment: pytest.MonkeyPatch, name: str
         ("HANDOVER_JWT_SECRET", "secret-1"),
         ("HANDOVER_STARTS_PER_MINUTE", "secret-1"),
         ("HANDOVER_DIALS_PER_MINUTE", "9"),
+        ("HANDOVER_OPERATION_ADDRESS", "secret-1"),
         ("HANDOVER_AGENT_RING_SECONDS", "1"),
         ("HANDOVER_AGENTS", "client:alice,secret-1"),
         ("TWILIO_NUMBER", "secret-1"),
@@ -319,3 +324,50 @@ async def test_page_of_the_api_needs_no_other_host(deaf_app: FastAPI) -> None:
         for each in parts:
             assert each.startswith("/"), f"{each} is on another host"
             assert (await http.get(each)).status_code == 200
+
+
+# --- operation's own door -------------------------------------------------------------------------
+
+OPERATION = ("/readyz", "/metrics", "/docs", "/openapi.json", "/static-offline-docs/favicon.png")
+PUBLIC = ("/", "/v1/calls", "/web/agent.js", "/twilio/conference", "/codec/decode")
+
+
+async def answers_at(address: str, *paths: str) -> dict[str, int]:
+    async with httpx.AsyncClient(base_url=f"http://{address}") as http:
+        return {path: (await http.get(path)).status_code for path in paths}
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a13_operation_pages_are_at_their_own_door_alone(
+    temporal: Client, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("HANDOVER_CODEC_KEYS", CODEC_KEYS)
+    inside, outside = (f"127.0.0.1:{port}" for port in free_ports(2))
+    app = create_app(make_settings(handover_operation_address=inside), temporal)
+    host, port = outside.split(":")
+    server = uvicorn.Server(uvicorn.Config(app, host, int(port), log_config=None))
+    serving = asyncio.create_task(server.serve())
+    try:
+        while not server.started:  # noqa: ASYNC110 - uvicorn tells in no other way
+            await asyncio.sleep(0.01)
+        assert set((await answers_at(inside, *OPERATION)).values()) == {200}
+        assert set((await answers_at(outside, *OPERATION)).values()) == {404}
+        assert set((await answers_at(inside, *PUBLIC)).values()) == {404}
+        assert 404 not in (await answers_at(outside, *PUBLIC)).values()
+        assert (await answers_at(inside, "/healthz")) == (await answers_at(outside, "/healthz"))
+        forged = {"Host": inside, "X-Forwarded-Host": inside, "X-Forwarded-Port": inside[-5:]}
+        async with httpx.AsyncClient(base_url=f"http://{outside}", headers=forged) as http:
+            assert (await http.get("/metrics")).status_code == 404
+    finally:
+        server.should_exit = True
+        await serving
+    with pytest.raises(httpx.ConnectError):
+        await answers_at(inside, "/healthz")
+
+
+async def test_operation_address_that_is_taken_stops_the_process(deaf_app: FastAPI) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(OperationAddressError, match="HANDOVER_OPERATION_ADDRESS"):
+            async with served(deaf_app, address):
+                pass

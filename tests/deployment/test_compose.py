@@ -184,7 +184,13 @@ def container_ports(service: dict[str, Any]) -> set[str]:
 def test_the_api_listens_where_it_is_expected() -> None:
     assert "--port=8000" in c.words(c.services()["api"])
     assert container_ports(c.services()["api"]) == {"8000"}
-    assert ":8000/readyz" in str(c.services()["api"]["healthcheck"])
+
+
+def test_a13_operation_pages_are_not_on_the_port_that_is_published() -> None:
+    api = c.services()["api"]
+    port = api["environment"]["HANDOVER_OPERATION_ADDRESS"].rpartition(":")[2]
+    assert port not in container_ports(api)
+    assert f":{port}/readyz" in str(api["healthcheck"])
 
 
 def test_the_worker_shows_its_metrics_where_it_is_asked() -> None:
