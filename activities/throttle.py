@@ -18,8 +18,7 @@ import heapq
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
@@ -100,6 +99,22 @@ class HeldBack(TwilioException):  # type: ignore[misc]
         self.retry_after = retry_after
 
 
+class Slot:
+    """One request's turn, as an `async with`."""
+
+    __slots__ = ("_priority", "_throttle")
+
+    def __init__(self, throttle: Throttle, priority: Priority) -> None:
+        self._throttle = throttle
+        self._priority = priority
+
+    async def __aenter__(self) -> None:
+        await self._throttle.enter(self._priority)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._throttle.leave()
+
+
 class Throttle:
     """Lets requests through, or holds them back. For one event loop."""
 
@@ -131,16 +146,19 @@ class Throttle:
         """How many requests may be under way now."""
         return max(1, int(self._limit))
 
-    @asynccontextmanager
-    async def slot(self, priority: Priority) -> AsyncIterator[None]:
+    def slot(self, priority: Priority) -> Slot:
         """The right to send one request, as long as the block lasts. Raises `HeldBack`."""
+        return Slot(self, priority)
+
+    async def enter(self, priority: Priority) -> None:
+        """Wait for a slot; `leave` gives it back."""
         self._demand_open(priority)
         await self._take(priority)
-        try:
-            yield
-        finally:
-            self._under_way -= 1
-            self._wake()
+
+    def leave(self) -> None:
+        """A request is over, whatever came of it."""
+        self._under_way -= 1
+        self._wake()
 
     def answered(self) -> None:
         """Twilio has answered, with whatever but 429 or a fault of its own."""

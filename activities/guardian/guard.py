@@ -34,6 +34,7 @@ from activities.guardian.left_tasks import OpenTasks, label_of, left_over
 from activities.guardian.look import Look, look_around, with_room
 from activities.guardian.owners import Owner, Owners
 from activities.reading import read_legs
+from activities.room import Room
 from activities.task_state import TaskState
 
 GRACE_SECONDS = 1.0
@@ -229,7 +230,7 @@ class Guard:
         later = [each for each in first if each.conference_sid > self._last_room]
         chosen = [*later, *first][:ROOMS_READ_MAX]
         sids = {each.conference_sid for each in chosen}
-        read = await asyncio.gather(*(read_legs(self._client, sid) for sid in sids))
+        read = await asyncio.gather(*(self._read_room(sid) for sid in sids))
         for room in read:
             people = [
                 person.call_sid
@@ -240,6 +241,9 @@ class Guard:
             look = with_room(look, room, people)
         self._last_room = chosen[-1].conference_sid if chosen else ""
         return look
+
+    async def _read_room(self, conference_sid: str) -> Room:
+        return await read_legs(self._client, conference_sid)
 
     async def _stuck(self, owners: Owners) -> list[Owner]:
         if not self._knows_problems:

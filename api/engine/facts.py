@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import timedelta
 
 from temporalio.common import (
@@ -32,6 +31,7 @@ from workflows.machine.events import (
     TaskEnded,
     WorkerDeclined,
     WorkerTimedOut,
+    plain,
 )
 from workflows.machine.labels import is_supervisor
 from workflows.machine.model import Presence
@@ -164,7 +164,7 @@ class Facts:
         metadata = {REQUEST_ID: name} if name else {}
         try:
             async with bounded():
-                await handle.signal(FACT, asdict(fact), rpc_metadata=metadata)
+                await handle.signal(FACT, plain(fact), rpc_metadata=metadata)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return False

@@ -28,6 +28,24 @@ SETTLE_SECONDS_MAX = 15.0
 SUBSCRIBER_QUEUE_MAX = 10_000
 
 
+class Act:
+    """Somebody touches the network, as a `with`."""
+
+    __slots__ = ("_runtime",)
+
+    def __init__(self, runtime: "Runtime") -> None:
+        self._runtime = runtime
+
+    def __enter__(self) -> Network:
+        network = self._runtime.network
+        if not self._runtime.settings.turnable:
+            network.clock.turn_to(time.time())
+        return network
+
+    def __exit__(self, *_: object) -> None:
+        self._runtime._afterwards()
+
+
 class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -76,15 +94,9 @@ class Runtime:
 
     # -- touching the network ----------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def act(self) -> Iterator[Network]:
-        network = self.network
-        if not self.settings.turnable:
-            network.clock.turn_to(time.time())
-        try:
-            yield network
-        finally:
-            self._afterwards()
+    def act(self) -> "Act":
+        """The network, brought up to date; what was done to it takes its course afterwards."""
+        return Act(self)
 
     def _afterwards(self) -> None:
         network = self.network

@@ -31,7 +31,7 @@ class Desks:
         raise NotImplementedError
 
     async def _pass(self, seconds: float) -> None:
-        await self.stage.until(lambda: False, seconds)
+        await self.stage.pause(seconds)
 
     async def _start(self, who: str, key: str) -> Answer:
         if self.story.kind == "supervise":

@@ -16,7 +16,6 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qsl
 
-import temporalio.activity
 from temporalio import activity
 from temporalio.api.failure.v1 import Failure
 
@@ -141,8 +140,7 @@ class Scene(Weather, Desks):
         """As `worker.py` does: an outage is found by the worker and made known to the api."""
         throttle = self.stage.twilio.http_client.throttle
         health = Health(self.stage.twilio, throttle)
-        probe = temporalio.activity._Definition.must_from_callable(health.probe_twilio)
-        self.stage.worker._activities["probe_twilio"] = probe
+        self.stage.worker.learns(health.probe_twilio)
 
         async def tell() -> None:
             known = self.stage.server.latest(PROVIDER_WORKFLOW_ID)

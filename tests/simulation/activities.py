@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import temporalio.activity
@@ -187,8 +188,8 @@ class Worker:
 
     def __init__(self, activities: Sequence[Callable[..., Any]]) -> None:
         self._loop = asyncio.get_running_loop()
-        found = [temporalio.activity._Definition.must_from_callable(each) for each in activities]
-        self._activities = {str(each.name): each for each in found}
+        self._activities: dict[str, Any] = {}
+        self.learns(*activities)
         self._running: dict[asyncio.Task[None], Order] = {}
         self._patience = Patience(self._loop.time)
         """As in `worker.py`: what was asked in vain is remembered by the process."""
@@ -197,6 +198,10 @@ class Worker:
         self.on_up: list[Callable[[], None]] = []
         self._unreported: list[tuple[int, Callable[[], None]]] = []
         """What could not be told while the worker was cut off, and by which life of it."""
+
+    def learns(self, *activities: Any) -> None:
+        """It can carry these out, too: methods of the classes that have them."""
+        self._activities |= {_definition(each.__func__).name: each for each in activities}
 
     def crash(self, seconds: float) -> int:
         """Die, and be back after so many seconds. Answers how many attempts died with it,
@@ -235,14 +240,15 @@ class Worker:
         task.add_done_callback(lambda done: self._running.pop(done, None))
 
     async def _attempt(self, order: Order, run: Any, report: Callable[[Outcome], None]) -> None:
-        definition = self._activities[order.given.activity_type]
+        function = self._activities[order.given.activity_type]
+        definition = _definition(function.__func__)
         epoch = self.epoch
         outcome: Outcome
         try:
             hints = list(definition.arg_types or ()) or None
             arguments = CONVERTER.from_payloads(list(order.given.arguments), hints)
             _Context.set(_context(order, run))
-            given = ExecuteActivityInput(definition.fn, arguments, None, {})
+            given = ExecuteActivityInput(function, arguments, None, {})
             patient = self._patience.intercept_activity(_Plain())
             outcome = as_payload(await patient.execute_activity(given))
         except asyncio.CancelledError:
@@ -256,6 +262,12 @@ class Worker:
             report(outcome)
         else:
             self._unreported.append((epoch, lambda: report(outcome)))
+
+
+@cache
+def _definition(function: Callable[..., Any]) -> Any:
+    """The SDK's definition of an activity: its name and the types of its arguments."""
+    return temporalio.activity._Definition.must_from_callable(function)
 
 
 def _context(order: Order, run: Any) -> _Context:

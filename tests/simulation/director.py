@@ -109,7 +109,7 @@ class Director:
             await self._talk()
         await self._start(self._key(1))
         await self.stage.until(self._has_ended, TROUBLE_SECONDS)
-        await self.stage.until(lambda: False, 1.0)
+        await self.stage.pause(1.0)
 
     def _is_watched(self) -> bool:
         return self.story.talk_seconds > 0
@@ -157,7 +157,7 @@ class Director:
         if not await self.stage.until(lambda: not self.checker.transfer_runs() or
                                       self._has_ended(), seconds):  # fmt: skip
             self.checker.broken("L1", f"the transfer has not ended {seconds:.0f} s after it began")
-        await self.stage.until(lambda: False, self.checker.bounds.settle_seconds)
+        await self.stage.pause(self.checker.bounds.settle_seconds)
         self.checker.at_rest()
 
     def _is_all_up(self) -> bool:
@@ -171,14 +171,14 @@ class Director:
             stage.phone("caller", "hang_up")
         if self.story.elsewhere is not None:
             # Nobody of ours watches such a call once its transfer is over.
-            await stage.until(lambda: False, 3.0)
+            await stage.pause(3.0)
             for who in PEOPLE:
                 stage.phone(who, "hang_up")
         self.checker.curtain()
         await stage.until(self._is_empty, self.checker.bounds.end_seconds)
         if self._guardian is not None:
             self._guardian.stop()
-        await stage.until(lambda: False, 1.0)
+        await stage.pause(1.0)
         self.checker.empty()
 
     @property
@@ -418,7 +418,7 @@ class Director:
             is_early = answer.code == "agent_not_on_call"
             if answer.status not in (0, 503, 404) and not is_early:
                 return answer
-            await self.stage.until(lambda: False, 1.0)
+            await self.stage.pause(1.0)
         return answer
 
     def _body(self) -> dict[str, Any]:

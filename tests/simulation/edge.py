@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Response
 from fastapi.encoders import jsonable_encoder
+from pydantic import BaseModel
 from starlette.datastructures import FormData
 
 import api.app
@@ -89,15 +90,15 @@ def buttons() -> dict[str, Callable[..., Any]]:
     }
 
 
-@cache
-def _shared(settings: Settings) -> tuple[Metrics, Tokens]:
-    """What is the same for every history, and costs."""
-    return Metrics(), Tokens(settings)
+SHARED: list[tuple[Metrics, Tokens]] = []
+"""What is the same for every history, and costs."""
 
 
 def _parts(settings: Settings, temporal: Temporal, loop: Any) -> Parts:
     """What the application itself is made of."""
-    metrics, tokens = _shared(settings)
+    if not SHARED:
+        SHARED.append((Metrics(), Tokens(settings)))
+    metrics, tokens = SHARED[0]
     with (
         patch.object(api.app, "Metrics", lambda: metrics),
         patch.object(api.app, "Tokens", lambda settings: tokens),
@@ -250,11 +251,18 @@ class Edge:
             return Answer(500, "internal", repr(error))
         if good == 204:
             return Answer(good, "", {})
-        return Answer(good, "", jsonable_encoder(task.result()))
+        return Answer(good, "", _json(task.result()))
 
 
 async def _never() -> Any:
     raise AssertionError("the client is given")
+
+
+def _json(result: Any) -> Any:
+    """What a client gets of what a route answers. Models write themselves."""
+    if isinstance(result, BaseModel):
+        return result.model_dump(mode="json", by_alias=True)
+    return jsonable_encoder(result)
 
 
 def _reply(response: Response) -> Reply:

@@ -23,6 +23,7 @@ from activities.guardian.guard import TASKS_SECONDS, Guard, GuardInput, GuardRep
 from activities.guardian.left_tasks import AGE_SECONDS_MIN, OpenTasks
 from activities.guardian.look import Look
 from activities.guardian.rescue import Rescue
+from activities.room import Room
 from tests.simulation.client import Client, Description, Handle
 from tests.simulation.driver import as_payload, name_of
 from tests.simulation.lists import Lists
@@ -136,7 +137,12 @@ class _Guard(Guard):
     async def _look_around(self) -> Look:
         if self._lists is None:
             return await super()._look_around()
-        return await self._lists.look_around(self._page_size)
+        return await self._lists.look_around()
+
+    async def _read_room(self, conference_sid: str) -> Room:
+        if self._lists is None:
+            return await super()._read_room(conference_sid)
+        return await self._lists.read_room(conference_sid)
 
 
 class Guardian:
@@ -153,9 +159,7 @@ class Guardian:
         tasks = OpenTasks(twilio, settings) if has_tasks else None
         self._guard = _Guard(stage, temporal, tasks, lists)
         self._rescue = Rescue(twilio, settings, temporal)
-        for each in (self.guard, self._rescue.rescue):
-            definition = temporalio.activity._Definition.must_from_callable(each)
-            stage.worker._activities[str(definition.name)] = definition
+        stage.worker.learns(self.guard, self._rescue.rescue)
         stage.server.workflows["GuardianWorkflow"] = GuardianWorkflow
         self._waiting: Any = None
         """The round that is not begun because nothing has happened."""

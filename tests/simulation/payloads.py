@@ -12,11 +12,13 @@ import json
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import cache
+from json.encoder import c_make_encoder, encode_basestring_ascii
 from operator import attrgetter
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
 from temporalio.converter import AdvancedJSONEncoder, DataConverter, PayloadConverter, value_to_type
 
 SDK = DataConverter.default.payload_converter
@@ -34,7 +36,9 @@ class Converter(PayloadConverter):
     def from_payloads(
         self, payloads: Sequence[Payload], type_hints: list[type] | None = None
     ) -> list[Any]:
-        if type_hints is None or len(type_hints) != len(payloads):
+        if type_hints is None:
+            return [_value(each, None) for each in payloads]
+        if len(type_hints) != len(payloads):
             return SDK.from_payloads(payloads, type_hints)
         return [_value(*each) for each in zip(payloads, type_hints, strict=True)]
 
@@ -46,12 +50,13 @@ def _payload(value: Any) -> Payload:
 
 
 def _value(payload: Payload, hint: Any) -> Any:
-    if payload.metadata.get("encoding") != JSON or not hint:
-        return SDK.from_payloads([payload], [hint])[0]
+    if payload.metadata.get("encoding") != JSON or hint is RawValue:
+        return SDK.from_payloads([payload], [hint] if hint else None)[0]
     try:
-        return reader(hint)(json.loads(payload.data))
+        value = json.loads(payload.data)
+        return reader(hint)(value) if hint else value
     except (TypeError, ValueError, KeyError):
-        return SDK.from_payloads([payload], [hint])[0]
+        return SDK.from_payloads([payload], [hint] if hint else None)[0]
 
 
 # --- there ---------------------------------------------------------------------------------------
@@ -80,7 +85,18 @@ def _plain(value: Any) -> Any:
     return _UNKNOWN.default(value)
 
 
-_encode = json.JSONEncoder(default=_plain, separators=(",", ":"), sort_keys=True).encode
+def _encoder() -> Callable[[Any], str]:
+    """The encoder of `json` itself, made once and not once per value."""
+    made = json.JSONEncoder(default=_plain, separators=(",", ":"), sort_keys=True)
+    if c_make_encoder is None:
+        return made.encode
+    encode = c_make_encoder(
+        None, _plain, encode_basestring_ascii, None, ":", ",", True, False, True
+    )
+    return lambda value: "".join(encode(value, 0))
+
+
+_encode = _encoder()
 
 
 # --- and back ------------------------------------------------------------------------------------
@@ -103,6 +119,13 @@ def reader(hint: Any) -> Reader:
         return lambda value: (
             tuple([item(each) for each in value]) if type(value) is list else _sdk(hint, value)
         )
+    if origin is dict and arguments[0] is str:
+        each_of = reader(arguments[1])
+        return lambda value: (
+            {key: each_of(each) for key, each in value.items()}
+            if type(value) is dict
+            else _sdk(hint, value)
+        )
     if isinstance(hint, type) and issubclass(hint, Enum) and issubclass(hint, str):
         return lambda value: hint(value) if type(value) is str else _sdk(hint, value)
     if isinstance(hint, type) and _names(hint):
@@ -115,9 +138,12 @@ def _sdk(hint: Any, value: Any) -> Any:
 
 
 def _any_of(hint: Any, readers: Sequence[Reader]) -> Reader:
-    """The first that fits, as the SDK tries them."""
+    """The first that fits, as the SDK tries them. None fits nothing but None."""
+    has_none = type(None) in get_args(hint) and Any not in get_args(hint)
 
     def read(value: Any) -> Any:
+        if value is None and has_none:
+            return None
         for each in readers:
             try:
                 return each(value)

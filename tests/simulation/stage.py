@@ -71,9 +71,25 @@ class Centre:
     workflow: str = ""
 
 
-@cache
+SOME = Centre("WS" + "0" * 32, "WW" + "0" * 32)
+"""Settings are read once; the SIDs, which each history has of its own, are put in."""
+
+
+def _sids(centre: Centre) -> dict[str, str]:
+    return {
+        "twilio_workspace_sid": centre.workspace,
+        "twilio_workflow_sid": centre.workflow,
+    }
+
+
 def api_settings(mode: Mode, centre: Centre, recording: str) -> Settings:
     """What the api is set up with."""
+    return _api_settings(mode, recording).model_copy(update=_sids(centre))
+
+
+@cache
+def _api_settings(mode: Mode, recording: str) -> Settings:
+    some = SOME if mode == "taskrouter" else Centre()
     return Settings(
         _env_file=None,  # type: ignore[call-arg]
         twilio_account_sid=ACCOUNT,
@@ -82,8 +98,8 @@ def api_settings(mode: Mode, centre: Centre, recording: str) -> Settings:
         twilio_base_url="http://twilio",
         public_base_url=BASE,
         handover_mode=mode,
-        twilio_workspace_sid=centre.workspace,
-        twilio_workflow_sid=centre.workflow,
+        twilio_workspace_sid=some.workspace,
+        twilio_workflow_sid=some.workflow,
         handover_agents=(AGENT, COLLEAGUE),
         handover_agent_ring_seconds=15,
         handover_recording=recording,  # type: ignore[arg-type]
@@ -91,9 +107,14 @@ def api_settings(mode: Mode, centre: Centre, recording: str) -> Settings:
     )
 
 
-@cache
 def worker_settings(mode: Mode, centre: Centre) -> TwilioSettings:
     """What the worker is set up with."""
+    return _worker_settings(mode).model_copy(update=_sids(centre))
+
+
+@cache
+def _worker_settings(mode: Mode) -> TwilioSettings:
+    some = SOME if mode == "taskrouter" else Centre()
     return TwilioSettings(
         _env_file=None,  # type: ignore[call-arg]
         twilio_account_sid=ACCOUNT,
@@ -102,8 +123,8 @@ def worker_settings(mode: Mode, centre: Centre) -> TwilioSettings:
         twilio_base_url="http://twilio",
         public_base_url=BASE,
         handover_mode=mode,
-        twilio_workspace_sid=centre.workspace,
-        twilio_workflow_sid=centre.workflow,
+        twilio_workspace_sid=some.workspace,
+        twilio_workflow_sid=some.workflow,
     )
 
 
@@ -142,30 +163,43 @@ class Stage:
                 {"PhoneNumber": NUMBER, "VoiceUrl": f"{BASE}/twilio/voice/inbound"}
             )
         self.on_change: list[Callable[[], None]] = []
-        self._changed = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
         self.network.ledger.listeners.append(lambda entry: self.changed())
         self.server.listeners.append(lambda run: self.changed())
 
     def changed(self) -> None:
         """Something has happened."""
-        self._changed.set()
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                _wake(each)
         for action in self.on_change:
             action()
 
     async def until(self, met: Callable[[], bool], seconds: float) -> bool:
-        """Wait for something; whether it came in time."""
-        due = self.loop.time() + seconds
-        while not met():
-            left = due - self.loop.time()
-            if left <= 0:
-                return False
-            self._changed.clear()
-            try:
-                async with asyncio.timeout(left):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
-        return True
+        """Wait for something; whether it came in time. Looks again whenever anything happens."""
+        if met():
+            return True
+        waiter, is_late = self.loop.create_future(), False
+
+        def time_is_up() -> None:
+            nonlocal is_late
+            is_late = True
+            _wake(waiter)
+
+        alarm = self.loop.call_later(seconds, time_is_up)
+        while not is_late:
+            self._waiting.append(waiter)
+            await waiter
+            if met():
+                alarm.cancel()
+                return True
+            waiter = self.loop.create_future()
+        return False
+
+    async def pause(self, seconds: float) -> None:
+        """Time passes."""
+        await asyncio.sleep(seconds)
 
     async def _handle(self, fetch: Fetch) -> Reply:
         """One request of the network, to whom it concerns."""
@@ -308,6 +342,11 @@ _CENTRE: dict[str, Any] = {
     },
     "workflow": {"default_queue": "Support", "reservation_seconds": OFFER_SECONDS},
 }
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def address_of(who: str) -> str:

@@ -44,11 +44,14 @@ VALUES: list[tuple[Any, Any]] = [
     (Inner(3, 2), Inner),
     ("word", str), (7, int), (7, float), (1.5, float), (None, str), (True, bool), (b"raw", bytes),
     ((Inner(1), Inner(2)), tuple[Inner, ...]),
+    ({"a": 1.5, "b": 2}, dict[str, float]), ({}, dict[str, int]), (None, int | None),
+    (Inner(4), Inner | None), (None, Inner | None), (3, int | str), ("three", int | str),
     ([1, "two", None], None), ({"z": {"y": Inner(1)}}, None), (Colour.RED, Colour),
 ]  # fmt: skip
 WRONG: list[tuple[Any, Any]] = [
     ({"number": "one"}, Inner), ({}, Inner), ([], Inner), (5, str), ("5", int), ("blue", Colour),
-    ("x", bool), ({"name": "n", "inner": {"number": []}}, Outer), (3, tuple[Inner, ...]),
+    ("x", bool), ({"a": "b"}, dict[str, int]), ([], dict[str, str]), ({}, int | None),
+    ({"name": "n", "inner": {"number": []}}, Outer), (3, tuple[Inner, ...]),
 ]  # fmt: skip
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -150,29 +149,25 @@ class Rest:
         It is none of a call's: no fault of a story strikes it, and it is not counted."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-
-        def settle(given: Any) -> None:
-            if not answer.done():
-                answer.set_result(given)
-
-        def arrive() -> None:
-            if answer.done():
-                return
-            if self.is_down:
-                loop.call_later(self._latency.uniform(0, 0.05), settle, None)
-                return
-            self.count += 1
-            self.is_reading = True
-            with self._runtime.act() as network:
-                shown = read(network)
-            self.is_reading = False
-            loop.call_later(self._latency.uniform(*self._hops), settle, shown)
-
-        loop.call_later(self._latency.uniform(*self._hops), arrive)
+        loop.call_later(self._latency.uniform(*self._hops), self._glanced, loop, answer, read)
         shown = await answer
         if shown is None:
             raise aiohttp.ConnectionTimeoutError
         return shown
+
+    def _glanced(self, loop: Any, answer: asyncio.Future[Any], read: Callable[[Any], Any]) -> None:
+        """A glance has arrived."""
+        if answer.done():
+            return
+        if self.is_down:
+            loop.call_later(self._latency.uniform(0, 0.05), _settle, answer, None)
+            return
+        self.count += 1
+        self.is_reading = True
+        with self._runtime.act() as network:
+            shown = read(network)
+        self.is_reading = False
+        loop.call_later(self._latency.uniform(*self._hops), _settle, answer, shown)
 
     async def _meet(self, request: _Sent, fault: Fault) -> None:
         """What becomes of a request that meets a fault."""
@@ -244,6 +239,21 @@ class Rest:
         return Answer(begun["status"], told, b"".join(each.get("body", b"") for each in rest))
 
 
+class Exchange:
+    """One request as an `async with`, as aiohttp has it."""
+
+    __slots__ = ("_answer",)
+
+    def __init__(self, answer: Awaitable[Answer]) -> None:
+        self._answer = answer
+
+    async def __aenter__(self) -> Answer:
+        return await self._answer
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is kept open."""
+
+
 class Session:
     """Stands where `aiohttp.ClientSession` does in the engine's client."""
 
@@ -251,11 +261,10 @@ class Session:
         self._rest = rest
         self._total = float(timeout.total or 60.0)
 
-    @asynccontextmanager
-    async def request(
+    def request(
         self, method: str, url: URL, *, data: bytes | None, headers: dict[str, str], **_: Any
-    ) -> Any:
-        yield await self._rest.exchange(method, url, data or b"", headers, self._total)
+    ) -> Exchange:
+        return Exchange(self._rest.exchange(method, url, data or b"", headers, self._total))
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -349,6 +358,11 @@ def _run() -> str:
     """The run on whose behalf the activity asks."""
     context = temporalio.activity._current_context.get(None)
     return str(context.info().workflow_run_id) if context else ""
+
+
+def _settle(answer: asyncio.Future[Any], given: Any) -> None:
+    if not answer.done():
+        answer.set_result(given)
 
 
 def _refused(status: int) -> Answer:

@@ -413,6 +413,12 @@ REQUESTS: dict[str, type[Request]] = {
 """The verb of the API -> the request it makes."""
 
 
+def plain(fact: Fact) -> dict[str, Any]:
+    """A fact as a signal carries it, out of which `fact_from` makes it again: all its values are
+    plain."""
+    return dict(vars(fact))
+
+
 def fact_from(value: Any) -> Fact | None:
     """A fact out of whatever a signal carried, or None. Cannot raise.
 
