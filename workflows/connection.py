@@ -7,6 +7,7 @@ Address, namespace, TLS and API key come from Temporal's own environment setting
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import os
 import time
@@ -60,6 +61,8 @@ class ConnectionSettings(BaseSettings):
 
     handover_codec_keys: SecretStr = SecretStr("")
     handover_codec_key_id: str = ""
+    handover_temporal_in_clear: str = ""
+    """The address of a Temporal that may be reached without TLS: one in a network of its own."""
 
     @property
     def codec_keys(self) -> CodecKeys | None:
@@ -70,7 +73,8 @@ class ConnectionSettings(BaseSettings):
 
 
 def load_settings(**given: Any) -> ConnectionSettings:
-    """The settings, checked: keys parse and pass their self-test, Temporal's own settings load."""
+    """The settings, checked: keys parse and pass their self-test, Temporal's own settings load, and
+    the way there is encrypted unless it does not leave this host."""
     try:
         settings = ConnectionSettings(**given)
         keys = settings.codec_keys
@@ -81,8 +85,25 @@ def load_settings(**given: Any) -> ConnectionSettings:
         raise SettingsError(f"{', '.join(names)}: not readable") from None
     except CodecKeyError as error:
         raise SettingsError(str(error)) from None
-    client_config()
+    config = client_config()
+    address = str(config["target_host"])
+    in_clear = settings.handover_temporal_in_clear.strip()
+    if not config.get("tls") and not is_this_host(address) and address != in_clear:
+        raise SettingsError(
+            "TEMPORAL_ADDRESS leads to another host without TLS. Set TEMPORAL_TLS=true and its "
+            "certificates, or TEMPORAL_API_KEY; or, for a server in a network of its own, the same "
+            "address as HANDOVER_TEMPORAL_IN_CLEAR"
+        )
     return settings
+
+
+def is_this_host(address: str) -> bool:
+    """Whether `host:port` stays on this machine."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def data_converter(keys: CodecKeys | None) -> DataConverter:

@@ -164,6 +164,40 @@ def test_temporal_settings_come_from_its_own_names(environment: pytest.MonkeyPat
     assert config["namespace"] == "filed"
 
 
+@pytest.mark.parametrize(
+    ("given", "is_allowed"),
+    [
+        ({}, True),
+        ({"TEMPORAL_ADDRESS": "127.0.0.1:7233"}, True),
+        ({"TEMPORAL_ADDRESS": "[::1]:7233"}, True),
+        ({"TEMPORAL_ADDRESS": "temporal:7233"}, False),
+        ({"TEMPORAL_ADDRESS": "10.0.0.7:7233"}, False),
+        ({"TEMPORAL_ADDRESS": "localhost.evil.example:7233"}, False),
+        ({"TEMPORAL_ADDRESS": "temporal:7233", "TEMPORAL_TLS": "false"}, False),
+        ({"TEMPORAL_ADDRESS": "temporal:7233", "TEMPORAL_API_KEY": "k", "TEMPORAL_TLS": "false"},
+         False),
+        ({"TEMPORAL_ADDRESS": "temporal:7233", "TEMPORAL_TLS": "true"}, True),
+        ({"TEMPORAL_ADDRESS": "temporal:7233", "TEMPORAL_API_KEY": "k"}, True),
+        ({"TEMPORAL_ADDRESS": "temporal:7233", "HANDOVER_TEMPORAL_IN_CLEAR": "temporal:7233"},
+         True),
+        ({"TEMPORAL_ADDRESS": "my.tmprl.cloud:7233", "HANDOVER_TEMPORAL_IN_CLEAR": "temporal:7233"},
+         False),
+    ],
+)  # fmt: skip
+def test_t5_another_host_is_reached_with_tls_or_not_at_all(
+    environment: pytest.MonkeyPatch, given: dict[str, str], is_allowed: bool
+) -> None:
+    for name in ("TEMPORAL_ADDRESS", "TEMPORAL_TLS", "TEMPORAL_API_KEY"):
+        environment.delenv(name, raising=False)
+    for name, value in given.items():
+        environment.setenv(name, value)
+    if is_allowed:
+        workflows.connection.load_settings()
+        return
+    with pytest.raises(workflows.connection.SettingsError, match=r"TEMPORAL_ADDRESS.*TLS"):
+        workflows.connection.load_settings()
+
+
 async def test_a_silent_temporal_is_named(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
     with pytest.raises(workflows.connection.UnreachableError, match="TEMPORAL_ADDRESS"):
