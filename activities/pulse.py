@@ -3,6 +3,9 @@
 Temporal does not see a worker die: it waits until an attempt's time is up, which has to be long
 enough for several requests of 2.5 seconds. A heartbeat says earlier that nobody is at work any
 more. Each one is billed, so the first is sent only after longer than Twilio usually needs.
+
+By the same way an activity hears that it is not to be tried again. Its requests still end by
+themselves: what a request did that was cut in half, nobody knows.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ class _Beating(ActivityInboundInterceptor):
         self._told.details = tuple(info.heartbeat_details)
         beating = asyncio.create_task(self._beat())
         try:
-            return await super().execute_activity(input)
+            return await _uncut(asyncio.create_task(super().execute_activity(input)))
         finally:
             beating.cancel()
 
@@ -56,6 +59,20 @@ class _Beating(ActivityInboundInterceptor):
         while True:
             await asyncio.sleep(PULSE_SECONDS)
             self._told.heartbeat(*self._told.details)
+
+
+async def _uncut(work: asyncio.Task[Any]) -> Any:
+    """The outcome of `work`, also if meanwhile the workflow says that it is not wanted any more.
+
+    Whoever else ends an attempt, as a worker that shuts down does, ends the work with it.
+    """
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        details = activity.cancellation_details()
+        if details is None or not details.cancel_requested:
+            work.cancel()
+        return await work
 
 
 class _Told(ActivityOutboundInterceptor):

@@ -95,7 +95,16 @@ async def carry_out(order: Order | Word | Notice) -> Any:
     if isinstance(order, Notice):
         heard = [await _told(each, FACT, order.fact) for each in order.workflow_ids]
         return Heard(any(heard))
-    return await workflow.execute_activity(
+    return await begin(order)
+
+
+def begin(order: Order) -> workflow.ActivityHandle[Any]:
+    """The activity of `order`, under way. After a `cancel` of the handle it is not tried again: an
+    attempt under way ends by itself, and what became of it is the outcome.
+
+    A request is never cut in half, whose effect would be unknown: see `activities/pulse.py`.
+    """
+    return workflow.start_activity(
         order.activity,
         order.given,
         start_to_close_timeout=timedelta(seconds=order.start_to_close),
@@ -103,8 +112,7 @@ async def carry_out(order: Order | Word | Notice) -> Any:
         heartbeat_timeout=timedelta(seconds=order.heartbeat) if order.heartbeat else None,
         retry_policy=order.retry,
         summary=order.summary,
-        # A request under way is never cut in half: its effect would be unknown.
-        cancellation_type=workflow.ActivityCancellationType.ABANDON,
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     )
 
 

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         LegReading,
         RoomReading,
     )
+    from workflows.machine.model import Cause
 
 
 def outcome_of(command: Command, result: Any, at: float) -> CommandSucceeded | CommandFailed:
@@ -37,6 +38,17 @@ def outcome_of(command: Command, result: Any, at: float) -> CommandSucceeded | C
         reading=_reading(result) if isinstance(result, Room) else None,
         task=task_reading(result),
         recordings=recordings_reading(result),
+    )
+
+
+def not_begun(command: Command, at: float) -> CommandFailed:
+    """The event of a command that was not wanted any more when its turn came."""
+    return CommandFailed(
+        at=at,
+        command=command.name,
+        key=command.key,
+        failure=Failure.REFUSED,
+        cause=Cause.CANCELLED,
     )
 
 

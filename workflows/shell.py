@@ -26,8 +26,8 @@ from temporalio import workflow
 from temporalio.common import RawValue, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from workflows.dispatch_order import carry_out
-from workflows.dispatch_outcomes import failure_of, outcome_of
+from workflows.dispatch_order import Notice, Order, Word, begin, carry_out
+from workflows.dispatch_outcomes import failure_of, not_begun, outcome_of
 
 with workflow.unsafe.imports_passed_through():
     from workflows.machine.commands import Command
@@ -66,6 +66,7 @@ class Shell(Generic[V]):
         self._inbox: deque[_Queued] = deque()
         self._commands: dict[str, asyncio.Task[None]] = {}
         self._lanes: dict[str, asyncio.Task[None]] = {}
+        self._activities: dict[str, workflow.ActivityHandle[Any]] = {}
         self._failures: dict[str, int] = {}
         self._clock: asyncio.Task[None] | None = None
         self._clock_due = 0.0
@@ -123,9 +124,15 @@ class Shell(Generic[V]):
     async def _wait(self) -> None:
         """Until there is something in the inbox. An operator's cancel is a request like others."""
         try:
-            await workflow.wait_condition(lambda: bool(self._inbox or self._bug))
+            await workflow.wait_condition(
+                lambda: bool(self._inbox or self._bug or self._unwanted())
+            )
         except asyncio.CancelledError:
             self._inbox.append(_Queued(self._rules.cancellation(now())))
+            return
+        # Only here, where everything that has come in is known to its tasks: the outcome of an
+        # activity that has just ended would be lost by a cancel.
+        self._stop_unwanted()
 
     def _take(self, queued: _Queued) -> None:
         """One event: step, store, begin."""
@@ -162,15 +169,34 @@ class Shell(Generic[V]):
         await self._pause_after_failures(command)
         outcome: CommandSucceeded | CommandFailed
         try:
-            order = self._rules.order_for(command, begun, self._value)
-            result = await carry_out(order)
-            outcome = outcome_of(command, result, now())
+            if command.key in self._rules.unwanted(self._value):
+                outcome = not_begun(command, now())
+            else:
+                order = self._rules.order_for(command, begun, self._value)
+                outcome = outcome_of(command, await self._result_of(command, order), now())
         except ActivityError as error:
             outcome = failure_of(command, error, now())
         except Exception as bug:
             self._bug = bug
             return
         self._report(command, outcome)
+
+    async def _result_of(self, command: Command, order: Order | Word | Notice) -> Any:
+        if not isinstance(order, Order):
+            return await carry_out(order)
+        activity = self._activities[command.key] = begin(order)
+        try:
+            return await activity
+        finally:
+            self._activities.pop(command.key, None)
+
+    def _stop_unwanted(self) -> None:
+        """See that no activity is tried again for something that is over."""
+        for key in self._unwanted():
+            self._activities.pop(key).cancel()
+
+    def _unwanted(self) -> list[str]:
+        return [key for key in self._rules.unwanted(self._value) if key in self._activities]
 
     async def _pause_after_failures(self, command: Command) -> None:
         """Keep a command that Twilio refuses at once from being tried in a busy loop."""

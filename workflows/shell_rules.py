@@ -6,7 +6,7 @@ of its own brings its value and its rules, and nothing in the shell changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
@@ -100,6 +100,9 @@ class Rules(Protocol[V]):
 
     def cancellation(self, at: float) -> Any:
         """The event of an operator's cancel in Temporal."""
+
+    def unwanted(self, value: V) -> Collection[str]:
+        """Keys of commands under way that must not be begun, or tried again, any more."""
 
     def order_for(self, command: Command, begun: V, now: V) -> Order | Word | Notice:
         """How a command is carried out. `begun` is the value when it was given, `now` the value

@@ -10,8 +10,9 @@ from workflows.dispatch_supervision import supervision_order_for, supervision_re
 from workflows.machine.commands import Command
 from workflows.machine.events import CommandFailed, CommandSucceeded, DeadlinePassed
 from workflows.machine.journal import line
+from workflows.machine.supervision.commands import AddSupervisor
 from workflows.machine.supervision.invariants import check
-from workflows.machine.supervision.model import Supervision
+from workflows.machine.supervision.model import State, Supervision
 from workflows.machine.supervision.requests import EverybodyLeaves, HelpRequested, JoinRequested
 from workflows.machine.supervision.step import Stepped, is_over, start, step
 from workflows.messages import SupervisionView
@@ -47,6 +48,19 @@ class SupervisionRules:
 
     def cancellation(self, at: float) -> EverybodyLeaves:
         return EverybodyLeaves(at=at)
+
+    def unwanted(self, value: Supervision) -> tuple[str, ...]:
+        """The dial of a supervisor whose leg is known by now, or over, or to end."""
+        settled = {
+            each.label
+            for each in value.supervisors
+            if each.call_sid or each.state in (State.LEAVING, State.LEFT)
+        }
+        return tuple(
+            key
+            for key in value.pending
+            if key.endswith(f"/{AddSupervisor.__name__}") and key.partition("/")[0] in settled
+        )
 
     def order_for(
         self, command: Command, begun: Supervision, now: Supervision

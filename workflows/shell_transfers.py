@@ -9,6 +9,7 @@ from workflows.dispatch_order import Notice, Order, Word
 from workflows.hold_messages import HoldView
 from workflows.machine.classify import news_in
 from workflows.machine.commands import Command
+from workflows.machine.dials import unwanted
 from workflows.machine.events import (
     CancellationRequested,
     CommandFailed,
@@ -52,6 +53,9 @@ class TransferRules:
 
     def cancellation(self, at: float) -> Event:
         return CancellationRequested(at=at, by="operator")
+
+    def unwanted(self, value: Transfer) -> tuple[str, ...]:
+        return unwanted(value)
 
     def order_for(self, command: Command, begun: Transfer, now: Transfer) -> Order | Word | Notice:
         return dispatch.order_for(command, begun, now)

@@ -59,12 +59,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def run(
-    server: Server, core: Core, heard: list[Any] | None = None, seconds: float | None = 2.0
+    server: Server,
+    core: Core,
+    heard: list[Any] | None = None,
+    seconds: float | None = 2.0,
+    environment: ActivityEnvironment | None = None,
 ) -> None:
     """One attempt. `heard` is what the attempt before told."""
     beating = Pulse().intercept_activity(core)
     beating.init(server)
-    environment = ActivityEnvironment()
+    environment = environment or ActivityEnvironment()
     timeout = None if seconds is None else timedelta(seconds=seconds)
     environment.info = replace(
         environment.info, heartbeat_details=heard or [], heartbeat_timeout=timeout
@@ -136,3 +140,48 @@ async def test_what_this_attempt_tells_takes_its_place() -> None:
     await run(server, core, heard=[old])
     assert server.heard[0] == (old,)
     assert server.heard[-1] == (new,)
+
+
+class Slow:
+    """An activity with a request under way, and a worker that may be told to end it."""
+
+    def __init__(self) -> None:
+        self.began, self.may_end = asyncio.Event(), asyncio.Event()
+        self.was_cut = False
+        self.environment = ActivityEnvironment()
+        self.running: asyncio.Task[None]
+
+    async def body(self) -> str:
+        self.began.set()
+        try:
+            await self.may_end.wait()
+        except asyncio.CancelledError:
+            self.was_cut = True
+            raise
+        return "done"
+
+    async def is_told_to_end(self, **why: bool) -> None:
+        """The activity runs, and its worker is told to end it."""
+        given = run(Server(), Core(self.body), environment=self.environment)
+        self.running = asyncio.create_task(given)
+        await self.began.wait()
+        details = activity.ActivityCancellationDetails(**why)
+        self.environment.cancel(cancellation_details=details)
+
+
+async def test_request_under_way_is_not_cut_in_half_when_it_is_not_wanted_any_more() -> None:
+    slow = Slow()
+    await slow.is_told_to_end(cancel_requested=True)
+    await asyncio.wait([slow.running], timeout=0.05)
+    assert not slow.running.done()
+    slow.may_end.set()
+    await slow.running
+    assert not slow.was_cut
+
+
+async def test_worker_that_shuts_down_ends_what_it_does() -> None:
+    slow = Slow()
+    await slow.is_told_to_end(worker_shutdown=True)
+    with pytest.raises(asyncio.CancelledError):
+        await slow.running
+    assert slow.was_cut

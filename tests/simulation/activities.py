@@ -43,6 +43,11 @@ class ActivityOrders:
         if self._open.pop(seq, None) is not None:
             self.server.resolve_activity(self.run, seq, result)
 
+    def cancel(self, seq: int) -> None:
+        """The workflow does not want it to be tried again."""
+        if seq in self._open:
+            self._open[seq].cancel()
+
     def close(self) -> None:
         """The run is over: nobody waits for them any more."""
         for order in self._open.values():
@@ -64,6 +69,7 @@ class Order:
         self._failure: Failure | None = None
         self._timer: Any = None
         self._is_over = False
+        self._is_cancelled = False
         self.is_listening = False
         """Whether the attempt under way still counts."""
         seconds = given.schedule_to_close_timeout.ToNanoseconds() / 1e9
@@ -72,6 +78,21 @@ class Order:
             seconds, lambda: self._time_is_up(TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE)
         )
         self._begin_later(self._server.hop())
+
+    def cancel(self) -> None:
+        """Not begun again. An attempt under way comes to its end, and is listened to."""
+        self._is_cancelled = True
+        if not self.is_listening:
+            self._cancelled()
+
+    def _cancelled(self) -> None:
+        failure = Failure(message="activity cancelled", source="server")
+        failure.canceled_failure_info.SetInParent()
+        resolution = ActivityResolution()
+        resolution.cancelled.failure.CopyFrom(
+            self._wrapped(failure, RetryState.RETRY_STATE_UNSPECIFIED)
+        )
+        self._end(resolution)
 
     def stop(self) -> None:
         """Not listened to any more."""
@@ -135,7 +156,9 @@ class Order:
     def _again(self, delay: float, failure: Failure) -> None:
         self.is_listening = False
         policy = self.given.retry_policy
-        if policy.maximum_attempts and self.attempt >= policy.maximum_attempts:
+        if self._is_cancelled:
+            self._fail(failure, RetryState.RETRY_STATE_CANCEL_REQUESTED)
+        elif policy.maximum_attempts and self.attempt >= policy.maximum_attempts:
             self._fail(failure, RetryState.RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED)
         elif self._server.loop.time() + delay >= self._due:
             self._fail(failure, RetryState.RETRY_STATE_TIMEOUT)
@@ -153,14 +176,17 @@ class Order:
             self._fail(_timed_out(kind, self._failure), RetryState.RETRY_STATE_TIMEOUT)
 
     def _fail(self, cause: Failure, state: Any) -> None:
+        resolution = ActivityResolution()
+        resolution.failed.failure.CopyFrom(self._wrapped(cause, state))
+        self._end(resolution)
+
+    def _wrapped(self, cause: Failure, state: Any) -> Failure:
         failure = Failure(message="activity failed", source="server", cause=cause)
         info = failure.activity_failure_info
         info.activity_type.name = self.given.activity_type
         info.activity_id = self.given.activity_id
         info.retry_state = state
-        resolution = ActivityResolution()
-        resolution.failed.failure.CopyFrom(failure)
-        self._end(resolution)
+        return failure
 
     def _end(self, resolution: ActivityResolution) -> None:
         self.stop()

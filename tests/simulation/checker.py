@@ -34,6 +34,11 @@ UNKNOWN_OUTCOME = frozenset(
 )  # fmt: skip
 """Faults after which nobody knows whether a request took effect."""
 
+LATE_NEWS = LOSES_NEWS | {"delay", "worker_crash", "twilio_down", "slow", "late"}
+"""Faults after which what a callback tells may come too late for a request that is under way."""
+TOLD_SECONDS = 1.0
+"""From the end of a leg until nobody asks for anything any more that is over with it."""
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -86,6 +91,7 @@ class Checker:
         """Seconds that the faults so far may add to any bound."""
         self.faults = 0
         self.has_lost_news = False
+        self.has_late_news = False
         self.is_cancelled = False
         self.doubts = 0
         """How often it may have become unknown whether a dial took effect."""
@@ -167,6 +173,7 @@ class Checker:
         self.cost += cost_of(fault, self.story.has_guardian)
         self.has_lost_news |= fault.kind in LOSES_NEWS
         self.doubts += fault.kind in UNKNOWN_OUTCOME
+        self.has_late_news |= fault.kind in LATE_NEWS
 
     def healed(self) -> None:
         self.is_healed = True
@@ -325,6 +332,13 @@ class Checker:
         if self._running is not None:
             return self._running
         return [watch for watch in self.watches.values() if watch.run.is_running]
+
+    def is_known_to_have_ended(self, leg: Leg) -> bool:
+        """Whether callbacks have told so, and long enough ago for every consequence."""
+        ended_at = leg.call.ended_at
+        if ended_at is None or self.has_late_news:
+            return False
+        return bool(self.now - ended_at > TOLD_SECONDS)
 
     def agent_leg(self) -> Leg | None:
         """The agent's leg that was on the call when the transfer began."""

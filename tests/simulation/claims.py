@@ -251,11 +251,12 @@ def dialled_once(check: Any, record: dict[str, Any]) -> None:
     dialled = check.dialled
     if label in dialled:
         # A dial whose outcome nobody knew, and that left no leg, is made again: once for each fault
-        # that hid an outcome, and never beside a leg that lives.
+        # that hid an outcome, never beside a leg that lives, and never if a callback has told.
         legs = [leg for leg in check.truth.legs.values() if leg.label == label]
         others = [leg for leg in legs if leg.call.created_at < check.now - 1e-6]
         check.redialled.add(label)
-        if any(leg.call.live for leg in others) or len(legs) > 1 + check.doubts:
+        is_known = any(check.is_known_to_have_ended(leg) for leg in others)
+        if any(leg.call.live for leg in others) or is_known or len(legs) > 1 + check.doubts:
             check.broken("S4", f"{label} was dialled twice")
     dialled[label] = str(params.get("To", ""))
     to = str(params.get("To", "")).partition("?")[0]

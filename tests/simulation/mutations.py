@@ -285,21 +285,21 @@ async def no_pause(self: Any, command: Any) -> None:
 
 
 def busy_loop() -> AbstractContextManager[Any]:
-    usual = workflows.shell.carry_out
+    usual = workflows.shell.begin
 
-    async def mutated(order: Any) -> Any:
+    def mutated(order: Any) -> Any:
         policy = replace(
             order.retry,
             initial_interval=order.retry.initial_interval / 200,
             maximum_interval=order.retry.initial_interval / 200,
         )
-        return await usual(replace(order, retry=policy))
+        return usual(replace(order, retry=policy))
 
     def at_once(attempt: int) -> float:
         return 0.001
 
     return together(
-        patch.object(workflows.shell, "carry_out", mutated),
+        patch.object(workflows.shell, "begin", mutated),
         patch.object(Shell, "_pause_after_failures", no_pause),
         patch.object(activities.errors, "backoff", at_once),
         patch.object(activities.patience.Patience, "wait_after", lambda *_: 0.0),

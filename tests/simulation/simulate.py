@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import multiprocessing
 import os
 import resource
 import signal
@@ -23,6 +24,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
+from multiprocessing.synchronize import Event as EventOfProcesses
 from pathlib import Path
 
 import structlog
@@ -103,6 +105,8 @@ def some(seeds: Sequence[int], scenario: str = "") -> Tally:
         tally.add(play(story_of(seed, scenario)))
         if number % RUBBISH == 0:
             gc.collect()
+        if _stopping is not None and _stopping.is_set():
+            break
     tally.cpu_seconds = time.process_time() - began
     tally.memory_mb = _memory_mb()
     return tally
@@ -118,9 +122,15 @@ def _memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def begin_process() -> None:
+_stopping: EventOfProcesses | None = None
+"""In a process that plays for others: set when nobody waits for its histories any more."""
+
+
+def begin_process(stopping: EventOfProcesses | None = None) -> None:
     """What is there from the start is never looked at again by the collector; and it is the first
     process that hears Ctrl-C."""
+    global _stopping
+    _stopping = stopping
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
@@ -131,7 +141,8 @@ def many(first: int, runs: int, jobs: int, scenario: str = "") -> Iterator[Tally
     """Play so many seeds in so many processes; yields as they come. Closing it ends it soon."""
     last = first + runs
     chunks = iter([range(at, min(at + CHUNK, last)) for at in range(first, last, CHUNK)])
-    pool = ProcessPoolExecutor(jobs, initializer=begin_process)
+    stopping = multiprocessing.Event()
+    pool = ProcessPoolExecutor(jobs, initializer=begin_process, initargs=(stopping,))
     waiting: set[Future[Tally]] = set()
     try:
         while True:
@@ -143,6 +154,7 @@ def many(first: int, runs: int, jobs: int, scenario: str = "") -> Iterator[Tally
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             yield from (each.result() for each in done)
     finally:
+        stopping.set()
         pool.shutdown(cancel_futures=True)
 
 

@@ -349,13 +349,18 @@ class Server:
         if run.orders is not None:
             run.orders.schedule(given)
 
+    def _cancel_activity(self, run: Run, given: Any) -> None:
+        run.history.events += 1
+        if run.orders is not None:
+            run.orders.cancel(given.seq)
+
     def resolve_activity(self, run: Run, seq: int, result: Any) -> None:
         """An activity has come to its end."""
         run.history.events += 2
         self.add(run, Job(resolve_activity=ResolveActivity(seq=seq, result=result)))
 
     def _nothing(self, run: Run, given: Any) -> None:
-        """Search attributes, patch markers, and cancellations that ours abandon."""
+        """Search attributes and patch markers."""
 
     def _memo(self, run: Run, given: Any) -> None:
         run.memo.update(given.upserted_memo.fields)
@@ -435,7 +440,7 @@ _COMMANDS: dict[str, Callable[[Server, Run, Any], None]] = {
     "start_timer": Server._start_timer,
     "cancel_timer": Server._cancel_timer,
     "schedule_activity": Server._schedule_activity,
-    "request_cancel_activity": Server._nothing,
+    "request_cancel_activity": Server._cancel_activity,
     "modify_workflow_properties": Server._memo,
     "upsert_workflow_search_attributes": Server._nothing,
     "set_patch_marker": Server._nothing,

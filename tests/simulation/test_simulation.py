@@ -9,18 +9,17 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from simulator.core.phones import Behavior
-from tests.simulation.claims import dialled_once
 from tests.simulation.clock import START, NothingLeftError, VirtualLoop
 from tests.simulation.faults import Act, Entered, Fault, Request, Told
 from tests.simulation.goals import GOALS, LONG, SHORT, missing
-from tests.simulation.play import play
+from tests.simulation.play import Outcome, play
 from tests.simulation.scenarios import SCENARIOS, plain, story_of
 from tests.simulation.simulate import be_quiet, main, some
+from workflows.shell import Shell
 
 ROOT = Path(__file__).parents[2]
 PLAIN = {
@@ -116,49 +115,41 @@ def test_the_command_says_what_a_seed_is(capsys: pytest.CaptureFixture[str]) -> 
     assert "ended as" in said
 
 
-def test_dial_in_doubt_twice_is_made_again_once_for_each_doubt() -> None:
-    """Seed 1311 of old: the second target is busy, and of two dials nobody hears the outcome."""
-    busy = (("agent", (Behavior("answer", 1.0),)), ("target", (Behavior("unreachable"),)),
-            ("second", (Behavior("busy"),)))  # fmt: skip
-    story = replace(plain("warm-next"), phones=busy, seed=1311)
-    hidden = [
-        Fault(Request("participants.create", 3), "500_after"),
-        Fault(Request("participants.create", 4), "late", 11.16),
-    ]
-    outcome = play(story, faults=hidden, acts=[])
+BUSY_AND_UNHEARD = replace(
+    plain("warm-next"),
+    phones=(("agent", (Behavior("answer", 1.0),)), ("target", (Behavior("unreachable"),)),
+            ("second", (Behavior("busy"),))),
+    faults=(Fault(Request("participants.create", 3), "500_after"),),
+    acts=(),
+    seed=1311,
+)  # fmt: skip
+"""The second target is busy, and nobody hears the answer to the dial."""
+
+
+def dials_of(outcome: Outcome) -> int:
+    return [name for name, _ in outcome.requests].count("participants.create")
+
+
+def test_dial_in_doubt_is_not_made_again_once_a_callback_has_told() -> None:
+    outcome = play(BUSY_AND_UNHEARD)
     assert outcome.violations == []
     assert (outcome.state, outcome.reason) == ("failed", "target_busy")
-    # One for the agent, one for the first target, and the second: once, and again for each doubt.
-    assert [name for name, _ in outcome.requests].count("participants.create") == 5
+    assert dials_of(outcome) == 3, "the agent, the first target, and the second: each once"
 
 
-def test_dial_made_again_without_a_doubt_is_told() -> None:
-    """S4 stays awake: the same two dials, and no fault that could have hidden their outcome."""
-    legs = {
-        str(number): SimpleNamespace(
-            label="0123456789abcdef-t1", call=SimpleNamespace(created_at=0.0, live=False)
-        )
-        for number in range(2)
-    }
-    told: list[str] = []
-    check = SimpleNamespace(
-        doubts=0, dialled={"0123456789abcdef-t1": ""}, redialled=set(), now=9.0, allowed={"x"},
-        truth=SimpleNamespace(legs=legs), watches={}, story=SimpleNamespace(targets=()),
-        broken=lambda name, text: told.append(name),
-    )  # fmt: skip
-    record = {
-        "effect": True,
-        "route": "participants.create",
-        "params": {"Label": "0123456789abcdef-t1", "To": "x"},
-    }
-    dialled_once(check, record)
-    assert "S4" in told
-    told.clear()
-    check.doubts = 1
-    check.watches = {"w": SimpleNamespace(view={"id": "CF-0123456789abcdef"})}
-    check.story.targets = (("target", {}),)
-    dialled_once(check, record)
-    assert told == []
+def test_dial_in_doubt_is_made_again_where_no_callback_has_told() -> None:
+    lost = Fault(Told("completed", 2), "lose")
+    outcome = play(replace(BUSY_AND_UNHEARD, faults=(*BUSY_AND_UNHEARD.faults, lost)))
+    assert outcome.violations == []
+    assert (outcome.state, outcome.reason) == ("failed", "target_busy")
+    assert dials_of(outcome) == 4, "nobody can know that the phone has rung"
+
+
+def test_dial_made_again_after_its_callback_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S4 stays awake: a shell that lets every activity go on is caught."""
+    monkeypatch.setattr(Shell, "_stop_unwanted", lambda _: None)
+    outcome = play(BUSY_AND_UNHEARD)
+    assert "S4" in {each.name for each in outcome.violations}
 
 
 def test_unreachable_request_is_known_not_to_have_been_made() -> None:

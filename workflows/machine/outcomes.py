@@ -11,9 +11,7 @@ from workflows.machine.beliefs import (
     NOT_YET_TAKEN,
     WINDING_UP,
     Heard,
-    adopt,
     caller_gone,
-    progress,
     recall_lost,
     target_gone,
     with_attempt,
@@ -21,6 +19,7 @@ from workflows.machine.beliefs import (
     without_agent,
 )
 from workflows.machine.copies import replace
+from workflows.machine.dials import dial_failed, hear_dialed, hear_recalled, is_of_attempt
 from workflows.machine.events import (
     CommandFailed,
     CommandSucceeded,
@@ -30,7 +29,7 @@ from workflows.machine.events import (
 )
 from workflows.machine.holding import hear_reading, next_for_caller, with_word
 from workflows.machine.labels import is_supervisor
-from workflows.machine.model import Cause, Kind, Leg, Party, Presence, ReleaseAgent, Transfer
+from workflows.machine.model import Cause, Kind, Leg, Party, Presence, Transfer
 from workflows.machine.offers import hear_accepted, hear_not_accepted
 from workflows.machine.recordings import ABOUT_RECORDINGS, names_under_way
 from workflows.machine.stimuli import Stimulus
@@ -84,6 +83,7 @@ _UNSETTLING = frozenset(
     {
         Stimulus.CALLER_LEFT,
         Stimulus.CALLER_NOT_RESUMED,
+        Stimulus.STRAY_LEG,
         Stimulus.ROOM_UNAVAILABLE,
         Stimulus.AGENT_TASK_OPEN,
         Stimulus.OWNER_MISSING,
@@ -116,16 +116,9 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
     if command in ("HoldTarget", "ResumeTarget"):
         return _target_changed(transfer, command)
     if command == "DialTarget":
-        if not _is_current_dial(transfer, done.key):
-            return _with_older_attempt(transfer, done.key, done.call_sid), Stimulus.NOTED
-        if done.call_sid and not transfer.target.call_sid:
-            transfer = adopt(transfer, Party.TARGET, done.call_sid)
-        if done.task is not None:
-            transfer = with_attempt(transfer, task_sid=done.task.task_sid)
-        due = progress(transfer, ReleaseAgent.ON_DIAL, Stimulus.TARGET_DIALED)
-        return transfer, due if transfer.target.is_live else Stimulus.NOTED
+        return hear_dialed(transfer, done)
     if command == "EndTarget":
-        if transfer.target.is_live and _is_of_attempt(transfer, done.key):
+        if transfer.target.is_live and is_of_attempt(transfer, done.key):
             return target_gone(transfer, done.at, "")
     elif command == "FindTarget":
         if done.task is not None and done.task.is_over and _is_waited_for(transfer):
@@ -145,8 +138,7 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
     elif command in REMOVALS:
         return _agent_removed(transfer, done.at)
     elif command == "RecallAgent":
-        if done.call_sid and not transfer.agent.call_sid:
-            transfer = adopt(transfer, Party.AGENT, done.call_sid)
+        return hear_recalled(transfer, done)
     elif command == "EndRecall":
         transfer = with_presence(transfer, Party.AGENT, Presence.GONE)
     elif command == "DivertCaller":
@@ -335,14 +327,14 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
         is_gone = failure == Failure.GONE
         return transfer, Stimulus.CALLER_UNREACHABLE if is_gone else Stimulus.CALLER_NOT_DIVERTED
     if command == "DialTarget":
-        return _dial_failed(transfer, failed)
+        return dial_failed(transfer, failed)
     if command in ("HoldTarget", "ResumeTarget"):
         if failure == Failure.GONE and transfer.target.is_live:
             return target_gone(transfer, failed.at, "")
         is_hold = command == "HoldTarget"
         return transfer, Stimulus.TARGET_NOT_HELD if is_hold else Stimulus.TARGET_NOT_RESUMED
     if command == "EndTarget" and transfer.target.is_live:
-        if not _is_of_attempt(transfer, failed.key):
+        if not is_of_attempt(transfer, failed.key):
             return transfer, Stimulus.NOTED
         return target_gone(transfer, failed.at, Cause.UNAVAILABLE, is_doubtful=True)
     if command == "FindTarget":
@@ -389,47 +381,3 @@ def _caller_not_held(transfer: Transfer, failed: CommandFailed) -> Heard:
             return transfer, Stimulus.ROOM_ENDED
         return caller_gone(transfer)
     return transfer, Stimulus.CALLER_NOT_HELD
-
-
-def _is_current_dial(transfer: Transfer, key: str) -> bool:
-    """Whether the dial with `key` is the one of the attempt under way."""
-    attempt = transfer.attempt
-    return attempt is None or attempt.dial_key in ("", key)
-
-
-def _is_of_attempt(transfer: Transfer, key: str) -> bool:
-    """Whether the command with `key` is about the leg of the attempt under way: begun after its
-    dial. That the leg before has ended may be told before the request that ended it is answered."""
-    attempt = transfer.attempt
-    if attempt is None or not attempt.dial_key:
-        return True
-    return _step_of(key) > _step_of(attempt.dial_key)
-
-
-def _step_of(key: str) -> int:
-    """The step in which a command was begun, out of its key: `{part}-{step}-{name}`."""
-    return int(key.rsplit("-", 2)[1])
-
-
-def _with_older_attempt(transfer: Transfer, key: str, call_sid: str) -> Transfer:
-    """Learn the SID of a leg that was given up before its dial's outcome was known."""
-    attempts = tuple(
-        replace(each, call_sid=call_sid) if each.dial_key == key else each
-        for each in transfer.attempts
-    )
-    return replace(transfer, attempts=attempts)
-
-
-def _dial_failed(transfer: Transfer, failed: CommandFailed) -> Heard:
-    if not transfer.target.is_live or not _is_current_dial(transfer, failed.key):
-        return transfer, Stimulus.NOTED
-    if failed.failure == Failure.GONE:
-        gone = with_presence(transfer, Party.TARGET, Presence.GONE)
-        return gone, Stimulus.ROOM_ENDED
-    if failed.failure == Failure.REFUSED:
-        return target_gone(transfer, failed.at, failed.cause or Cause.FAILED)
-    if transfer.target.presence is Presence.DIALED and not transfer.target.call_sid:
-        doubtful = replace(transfer.target, is_doubtful=True)
-        transfer = with_attempt(replace(transfer, target=doubtful), cause=Cause.UNAVAILABLE)
-        return transfer, Stimulus.TARGET_DOUBTFUL
-    return transfer, Stimulus.NOTED

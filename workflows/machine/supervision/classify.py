@@ -339,6 +339,8 @@ def _stays_barging(mine: Supervisor, reason: str) -> Supervisor:
 def _failed(mine: Supervisor, failed: CommandFailed) -> tuple[Supervisor, On]:
     command, failure = failed.command, failed.failure
     if command == "AddSupervisor":
+        if mine.call_sid:
+            return mine, On.NOTED  # a callback has told of the leg
         if failure == Failure.UNAVAILABLE:
             return replace(mine, reason=PROVIDER_UNAVAILABLE), On.DIAL_DOUBTFUL
         return replace(mine, reason=failed.cause or failure), On.NOT_REACHED
