@@ -27,6 +27,9 @@ HANDED_OVER = Ending(
     up=("caller", "target"),
     talked=(("agent", "target"), ("caller", "target")),
 )
+BACK = Ending(
+    "failed", "target_busy", together=(("caller", "agent"),), up=("caller", "agent"), talked=()
+)
 DOWN = [{"status": 503}, {"status": 429, "retry_after": 1}]
 
 
@@ -137,17 +140,36 @@ async def test_outage_in_a_dial_rings_one_phone_once(site: Stack) -> None:
     await scene.over()
     told = await scene.told("outage", "outage in a dial", HANDED_OVER)
     assert not told.problems, f"{told.problems}\n{told.ladder}\n{site.log_tails()}"
-    made = (await phones.ask("GET", "/requests"))["requests"]
-    dials = [
-        each
-        for each in made
-        if each["method"] == "POST"
+    assert await dials(scene) == 1
+    await scene.everybody_goes()
+
+
+async def test_busy_phone_whose_dial_was_not_answered_is_rung_once(site: Stack) -> None:
+    scene = await opened(site, "+15550108702", AGENTS[3], "client:bob")
+    await scene.phones.behave("client:bob", "busy")
+    await scene.phones.ask(
+        "POST",
+        "/faults",
+        {"on": "request", "kind": "reset_after", "route": "participants.create", "count": 1},
+    )
+    await scene.transfer("warm", "target")
+    await scene.over()
+    told = await scene.told("outage", "busy, and the answer lost", BACK)
+    assert not told.problems, f"{told.problems}\n{told.ladder}\n{site.log_tails()}"
+    assert await dials(scene) == 1
+    await scene.everybody_goes()
+
+
+async def dials(scene: Scene) -> int:
+    """How often a phone was rung for the transfer."""
+    made = (await scene.phones.ask("GET", "/requests"))["requests"]
+    return sum(
+        each["method"] == "POST"
         and each["path"].endswith(f"{scene.conference_sid}/Participants.json")
         and each["effect"]
         and each["at"] >= scene.begun_at
-    ]
-    assert len(dials) == 1
-    await scene.everybody_goes()
+        for each in made
+    )
 
 
 async def begins(scene: Scene) -> None:
