@@ -147,7 +147,7 @@ def test_dial_in_doubt_is_made_again_where_no_callback_has_told() -> None:
 
 def test_dial_made_again_after_its_callback_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """S4 stays awake: a shell that lets every activity go on is caught."""
-    monkeypatch.setattr(Shell, "_stop_unwanted", lambda _: None)
+    monkeypatch.setattr(Shell, "_unwanted", lambda _: [])
     outcome = play(BUSY_AND_UNHEARD)
     assert "S4" in {each.name for each in outcome.violations}
 
