@@ -26,6 +26,7 @@ from tests.simulation.guardian import Guardian
 from tests.simulation.lists import Lists
 from tests.simulation.stage import PEOPLE, Stage, address_of, desk, supervisor_desk
 from tests.simulation.truth import read
+from tests.simulation.wire import WEATHER
 
 SETUP_SECONDS = 90.0
 """How long a new call may need until somebody talks; then there is no transfer to be told of."""
@@ -136,9 +137,10 @@ class Director:
     def _begin(self) -> None:
         self._begun_at = self.stage.loop.time()
         self.checker.begun()
-        if self.story.is_deaf:
-            self.stage.callbacks.is_deaf = True
-            self.checker.troubled(Fault(Told(), "lose"))
+        if self.story.weather:
+            kind, seconds = WEATHER[self.story.weather]
+            self.stage.callbacks.weather = self.story.weather
+            self.checker.troubled(Fault(Told(), kind, seconds))
         for plan in self._plans:
             if isinstance(plan.at, After):
                 self._plan(plan, plan.at.seconds)

@@ -55,8 +55,8 @@ class Story:
     """Whether the guardian is at work."""
     lists_by_sdk: bool = False
     """Whether the guardian's lists, too, go through Twilio's SDK (`lists.py`)."""
-    is_deaf: bool = False
-    """Whether every callback is lost from the start of the transfer on."""
+    weather: str = ""
+    """What befalls every callback from the start of the transfer on: a word of `wire.WEATHER`."""
     elsewhere: tuple[str, ...] | None = None
     """The call was set up by another application; these people end its room by leaving."""
 

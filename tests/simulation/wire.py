@@ -283,6 +283,18 @@ def twilio_client(settings: Any, rest: Rest) -> TwilioClient:
     return TwilioClient(username, password, settings.twilio_account_sid, http_client=http)
 
 
+WEATHER: dict[str, tuple[str, float]] = {
+    "lost": ("lose", 0.0),
+    "tenfold": ("double", 0.0),
+    "shuffled": ("delay", 5.0),
+    "late": ("delay", 120.0),
+}
+"""What may befall all news -> the fault that each piece of it meets, and for how long at most."""
+COPIES = 9
+COPIES_SECONDS = 5.0
+"""In tenfold weather: how many copies follow, and within what time."""
+
+
 class Callbacks:
     """What Twilio asks of the application; stands where the simulator's transport does."""
 
@@ -296,9 +308,9 @@ class Callbacks:
         self._latency = latency
         self._hops = hops
         self.is_cut_off = False
-        self.is_deaf = False
-        """Whether all news is lost. What Twilio waits for, documents and what to do with an offer,
-        is not."""
+        self.weather = ""
+        """What befalls all news. What Twilio waits for, documents and what to do with an offer, is
+        spared."""
         self.on_fetch: Callable[[Fetch], Fault | None] = lambda fetch: None
         self.on_delivery: Callable[[Fetch], None] = lambda fetch: None
         self.on_send: Callable[[], None] = lambda: None
@@ -319,13 +331,17 @@ class Callbacks:
         if fault is not None and kind == "delay":
             await asyncio.sleep(fault.seconds)
         is_answered = fetch.kind == "twiml" or fetch.event == "assignment"
-        is_unheard = self.is_deaf and not is_answered
-        if kind == "lose" or self.is_cut_off or is_unheard:
+        weather, seconds = WEATHER.get("" if is_answered else self.weather, ("", 0.0))
+        if weather == "delay":
+            await asyncio.sleep(self._latency.uniform(0.0, seconds))
+        if kind == "lose" or self.is_cut_off or weather == "lose":
             self.lost += 1
             return Outcome(Reply(0, error="connect: lost"), 1, 0.0)
-        if fault is not None and kind == "double":
-            copy = self._late_copy(fetch, fault.seconds)
-            asyncio.get_running_loop().create_task(copy)
+        copies = [fault.seconds] if fault is not None and kind == "double" else []
+        if weather == "double":
+            copies += [self._latency.uniform(0.0, COPIES_SECONDS) for _ in range(COPIES)]
+        for after in copies:
+            asyncio.get_running_loop().create_task(self._late_copy(fetch, after))
         reply, attempts = await self._tried(fetch)
         if not reply.connected:
             self.lost += 1
