@@ -125,7 +125,8 @@ MUTANTS: dict[str, Mutant] = {
     "M04": Mutant(
         "a new label for each try",
         new_label_on_each_try,
-        (_with(COLD, Fault(Request("participants.create", 2), "timeout_after")),),
+        # A phone that rings on: what is told of a leg keeps its dial from being made again.
+        (_with(NO_ANSWER, Fault(Request("participants.create", 2), "timeout_after")),),
         frozenset({"S4"}),
     ),
     "M05": Mutant(
