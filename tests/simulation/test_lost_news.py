@@ -1,5 +1,5 @@
-"""L4: what befalls callbacks does not matter: a seed ends the same with all news lost, ten times over,
-in any order and two minutes late as with none of it."""
+"""L4: what befalls callbacks does not matter: a seed ends the same with all news lost, ten times
+over, in any order and two minutes late as with none of it."""
 
 from __future__ import annotations
 
