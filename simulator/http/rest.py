@@ -55,6 +55,10 @@ class Answer:
     effect: bool = False
     ignored: list[str] = field(default_factory=list)
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    number: int = 0
+    """Of the request, in the log."""
+    broken_by: FaultRule | None = None
+    """The connection breaks instead."""
 
 
 class RestFace:
@@ -73,6 +77,14 @@ class RestFace:
         received_ns = time.monotonic_ns()
         request = await _read(scope, receive)
         began = time.perf_counter()
+        answer = await self.carry_out(request, received_ns)
+        if answer.broken_by is not None:
+            await _break(answer.broken_by, receive, send)
+        else:
+            await _respond(answer, send, time.perf_counter() - began)
+
+    async def carry_out(self, request: Request, received_ns: int = 0) -> Answer:
+        """One request that has been read. Waits for nothing, unless a fault makes it slow."""
         rules = self._striking(request)
         with self._runtime.act() as network:
             # Brought up to date: a real clock stands still between two touches of the network.
@@ -97,17 +109,17 @@ class RestFace:
         rule = next((rule for rule in rules if rule.kind != "latency"), None)
         kind = rule.kind if rule is not None else ""
         if rule is not None and kind in ("timeout_before", "reset_before"):
-            await _break(rule, receive, send)
-            return
+            return Answer(0, None, broken_by=rule)
         answer = self._answer(request, rule)
         record["effect"], record["ignored"] = answer.effect, answer.ignored
+        answer.number = record["seq"]
         if rule is not None and kind in ("timeout_after", "reset_after"):
-            await _break(rule, receive, send)
-            return
+            answer.broken_by = rule
+            return answer
         record["status"] = answer.status
         if isinstance(answer.body, dict):
             record["code"] = answer.body.get("code")
-        await _respond(answer, send, record["seq"], time.perf_counter() - began)
+        return answer
 
     def _striking(self, request: Request) -> list[FaultRule]:
         """Finds the operation on the way; a request that is not understood has no faults either."""
@@ -217,17 +229,21 @@ def _refusal(rule: FaultRule, retry_after: int) -> Answer:
     return Answer(rule.status, body, headers=headers)
 
 
-async def _respond(answer: Answer, send: Send, number: int, seconds: float) -> None:
+def written(answer: Answer) -> bytes:
+    """The body of an answer."""
     if answer.status == 204 or answer.body is None:
-        body = b""
-    elif isinstance(answer.body, str):
-        body = answer.body.encode()
-    else:
-        body = json.dumps(answer.body, separators=(",", ":"), ensure_ascii=False).encode()
+        return b""
+    if isinstance(answer.body, str):
+        return answer.body.encode()
+    return json.dumps(answer.body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+async def _respond(answer: Answer, send: Send, seconds: float) -> None:
+    body = written(answer)
     headers = [
         (b"content-type", b"application/json"),
         (b"twilio-concurrent-requests", b"1"),
-        (b"twilio-request-id", f"RQ{number:032x}".encode()),
+        (b"twilio-request-id", f"RQ{answer.number:032x}".encode()),
         (b"twilio-request-duration", f"{seconds:.3f}".encode()),
         (b"x-home-region", b"us1"),
         *answer.headers,

@@ -131,7 +131,7 @@ class Checker:
 
         def afterwards() -> None:
             after()
-            if not (stage.rest.is_reading and self._is_unmoved()):
+            if self._position() != self._stepped_at:
                 self.step()
 
         def face(path: str) -> Any:
@@ -158,9 +158,11 @@ class Checker:
 
     def agent_is(self, address: str) -> None:
         self.agent = address
+        self.moved()
 
     def begun(self) -> None:
         """The transfer is being asked for."""
+        self.moved()
         self.begun_at = self.now
         self.look()
         self.snapshot = {
@@ -168,7 +170,9 @@ class Checker:
         }
 
     def troubled(self, fault: Any) -> None:
-        """A fault has struck."""
+        """A fault has struck. What has lasted too long until now is not forgiven by it."""
+        self._overdue()
+        self.moved()
         self.faults += 1
         self.cost += cost_of(fault, self.story.has_guardian)
         self.has_lost_news |= fault.kind in LOSES_NEWS
@@ -180,14 +184,17 @@ class Checker:
         self.step()
 
     def terminated(self) -> None:
+        self.moved()
         self.was_terminated = True
 
     def acted(self, act: Any) -> None:
+        self.moved()
         if act.who == "agent" and act.verb == "hang_up":
             self.asked.add("agent left")
 
     def answered(self, verb: str, answer: Any, key: str = "") -> None:
         """What the api answered to a person."""
+        self.moved()
         self.asked.add(verb)
         if answer.is_ok:
             self.pressed.add(verb)
@@ -237,13 +244,15 @@ class Checker:
             self._ledger = self.stage.network.ledger.seq
             self.truth.look(self.now)
 
-    def _is_unmoved(self) -> bool:
-        """Whether the network is as it was at the last step: nothing was written down in it and
-        nothing of its clock came due. A request that only reads is no step then. What lasts too
-        long is told by the next step, and by the end, just as well."""
-        return self._position() == self._stepped_at
+    def moved(self) -> None:
+        """Something has changed that is not in the network: the next touch of it is a step."""
+        self._stepped_at = (-1, -1)
 
     def _position(self) -> tuple[int, int]:
+        """Differs as soon as anything was written down in the network or came due by its clock.
+        Where it does not, and nothing else has moved, a touch of the network is no step: all
+        claims would say the same again. What lasts too long is told by the next step, and by the
+        end, just as well."""
         network = self.stage.network
         return network.ledger.seq, network.clock.ran
 

@@ -138,13 +138,13 @@ class Client:
 
     async def trip(self) -> None:
         """The way there. A server that is down refuses."""
-        await asyncio.sleep(self.server.hop())
+        await self.server.loop.passing(self.server.hop())
         if not self.server.is_up:
             raise _error(RPCStatusCode.UNAVAILABLE, "the server is down")
 
     async def back(self) -> None:
         """The way back: the answer may be lost on it, though the request took effect."""
-        await asyncio.sleep(self.server.hop())
+        await self.server.loop.passing(self.server.hop())
         if not self.server.is_up:
             raise _error(RPCStatusCode.UNAVAILABLE, "the server went down")
 

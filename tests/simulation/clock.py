@@ -95,6 +95,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         heappush(self._timers, (when, self._made, planned))
         return planned
 
+    def passing(self, seconds: float) -> asyncio.Future[None]:
+        """To be awaited: so much time passes, as with `asyncio.sleep`, at half the cost."""
+        over: asyncio.Future[None] = self.create_future()
+        self.call_at(self._now + seconds, wake, over)
+        return over
+
     def _run_once(self) -> None:
         """What is due runs; if nothing is, time goes to the next moment at which something is."""
         ready, timers = self._ready, self._timers
@@ -128,6 +134,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """There is no other thread that would wake this one."""
+
+
+def wake(waiter: asyncio.Future[None]) -> None:
+    """Let whoever waits for this go on, if anybody still does."""
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _remember(loop: Any, context: dict[str, Any]) -> None:

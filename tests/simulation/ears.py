@@ -56,6 +56,7 @@ class Ears:
 
     def asked(self, address: str, verb: str, is_join: bool = False, stays: bool = False) -> int:
         """A supervisor asks for a mode, or to leave; a number for the answer."""
+        self._check.moved()
         wish = self.wishes.setdefault(address, Wish(stays=stays))
         if is_join and not wish.is_wanted:
             wish = self.wishes[address] = Wish(newest=wish.newest, stays=stays)
@@ -66,6 +67,7 @@ class Ears:
 
     def answered(self, address: str, number: int, answer: Any) -> None:
         """What the api said to it."""
+        self._check.moved()
         wish = self.wishes[address]
         verb = wish.open.pop(number)
         is_alone = number == wish.newest and not wish.open

@@ -37,6 +37,7 @@ from api.supervision_schemas import JoinBody, ModeBody
 from api.webhooks import assigned, status, taskrouter, voice
 from api.webhooks.signature import Webhook
 from simulator.core.outbox import Fetch, Reply
+from tests.simulation.clock import wake
 
 BASE = "http://app"
 HOOKS = (status, voice, taskrouter, assigned)
@@ -140,10 +141,15 @@ class Edge:
 
     async def _carry(self, work: Any) -> Any:
         """Something under way in this process; `CancelledError` if it dies with it."""
-        task = self._loop.create_task(work)
+        task, over = self._loop.create_task(work), self._loop.create_future()
+
+        def is_over(done: asyncio.Task[Any]) -> None:
+            self._under_way.discard(done)
+            wake(over)
+
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        await asyncio.wait({task})
+        task.add_done_callback(is_over)
+        await over
         return task
 
     # --- Twilio ---

@@ -23,6 +23,7 @@ from temporalio.converter import AdvancedJSONEncoder, DataConverter, PayloadConv
 
 SDK = DataConverter.default.payload_converter
 JSON = b"json/plain"
+_EMPTY = Payload(metadata={"encoding": JSON})
 _UNKNOWN = AdvancedJSONEncoder()
 Reader = Callable[[Any], Any]
 
@@ -45,7 +46,10 @@ class Converter(PayloadConverter):
 
 def _payload(value: Any) -> Payload:
     if isinstance(value, (str, dict, tuple, list)) or _names(type(value)):
-        return Payload(metadata={"encoding": JSON}, data=_encode(value).encode())
+        payload = Payload()
+        payload.CopyFrom(_EMPTY)
+        payload.data = _encode(value).encode()
+        return payload
     return SDK.to_payloads([value])[0]
 
 

@@ -28,6 +28,7 @@ from simulator.http.runtime import Runtime
 from simulator.settings import Settings as NetworkSettings
 from tests.simulation.activities import Worker
 from tests.simulation.client import Client
+from tests.simulation.clock import wake
 from tests.simulation.edge import BASE, Edge
 from tests.simulation.temporal import Server
 from tests.simulation.wire import Callbacks, Rest, twilio_client
@@ -134,7 +135,7 @@ class Stage:
     def __init__(
         self, mode: Mode, seed: int, switches: dict[str, Any], recording: str = "none"
     ) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop: Any = asyncio.get_running_loop()
         self.mode = mode
         settings = NetworkSettings(
             account_sid=ACCOUNT,
@@ -172,7 +173,7 @@ class Stage:
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             for each in waiting:
-                _wake(each)
+                wake(each)
         for action in self.on_change:
             action()
 
@@ -185,7 +186,7 @@ class Stage:
         def time_is_up() -> None:
             nonlocal is_late
             is_late = True
-            _wake(waiter)
+            wake(waiter)
 
         alarm = self.loop.call_later(seconds, time_is_up)
         while not is_late:
@@ -342,11 +343,6 @@ _CENTRE: dict[str, Any] = {
     },
     "workflow": {"default_queue": "Support", "reservation_seconds": OFFER_SECONDS},
 }
-
-
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 def address_of(who: str) -> str:

@@ -24,6 +24,7 @@ class Tape:
 
     def asked(self, word: str) -> int:
         """A person presses a button; answers the number of the word."""
+        self._check.moved()
         self._words += 1
         self.was_spoken_of = True
         if word == "resume":
@@ -33,6 +34,7 @@ class Tape:
 
     def answered(self, word: str, number: int, answer: Any) -> None:
         """What the person was told."""
+        self._check.moved()
         is_paused = answer.is_ok and answer.body["state"] == "paused"
         if word == "pause" and is_paused and number > self._resumed_by:
             self.is_kept = True

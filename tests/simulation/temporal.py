@@ -102,7 +102,7 @@ class Server:
     ) -> None:
         from tests.simulation.driver import name_of
 
-        self.loop = asyncio.get_running_loop()
+        self.loop: Any = asyncio.get_running_loop()
         self.worker = worker
         self.is_up = True
         self.runs: dict[str, list[Run]] = {}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import parse_qs
 
 import aiohttp
 import temporalio.activity
@@ -24,7 +25,7 @@ from simulator.core.outbox import Fetch, Reply
 from simulator.core.text import Form
 from simulator.http.overrides import split
 from simulator.http.rest import Request as RestRequest
-from simulator.http.rest import RestFace
+from simulator.http.rest import RestFace, written
 from simulator.http.runtime import Runtime
 from simulator.http.taskrouter import TaskRouterFace
 from simulator.http.transport import Outcome
@@ -208,35 +209,29 @@ class Rest:
 
     def _through_the_door(self, request: _Sent) -> Answer:
         """The simulator's own door, which waits for nothing."""
-        path = request.url.raw_path
-        scope = {
-            "type": "http",
-            "method": request.method,
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": request.url.raw_query_string.encode(),
-            "headers": [(n.lower().encode(), v.encode()) for n, v in request.headers.items()],
-        }
-        sent: list[Any] = []
-
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": request.body}
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
+        path, headers = request.url.raw_path, request.headers
+        values = parse_qs(request.url.raw_query_string, keep_blank_values=True)
+        values.update(parse_qs(request.body.decode(), keep_blank_values=True))
+        arrived = RestRequest(
+            request.method,
+            path,
+            Form(values),
+            headers.get("Authorization", ""),
+            headers.get("If-Match"),
+        )
         face = self.face(path)
         self.is_reading = request.method == "GET"
         try:
-            face(scope, receive, send).send(None)  # type: ignore[attr-defined]
-        except StopIteration:
-            begun, rest = sent[0], sent[1:]
+            face.carry_out(arrived).send(None)
+        except StopIteration as done:
+            answer = done.value
         else:
             raise RuntimeError("the simulator waits for something before it answers")
         finally:
             self.is_reading = False
-        told = {name.decode(): value.decode() for name, value in begun["headers"]}
-        return Answer(begun["status"], told, b"".join(each.get("body", b"") for each in rest))
+        told = {name.decode(): value.decode() for name, value in answer.headers}
+        told["content-type"] = "application/json"
+        return Answer(answer.status, told, written(answer))
 
 
 class Exchange:
@@ -327,7 +322,8 @@ class Callbacks:
         began = asyncio.get_running_loop().time()
         fault = self.on_fetch(fetch)
         kind = fault.kind if fault else ""
-        await asyncio.sleep(self._latency.uniform(*self._hops))
+        loop: Any = asyncio.get_running_loop()
+        await loop.passing(self._latency.uniform(*self._hops))
         if fault is not None and kind == "delay":
             await asyncio.sleep(fault.seconds)
         is_answered = fetch.kind == "twiml" or fetch.event == "assignment"
