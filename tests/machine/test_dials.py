@@ -8,7 +8,7 @@ import pytest
 
 from tests.machine.harness import a_transfer
 from workflows.machine.dials import unwanted
-from workflows.machine.events import CommandSucceeded
+from workflows.machine.events import CommandFailed, CommandSucceeded, Failure
 from workflows.machine.model import Attempt, Kind, Leg, Presence, Target, Transfer
 from workflows.machine.outcomes import hear_outcome
 from workflows.machine.stimuli import Stimulus
@@ -103,3 +103,21 @@ def test_second_leg_of_a_recall_in_vain_is_a_stray() -> None:
     lost = recalling(RECALL, presence=Presence.GONE, call_sid="CAfirst")
     assert hear_outcome(lost, outcome(RECALL, "CAagain"))[1] is Stimulus.STRAY_LEG
     assert hear_outcome(lost, outcome(RECALL, "CAfirst"))[1] is Stimulus.NOTED
+
+
+@pytest.mark.parametrize(
+    ("leg", "stimulus"),
+    [
+        ({}, Stimulus.AGENT_UNREACHED),
+        ({"call_sid": "CA2"}, Stimulus.NOTED),
+        ({"call_sid": "CA2", "presence": Presence.PRESENT}, Stimulus.NOTED),
+    ],
+    ids=["nobody knows of a leg", "a callback has told of it", "the agent is back"],
+)
+def test_recall_without_an_answer_is_lost_only_if_nobody_knows_of_its_leg(
+    leg: dict[str, object], stimulus: Stimulus
+) -> None:
+    failed = CommandFailed(at=9.0, command="RecallAgent", key=RECALL, failure=Failure.UNAVAILABLE)
+    after, heard = hear_outcome(replace(recalling(RECALL, **leg), attempts=()), failed)
+    assert heard is stimulus
+    assert after.agent.is_live is (stimulus is Stimulus.NOTED)

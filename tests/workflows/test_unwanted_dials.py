@@ -158,6 +158,22 @@ async def test_recalled_agent_who_declines_is_not_rung_again(stage: Stage) -> No
     assert dials(stage) == before
 
 
+async def test_recalled_agent_who_picks_up_unseen_has_the_caller(stage: Stage) -> None:
+    policy = Policy(release_agent=ReleaseAgent.ON_DIAL, guard_seconds=0.2)
+    handle = await stage.start(Kind.COLD, "client:bob", policy=policy)
+    await stage.until("awaiting")
+    leg = await stage.room.ringing(f"{stage.part}-t1")
+    stage.room.fail("add_participant", "unavailable", times=FOREVER)
+    await stage.hang_up(leg.call_sid, cause="busy")
+    await between_attempts(stage)
+    before = dials(stage)
+    await stage.tell(LegAnswered(call_sid=FIRST, label=f"{stage.part}-r1"))
+    result = await handle.result()
+    assert (result.state, result.reason) == ("failed", "target_busy")
+    assert dials(stage) == before
+    assert not stage.room.legs[CALLER].held
+
+
 async def test_supervisor_who_declines_is_not_rung_again(stage: Stage) -> None:
     scene = Supervised(stage)
     stage.room.fail("add_participant", "unavailable", times=FOREVER)

@@ -11,6 +11,7 @@ from workflows.machine.beliefs import (
     Heard,
     adopt,
     progress,
+    recall_lost,
     target_gone,
     with_attempt,
     with_presence,
@@ -125,3 +126,12 @@ def dial_failed(transfer: Transfer, failed: CommandFailed) -> Heard:
         transfer = with_attempt(replace(transfer, target=doubtful), cause=Cause.UNAVAILABLE)
         return transfer, Stimulus.TARGET_DOUBTFUL
     return transfer, Stimulus.NOTED
+
+
+def recall_failed(transfer: Transfer, failed: CommandFailed) -> Heard:
+    """The recall came to nothing, or nobody knows; unless a callback has told of its leg."""
+    if not transfer.agent.is_live or transfer.agent.call_sid:
+        return transfer, Stimulus.NOTED
+    gone = replace(transfer.agent, presence=Presence.GONE, is_doubtful=True)
+    transfer = replace(transfer, agent=gone)
+    return transfer, recall_lost(transfer, failed.at)

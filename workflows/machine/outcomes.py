@@ -12,14 +12,19 @@ from workflows.machine.beliefs import (
     WINDING_UP,
     Heard,
     caller_gone,
-    recall_lost,
     target_gone,
     with_attempt,
     with_presence,
     without_agent,
 )
 from workflows.machine.copies import replace
-from workflows.machine.dials import dial_failed, hear_dialed, hear_recalled, is_of_attempt
+from workflows.machine.dials import (
+    dial_failed,
+    hear_dialed,
+    hear_recalled,
+    is_of_attempt,
+    recall_failed,
+)
 from workflows.machine.events import (
     CommandFailed,
     CommandSucceeded,
@@ -343,10 +348,8 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
         return hear_not_accepted(transfer, failed)
     if command in REMOVALS:
         return _agent_not_removed(transfer)
-    if command == "RecallAgent" and transfer.agent.is_live:
-        gone = replace(transfer.agent, presence=Presence.GONE, is_doubtful=True)
-        transfer = replace(transfer, agent=gone)
-        return transfer, recall_lost(transfer, failed.at)
+    if command == "RecallAgent":
+        return recall_failed(transfer, failed)
     if command in _QUESTIONS:
         return _nobody_heard(transfer, failed)
     if command in ("ReadRoom", "EndRoom"):
