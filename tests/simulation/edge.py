@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Response
 from fastapi.encoders import jsonable_encoder
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 from starlette.datastructures import FormData
 
 import api.app
@@ -79,6 +79,12 @@ def hooks() -> tuple[Hook, ...]:
         for module in HOOKS
         for route in module.router.routes
     )
+
+
+@cache
+def hooks_below(part: str) -> tuple[Hook, ...]:
+    """Those whose path begins with `/twilio/{part}`."""
+    return tuple(hook for hook in hooks() if hook.path.pattern.startswith(f"^/twilio/{part}"))
 
 
 @cache
@@ -164,7 +170,7 @@ class Edge:
     async def _hook(self, fetch: Fetch) -> Reply:
         parts = urlsplit(fetch.url)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        for hook in hooks():
+        for hook in hooks_below(parts.path.split("/")[2]):
             found = hook.path.match(parts.path)
             if found is None or fetch.method not in hook.methods:
                 continue
@@ -265,10 +271,13 @@ async def _never() -> Any:
 
 
 def _json(result: Any) -> Any:
-    """What a client gets of what a route answers. Models write themselves."""
-    if isinstance(result, BaseModel):
-        return result.model_dump(mode="json", by_alias=True)
-    return jsonable_encoder(result)
+    """What a client gets of what a route answers."""
+    return _writer(type(result)).dump_python(result, mode="json", by_alias=True)
+
+
+@cache
+def _writer(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def _reply(response: Response) -> Reply:

@@ -361,9 +361,15 @@ def supervisor_desk(address: str) -> Principal:
 
 
 def _activities(client: Any, settings: TwilioSettings) -> list[Any]:
+    return worker.activities_of(**{name: home(client, settings) for name, home in _homes().items()})
+
+
+@cache
+def _homes() -> dict[str, Any]:
+    """The classes that have the activities, by the name under which the worker wants each."""
     homes = get_type_hints(worker.activities_of)
     homes.pop("return")
-    return worker.activities_of(**{name: home(client, settings) for name, home in homes.items()})
+    return homes
 
 
 def _form(**params: Any) -> Form:
