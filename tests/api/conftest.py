@@ -25,6 +25,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from api.app import create_app
 from api.settings import Settings
 from tests.api.fakes import WORKFLOWS, FakeCall
+from tests.api.role import as_api
 from tests.api.rooms import ROOMS
 from tests.api.signing import ACCOUNT, BASE_URL, TOKEN, Pairs, form, signed_headers
 from workflows.control import AnnounceWorkflow, ControlWorkflow
@@ -54,6 +55,8 @@ TASKROUTER = {
     "twilio_workspace_sid": "WS" + "1" * 32,
     "twilio_workflow_sid": "WW" + "2" * 32,
 }
+ASKED: set[str] = set()
+"""What the applications of all tests have asked Temporal for."""
 JWT_SECRET = "a secret of the tests that is long enough"
 
 
@@ -216,7 +219,7 @@ async def temporal() -> AsyncIterator[Client]:
 @asynccontextmanager
 async def site_with(temporal: Client, **given: Any) -> AsyncIterator[Site]:
     """An application on the running server, with these settings besides."""
-    app = create_app(make_settings(**given), temporal)
+    app = create_app(make_settings(**given), as_api(temporal, ASKED))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as http:
         yield Site(app, http, temporal)

@@ -16,16 +16,26 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client
+from temporalio.api.operatorservice.v1 import DeleteNamespaceRequest
+from temporalio.api.workflowservice.v1 import (
+    DeleteWorkflowExecutionRequest,
+    ListNamespacesRequest,
+    PollActivityTaskQueueRequest,
+    ResetWorkflowExecutionRequest,
+)
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
 
 from api.app import create_app
 from api.engine.temporal import EngineUnreachableError, Temporal, bounded
 from api.operation import OperationAddressError, served
 from api.settings import SettingsError, load_settings
 from tests.api.conftest import KEYS, Site, auth, key_entry, make_settings
+from tests.api.role import as_api
 from tests.api.signing import ACCOUNT, BASE_URL
 from tests.e2e.processes import free_ports
 from workflows.encryption import CodecKeys, EncryptionCodec
+from workflows.messages import transfer_workflow_id
 
 NEEDED = {
     "TWILIO_ACCOUNT_SID": ACCOUNT,
@@ -324,6 +334,37 @@ async def test_page_of_the_api_needs_no_other_host(deaf_app: FastAPI) -> None:
         for each in parts:
             assert each.startswith("/"), f"{each} is on another host"
             assert (await http.get(each)).status_code == 200
+
+
+# --- the api's role at Temporal -------------------------------------------------------------------
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_t6_api_needs_the_calls_of_its_role_and_no_other(
+    site: Site, temporal: Client
+) -> None:
+    """Each test of this folder goes through the door that is tried here."""
+    view = await site.started()
+    asked: set[str] = set()
+    client = as_api(temporal, asked)
+    handle = client.get_workflow_handle(transfer_workflow_id(view["conference_sid"]))
+    assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
+    assert asked == {"DescribeWorkflowExecution"}
+    service = client.workflow_service
+    for refused in (
+        handle.terminate("by an intruder"),
+        handle.cancel(),
+        handle.query("facts"),
+        service.delete_workflow_execution(DeleteWorkflowExecutionRequest()),
+        service.reset_workflow_execution(ResetWorkflowExecutionRequest()),
+        service.list_namespaces(ListNamespacesRequest()),
+        service.poll_activity_task_queue(PollActivityTaskQueueRequest()),
+        client.operator_service.delete_namespace(DeleteNamespaceRequest()),
+    ):
+        with pytest.raises(RPCError) as raised:
+            await refused
+        assert raised.value.status == RPCStatusCode.PERMISSION_DENIED
+    assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
 
 
 # --- operation's own door -------------------------------------------------------------------------
