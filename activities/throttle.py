@@ -152,8 +152,15 @@ class Throttle:
 
     async def enter(self, priority: Priority) -> None:
         """Wait for a slot; `leave` gives it back."""
+        if not self.enter_now(priority):
+            await self._take_turn(priority)
+
+    def enter_now(self, priority: Priority) -> bool:
+        """Take a slot if one is free; whether it was. Raises `HeldBack`."""
         self._demand_open(priority)
-        await self._take(priority)
+        is_free = self._under_way < self.at_once or priority is Priority.PROBE
+        self._under_way += is_free
+        return is_free
 
     def leave(self) -> None:
         """A request is over, whatever came of it."""
@@ -217,11 +224,8 @@ class Throttle:
         elif now < self._paused_until and (priority is not Priority.FREES or self._under_way):
             raise HeldBack("Twilio wants fewer requests", self.later(self._paused_until - now))
 
-    async def _take(self, priority: Priority) -> None:
-        """A slot; waits for one for a moment, in the order of priorities."""
-        if self._under_way < self.at_once or priority is Priority.PROBE:
-            self._under_way += 1
-            return
+    async def _take_turn(self, priority: Priority) -> None:
+        """Wait for a slot for a moment, in the order of priorities."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._turn += 1
         heapq.heappush(self._waiting, (priority, self._turn, turn))

@@ -8,9 +8,9 @@ the caller of an rpc names one in its metadata, and the wrapped service writes i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from types import TracebackType
 
 from temporalio.api.workflowservice.v1 import (
     SignalWorkflowExecutionRequest,
@@ -51,18 +51,30 @@ class EngineUnreachableError(Exception):
     """Temporal did not answer in time. Whether the request took effect is not known."""
 
 
-@asynccontextmanager
-async def bounded(seconds: float = RPC_SECONDS) -> AsyncIterator[None]:
+class bounded:  # noqa: N801 - it reads like `asyncio.timeout`, whose rule it follows
     """Turns silence, and refusals that pass, into `EngineUnreachableError`."""
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError as error:
-        raise EngineUnreachableError from error
-    except RPCError as error:
-        if error.status in UNREACHABLE:
+
+    __slots__ = ("_limit",)
+
+    def __init__(self, seconds: float = RPC_SECONDS) -> None:
+        self._limit = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self._limit.__aexit__(kind, error, traceback)
+        except TimeoutError as silence:
+            raise EngineUnreachableError from silence
+        is_passing = isinstance(error, RPCError) and error.status in UNREACHABLE
+        if is_passing or isinstance(error, TimeoutError):
             raise EngineUnreachableError from error
-        raise
 
 
 class NamedRequests(WorkflowService):

@@ -78,6 +78,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._now
 
+    def create_task(self, coro: Any, *, name: str | None = None, context: Any = None) -> Any:
+        return asyncio.Task(coro, loop=self, name=name, context=context)
+
     def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:
         planned = Planned(self._now, callback, args, context)
         self._ready.append(planned)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -148,27 +149,42 @@ class Rest:
     async def glance(self, read: Callable[[Any], Any]) -> Any:
         """A look at the network that takes as long as a request, and meets what all requests meet.
         It is none of a call's: no fault of a story strikes it, and it is not counted."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
-        loop.call_later(self._latency.uniform(*self._hops), self._glanced, loop, answer, read)
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.look(read, partial(_settle, answer), answer)
         shown = await answer
         if shown is None:
             raise aiohttp.ConnectionTimeoutError
         return shown
 
-    def _glanced(self, loop: Any, answer: asyncio.Future[Any], read: Callable[[Any], Any]) -> None:
-        """A glance has arrived."""
-        if answer.done():
+    def look(
+        self,
+        read: Callable[[Any], Any],
+        then: Callable[[Any], None],
+        waiter: asyncio.Future[Any],
+    ) -> None:
+        """A glance, for whoever is to be called with what it showed; None: nobody answered. It
+        does not arrive if whoever waits has died on the way."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._latency.uniform(*self._hops), self._looked, loop, read, then, waiter)
+
+    def _looked(
+        self,
+        loop: Any,
+        read: Callable[[Any], Any],
+        then: Callable[[Any], None],
+        waiter: asyncio.Future[Any],
+    ) -> None:
+        if waiter.cancelled():
             return
         if self.is_down:
-            loop.call_later(self._latency.uniform(0, 0.05), _settle, answer, None)
+            loop.call_later(self._latency.uniform(0, 0.05), then, None)
             return
         self.count += 1
         self.is_reading = True
         with self._runtime.act() as network:
             shown = read(network)
         self.is_reading = False
-        loop.call_later(self._latency.uniform(*self._hops), _settle, answer, shown)
+        loop.call_later(self._latency.uniform(*self._hops), then, shown)
 
     async def _meet(self, request: _Sent, fault: Fault) -> None:
         """What becomes of a request that meets a fault."""
