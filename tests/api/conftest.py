@@ -190,6 +190,12 @@ async def temporal() -> AsyncIterator[Client]:
         for queue in ("transfer", "timer", "visibility")
         for part in ("--dynamic-config-value", f"history.{queue}ProcessorMaxPollRPS=3000")
     ]
+    # A history is deleted once the queues are known to be past it, which is noted now and then.
+    unthrottled += [
+        part
+        for queue in ("transfer", "visibility")
+        for part in ("--dynamic-config-value", f'history.{queue}ProcessorUpdateAckInterval="1s"')
+    ]
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=temporal_binary(),
         dev_server_extra_args=unthrottled,
