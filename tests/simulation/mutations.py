@@ -211,7 +211,7 @@ def forgetful() -> AbstractContextManager[Any]:
 def accepted_before_started() -> AbstractContextManager[Any]:
     async def start(self: Any, order: Any, mark: str, prepare: Any) -> Started:
         known = await self._records.call(order.conference_sid)
-        prepared = prepare(known)
+        prepared = await prepare(known)
 
         async def later() -> None:
             await asyncio.sleep(0.5)
