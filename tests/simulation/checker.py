@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.simulation import claims, doors, ears
 from tests.simulation.bounds import LOSES_NEWS, Bounds, cost_of
+from tests.simulation.cries import Cries
 from tests.simulation.ears import Ears
 from tests.simulation.stage import CALLER, PEOPLE, address_of
 from tests.simulation.tape import Tape
@@ -114,6 +115,7 @@ class Checker:
         self.allowed = {address_of(who) for who, _ in story.targets} | set(PEOPLE.values())
         self.tape = Tape(self)
         self.ears = Ears(self)
+        self.cries = Cries(self)
         self._began = stage.loop.time()
         self._since: dict[tuple[str, str], tuple[float, float, str]] = {}
         self._lasts: set[tuple[str, str]] = set()
@@ -218,6 +220,8 @@ class Checker:
         view = read(run.memo["view"])
         if kind in OWNERS:
             claims.view_is_honest(self, watch, view)
+        if kind == "supervision":
+            self.cries.shown(run.run_id, view)
         watch.view = view
         if view["is_over"] and watch.over_at is None:
             watch.over_at = self.now

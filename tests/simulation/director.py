@@ -37,7 +37,9 @@ WORDS = {"pause_recording": "pause", "resume_recording": "resume"}
 HOLDS = ("hold", "resume")
 MODES = ("supervise", "monitor", "whisper", "barge", "take_over", "leave")
 """What supervisors ask for. `supervise` is to join, in the mode that the act's detail names; with
-`stays` after it, to hear nothing of a consult."""
+`stays` after it, to hear nothing of a consult, with `helps`, because the agent asks for help."""
+HELP = ("ask_help", "withdraw_help")
+STARTS = ("start", "start_again")
 REPEATS_MAX = 6
 
 
@@ -69,6 +71,7 @@ class Director:
         self._starter: Principal | None = None
         """Who starts the transfer, if it is not the agent."""
         stage.rest.on_request = self._request
+        stage.rest.on_read = self.goals.read
         stage.callbacks.on_fetch = self._fetch
         stage.callbacks.on_delivery = self.goals.delivered
         stage.server.listeners.append(self._run_changed)
@@ -277,7 +280,7 @@ class Director:
             self._strike(plan)
             return
         for _ in range(plan.times):
-            if plan.verb in (*BUTTONS, *WORDS, *HOLDS, *MODES, "start", "start_again"):
+            if plan.verb in (*BUTTONS, *WORDS, *HOLDS, *MODES, *HELP, *STARTS):
                 self.stage.loop.create_task(self._ask(plan))
             else:
                 self._act(plan)
@@ -340,6 +343,8 @@ class Director:
             await self._supervise(act)
         elif act.verb in HOLDS:
             await self._hold(act)
+        elif act.verb in HELP:
+            await self._help(act)
         elif self.transfer_id:
             self.goals.acted(act)
             key = f"press-{act.verb}-{self.stage.loop.time():.3f}"
@@ -376,12 +381,12 @@ class Director:
         principal, is_join = supervisor_desk(address), act.verb == "supervise"
         if not is_join and act.who not in self._joined:
             return
-        mode, _, consult = act.detail.partition(" ") if is_join else (act.verb, "", "")
-        number = ears.asked(address, mode, is_join, consult == "stays")
+        mode, *words = act.detail.split() if is_join else (act.verb,)
+        number = ears.asked(address, mode, is_join, "stays" in words)
         key = f"{act.verb}-{act.who}-{self.stage.loop.time():.3f}"
         if is_join:
-            policy = {"consult": consult or "hears"}
-            body = {"mode": mode, "policy": policy}
+            policy = {"consult": "stays" if "stays" in words else "hears"}
+            body = {"mode": mode, "policy": policy, "takes_help": "helps" in words}
             answer = await edge.supervise(principal, sid, body, key)
         else:
             answer = await edge.change_mode(principal, sid, self._joined[act.who], mode, key)
@@ -392,6 +397,19 @@ class Director:
         if is_join and answer.is_ok:
             self._joined[act.who] = str(answer.body["id"])
             ears.joined(key, self._joined[act.who])
+            if "helps" in words:
+                self.checker.cries.came(self._joined[act.who])
+
+    async def _help(self, act: Act) -> None:
+        """The agent asks for a supervisor, or needs none any more."""
+        edge, sid, cries = self.stage.edge, self.checker.conference_sid(), self.checker.cries
+        ask = edge.ask_help if act.verb == "ask_help" else edge.withdraw_help
+        cries.asked()
+        answer = await ask(self._agent, sid)
+        self.say(f"{act.who}: {act.verb} -> {answer.status} {answer.code}")
+        cries.answered(act.verb, answer)
+        self.goals.helped(act, answer)
+        self.checker.answered(act.verb, answer)
 
     async def _say_word(self, act: Act) -> None:
         """The agent has the recording paused, or wants it back."""

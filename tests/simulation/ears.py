@@ -14,8 +14,11 @@ from tests.simulation.truth import Leg
 TO_ALL = frozenset({"barge", "take_over"})
 """Modes in which everybody may hear."""
 TO_SOMEBODY = TO_ALL | {"whisper"}
-VERBS = frozenset({"supervise", "monitor", "whisper", "barge", "take_over", "leave"})
-"""What supervisors ask for: nothing of it is about the caller's hold or the agent's transfer."""
+VERBS = frozenset(
+    {"supervise", "monitor", "whisper", "barge", "take_over", "leave", "ask_help", "withdraw_help"}
+)
+"""What is asked for about supervisors: nothing of it is about the caller's hold or the agent's
+transfer."""
 REFUSED = (403, 404, 409, 422)
 IN_DOUBT = ("provider_unavailable", "agent_not_released")
 """Refusals after which the voice may have been given all the same."""

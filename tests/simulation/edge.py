@@ -30,7 +30,7 @@ from api.engine.temporal import EngineUnreachableError, Temporal
 from api.errors import Problem
 from api.limits import DialRate, StartRate
 from api.metrics import Metrics
-from api.routes import holds, recordings, supervisors, transfers
+from api.routes import help_wanted, holds, recordings, supervisors, transfers
 from api.schemas import HoldBody, StartTransferBody
 from api.settings import Settings
 from api.supervision_schemas import JoinBody, ModeBody
@@ -234,6 +234,14 @@ class Edge:
         return await self._asked(
             supervisors.change(sid, supervisor_id, checked, principal, self.parts, key), 200
         )
+
+    async def ask_help(self, principal: Principal, sid: str) -> Answer:
+        """POST /v1/calls/{conference_sid}/help."""
+        return await self._asked(help_wanted.ask_help(sid, principal, self.parts), 202)
+
+    async def withdraw_help(self, principal: Principal, sid: str) -> Answer:
+        """DELETE /v1/calls/{conference_sid}/help."""
+        return await self._asked(help_wanted.withdraw_help(sid, principal, self.parts), 204)
 
     async def record(self, principal: Principal, sid: str, word: str, key: str) -> Answer:
         """POST /v1/calls/{conference_sid}/recording/{word}."""

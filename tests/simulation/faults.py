@@ -108,6 +108,7 @@ Verb = Literal[
     "start", "start_again", "accept_offer", "reject_offer", "operator_cancel", "terminate",
     "pause_recording", "resume_recording", "hold", "resume",
     "supervise", "monitor", "whisper", "barge", "take_over", "leave",
+    "ask_help", "withdraw_help",
 ]  # fmt: skip
 
 

@@ -5,7 +5,9 @@ Each is recognised from what happens, not from what was planned.
 
 from __future__ import annotations
 
+import asyncio
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from tests.simulation.stage import OFFER_SECONDS
@@ -51,6 +53,7 @@ GOALS: dict[str, str] = {
     "told after the guardian": "a callback comes late, and its news was found already",
     "recall": "an agent who has gone is rung",
     "recall to the last rung": "the caller hears the apology",
+    "poll and callback disagree": "one says of a leg what the other, which is newer, denies",
     "stranger turned away": "who is not on the call asks for something",
     "caller on hold": "the agent puts the caller on hold, without a transfer",
     "hold becomes a transfer": "a transfer begins while the caller is on hold, and has them",
@@ -62,9 +65,30 @@ GOALS: dict[str, str] = {
     "whisper refused": "there is no agent who could hear it",
     "taken over": "a supervisor becomes the agent",
     "take-over refused": "the caller is a transfer's or a hold's",
+    "help asked for": "an agent asks for a supervisor",
+    "help taken": "a supervisor comes for it",
+    "help taken before": "a second supervisor comes for it, and is told so",
+    "help withdrawn": "the agent needs nobody any more",
     "cancel in a race with the answer": "a target picks up while its leg is being ended",
 }
 """Name -> what it means. Each must be seen in a long run."""
+
+
+SAYS = {
+    "participant-join": ("there", True), "participant-leave": ("there", False),
+    "participant-hold": ("held", True), "participant-unhold": ("held", False),
+    "answered": ("live", True), "completed": ("live", False),
+}  # fmt: skip
+"""A callback's event -> what it says of its leg."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What could be read of all legs at one moment, and who waits to hear of it."""
+
+    at: float
+    legs: dict[str, dict[str, bool]]
+    waiter: asyncio.Future[Any]
 
 
 class Goals:
@@ -80,6 +104,7 @@ class Goals:
         self._told: dict[str, str] = {}
         self._delivered: dict[str, set[str]] = {}
         self._findings = 0
+        self._readings: list[Reading] = []
 
     def _reached(self, name: str) -> None:
         self.seen[name] = self.seen.get(name, 0) + 1
@@ -95,6 +120,34 @@ class Goals:
         return float(self._stage.loop.time() - self._moments.get(what, -1e9))
 
     # --- what happens ---
+
+    def read(self, waiter: asyncio.Future[Any]) -> None:
+        """Somebody has read something of Twilio, who knows of it when `waiter` is done."""
+        now = self._stage.loop.time()
+        late = [each for each in self._readings[:-1] if not each.waiter.done()]
+        self._readings = [*late, *self._readings[-1:], Reading(now, self._legs(), waiter)]
+
+    def _legs(self) -> dict[str, dict[str, bool]]:
+        """What a reading of everything would show of each leg."""
+        found = {}
+        for call in self._stage.network.calls_by_sid.values():
+            place = call.participant
+            is_there = place is not None and place.joined and not place.left
+            is_held = is_there and place.hold
+            found[call.sid] = {"live": call.live, "there": is_there, "held": is_held}
+        return found
+
+    def _is_denied(self, fetch: Any) -> bool:
+        """Whether what a callback says is not what was read after it was sent, or what was read
+        before that and is not known yet."""
+        of, is_so = SAYS.get(fetch.event, ("", False))
+        sid = str(fetch.params.get("CallSid", ""))
+        for each in self._readings if of else ():
+            is_newer = each.at > fetch.at
+            shown = each.legs.get(sid, {}).get(of)
+            if shown is not None and shown is not is_so and is_newer is each.waiter.done():
+                return True
+        return False
 
     def request(self, route: str, struck: Any) -> None:
         """A request arrives at Twilio, and meets a fault or none."""
@@ -122,6 +175,8 @@ class Goals:
     def delivered(self, fetch: Any) -> None:
         """A callback reaches the api."""
         event, sid = fetch.event, str(fetch.params.get("CallSid", ""))
+        if self._is_denied(fetch):
+            self._reached("poll and callback disagree")
         if fetch.token in self._told:
             self._reached("duplicate callback")
             if event == "participant-join":
@@ -215,6 +270,15 @@ class Goals:
             self._reached("whisper refused")
         if answer.code in ("transfer_in_progress", "caller_on_hold"):
             self._reached("take-over refused")
+        if answer.code == "help_taken":
+            self._reached("help taken before")
+        if "helps" in act.detail and answer.is_ok:
+            self._reached("help taken")
+
+    def helped(self, act: Any, answer: Any) -> None:
+        """The agent has asked for a supervisor, or withdrawn that."""
+        if answer.is_ok:
+            self._reached("help asked for" if act.verb == "ask_help" else "help withdrawn")
 
     def dying(self) -> None:
         """The worker is about to die."""

@@ -3,6 +3,7 @@
     python -m tests.simulation.pairs                                  all pairs of all flows: hours
     python -m tests.simulation.pairs --flow W --sample 500 --seed 3   some of one flow
     python -m tests.simulation.pairs --pair W-12-305                  one, with its ladder
+    python -m tests.simulation.pairs --notes pairs.txt                goes on where it was stopped
 
 A flow is a quiet story. It is played once, and what happens in it from the start of the transfer
 (hold, supervision) to its end gives the moments: each request to Twilio, each callback, each state.
@@ -12,7 +13,9 @@ everybody who can hang up or cancel. A pair is two different points, at the same
 left out are two faults of the same request or callback, of which only one can strike.
 
 What must hold is what must hold in every history: the invariants after every step, the bounds with
-the cost of both, and nothing left in the end. Exit codes: 0 all pairs that were played are good.
+the cost of both, and nothing left in the end. With `--notes` it is written down what has been
+played, and a run that was stopped goes on from there, as long as the points are the same. Exit
+codes: 0 all pairs that were played are good.
 """
 
 from __future__ import annotations
@@ -23,12 +26,15 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from itertools import combinations
+from pathlib import Path
 from random import Random
+from typing import TextIO
 
 from tests.simulation.faults import (
     CALLBACK_FAULTS,
@@ -44,7 +50,7 @@ from tests.simulation.faults import (
 )
 from tests.simulation.play import Outcome, Story, play
 from tests.simulation.scenarios import LATE_ROUTE, answers, plain
-from tests.simulation.simulate import PROGRESS_SECONDS, be_quiet, begin_process, say
+from tests.simulation.simulate import PROGRESS_SECONDS, be_quiet, begin_process, say, tidily
 
 MODULE = "tests.simulation.pairs"
 CHUNK = 20
@@ -169,7 +175,7 @@ def chosen(flow: str, sample: int, seed: int) -> list[Pair]:
 def _play(some: Sequence[Pair]) -> list[tuple[Pair, str]]:
     """Each pair, and what was broken first."""
     be_quiet()
-    return [(pair, str((play(pair.story).violations or ("",))[0])) for pair in some]
+    return [(pair, str((play(pair.story).violations or ("",))[0])) for pair in tidily(some)]
 
 
 def _played(all_pairs: Sequence[Pair], jobs: int) -> Iterator[tuple[Pair, str]]:
@@ -182,6 +188,34 @@ def _played(all_pairs: Sequence[Pair], jobs: int) -> Iterator[tuple[Pair, str]]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
+class Notes:
+    """What has been played, a line for each pair, below a line that says which points were meant.
+    A path of "" keeps nothing. Raises `ValueError` for notes about other points."""
+
+    def __init__(self, path: str, flows: Iterable[str]) -> None:
+        told = repr([(flow, points(flow)) for flow in FLOWS]).encode()
+        head = f"points {sha256(told).hexdigest()[:16]}"
+        self.known: dict[str, str] = {}
+        self._file: TextIO | None = None
+        if not path:
+            return
+        lines = Path(path).read_text().splitlines() if Path(path).exists() else []
+        if lines and lines[0] != head:
+            raise ValueError(f"{path} is about other points: the code has changed since")
+        for line in lines[1:]:
+            name, _, broken = line.partition(" ")
+            if name[:1] in flows:
+                self.known[name] = broken
+        self._file = Path(path).open("a", buffering=1)  # noqa: SIM115 - as long as the run
+        if not lines:
+            self._file.write(head + "\n")
+
+    def add(self, pair: Pair, broken: str) -> None:
+        """One more was played."""
+        if self._file is not None:
+            self._file.write(f"{pair} {broken}".strip().replace("\n", " ") + "\n")
+
+
 def _told(pair: Pair) -> int:
     be_quiet()
     outcome = play(pair.story, with_ladder=True)
@@ -191,21 +225,29 @@ def _told(pair: Pair) -> int:
     return int(bool(broken))
 
 
-def _run(wanted: dict[str, list[Pair]], jobs: int) -> int:
+def _run(wanted: dict[str, list[Pair]], jobs: int, notes: Notes) -> int:
     played: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     every = [pair for flow in wanted.values() for pair in flow]
+    for pair in every:
+        played[pair.flow] += str(pair) in notes.known
+        failed[pair.flow] += bool(notes.known.get(str(pair)))
+    before = played.total()
+    if before:
+        say(f"{before} of {len(every)} pairs were played before, {failed.total()} of them failed")
     began = said = time.perf_counter()
-    results = _played(every, jobs)
+    results = _played([pair for pair in every if str(pair) not in notes.known], jobs)
     try:
         for pair, broken in results:
             played[pair.flow] += 1
+            notes.add(pair, broken)
             if broken:
                 failed[pair.flow] += 1
                 say(f'FAILED make pairs ARGS="--pair {pair}": {broken}')
             if time.perf_counter() - said >= PROGRESS_SECONDS:
                 said = time.perf_counter()
-                done, pace = played.total(), played.total() / (said - began)
+                done = played.total()
+                pace = (done - before) / (said - began)
                 say(f"{done:7d} of {len(every)} pairs, {pace:.1f}/s, {failed.total()} failing, "
                     f"{(len(every) - done) / pace / 60:.0f} min left")  # fmt: skip
     except KeyboardInterrupt:
@@ -217,7 +259,9 @@ def _run(wanted: dict[str, list[Pair]], jobs: int) -> int:
         if flow in wanted:
             say(f"| {flow}: {title} | {len(points(flow))} | {len(pairs(flow))} | {played[flow]} "
                 f"| {played[flow] - failed[flow]} |")  # fmt: skip
-    say(f"\n{played.total()} pairs in {time.perf_counter() - began:.0f} s")
+    seconds = time.perf_counter() - began
+    say(f"\n{played.total() - before} pairs in {seconds:.0f} s, "
+        f"{(played.total() - before) / seconds:.1f}/s")  # fmt: skip
     return int(bool(failed))
 
 
@@ -228,6 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sample", type=int, default=0, help="so many pairs per flow; 0 is all")
     parser.add_argument("--seed", type=int, default=1, help="which of them are chosen")
     parser.add_argument("--pair", default="", help="one pair, with its ladder: W-12-305")
+    parser.add_argument("--notes", default="", help="a file of what has been played, to go on from")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     given = parser.parse_args(arguments)
     if given.pair:
@@ -235,7 +280,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _told(Pair(flow, int(one), int(other)))
     if unknown := set(given.flow) - set(FLOWS):
         parser.error(f"there is no flow {', '.join(sorted(unknown))}; there are {', '.join(FLOWS)}")
-    return _run({flow: chosen(flow, given.sample, given.seed) for flow in given.flow}, given.jobs)
+    try:
+        notes = Notes(given.notes, given.flow)
+    except ValueError as error:
+        parser.error(str(error))
+    wanted = {flow: chosen(flow, given.sample, given.seed) for flow in given.flow}
+    return _run(wanted, given.jobs, notes)
 
 
 if __name__ == "__main__":

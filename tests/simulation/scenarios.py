@@ -219,6 +219,8 @@ def supervised(rng: Random) -> Story:
     phones = (*story.phones, ("supervisor", (phone,)), ("observer", (answers(1.0),)))
     coach = rng.choice(("stays_coaching", "becomes_muted", "becomes_audible"))
     switches = (("coach_of_one_who_left", coach),)
+    if rng.random() < 0.4:
+        acts += _helps(rng)
     acts = [*story.acts, *acts]
     return replace(story, scenario="supervised", acts=tuple(acts), phones=phones, switches=switches)
 
@@ -239,6 +241,18 @@ def _supervises(rng: Random, who: str) -> list[Act]:
         acts.append(Act(_supervised_moment(rng), who, last))  # type: ignore[arg-type]
     if rng.random() < 0.15:
         acts.append(Act(Entered("v1 whispering", plus=rng.uniform(0, 5)), "agent", "hang_up"))
+    return acts
+
+
+def _helps(rng: Random) -> list[Act]:
+    """The agent asks for a supervisor: one comes, or two at once, or nobody needs to any more."""
+    acts = [Act(rng.choice((After(rng.uniform(0, 4)), _moment(rng))), "agent", "ask_help")]
+    for who in rng.choice((("observer",), ("observer",), ("supervisor", "observer"), ())):
+        moment = Entered("asked", plus=rng.choice((0.0, rng.uniform(0, 0.3), rng.uniform(0, 4))))
+        joins = rng.choice(("monitor", "whisper", "barge")) + rng.choice((" helps", " stays helps"))
+        acts.append(Act(moment, who, "supervise", joins))
+    if rng.random() < 0.4:
+        acts.append(Act(Entered("asked", plus=rng.uniform(0, 3)), "agent", "withdraw_help"))
     return acts
 
 

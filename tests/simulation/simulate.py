@@ -21,11 +21,12 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event as EventOfProcesses
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -34,6 +35,7 @@ from tests.simulation.play import Outcome, play
 from tests.simulation.scenarios import SCENARIOS, story_of
 from tests.simulation.shrink import shrunk
 
+Item = TypeVar("Item")
 MODULE = "tests.simulation.simulate"
 RUNS = 400
 RUNS_MAX = 10**9
@@ -101,15 +103,21 @@ def some(seeds: Sequence[int], scenario: str = "") -> Tally:
     be_quiet()
     tally = Tally()
     began = time.process_time()
-    for number, seed in enumerate(seeds, 1):
+    for seed in tidily(seeds):
         tally.add(play(story_of(seed, scenario)))
-        if number % RUBBISH == 0:
-            gc.collect()
         if _stopping is not None and _stopping.is_set():
             break
     tally.cpu_seconds = time.process_time() - began
     tally.memory_mb = _memory_mb()
     return tally
+
+
+def tidily(each: Iterable[Item]) -> Iterator[Item]:
+    """These, with what histories leave behind thrown away now and then."""
+    for number, item in enumerate(each, 1):
+        yield item
+        if number % RUBBISH == 0:
+            gc.collect()
 
 
 def _memory_mb() -> float:

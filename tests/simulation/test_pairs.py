@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +73,39 @@ def test_failing_pair_is_told_with_its_command(
     said = capsys.readouterr().out
     assert f'FAILED make pairs ARGS="--pair {failing}": S1: alone' in said
     assert "| 3 | 2 |" in said
+
+
+def test_stopped_run_goes_on_from_its_notes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    begun: list[Pair] = []
+
+    def played(every: Sequence[Pair], jobs: int) -> Iterator[tuple[Pair, str]]:
+        for pair in every:
+            if len(begun) == 3:
+                raise KeyboardInterrupt
+            begun.append(pair)
+            yield pair, "S1: alone" if pair == chosen("H", 5, 1)[1] else ""
+
+    monkeypatch.setattr(pairs, "_played", played)
+    notes = ["--notes", str(tmp_path / "notes")]
+    assert main(["--flow", "H", "--sample", "5", *notes]) == 1
+    first = list(begun)
+    begun.clear()
+    assert main(["--flow", "H", "--sample", "5", *notes]) == 1, "one has failed before"
+    assert first + begun == chosen("H", 5, 1)
+    said = capsys.readouterr().out
+    assert "3 of 5 pairs were played before, 1 of them failed" in said
+    assert "| 5 | 4 |" in said
+
+
+def test_notes_about_other_points_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes").write_text("points 0000000000000000\nH-1-2\n")
+    with pytest.raises(SystemExit):
+        main(["--flow", "H", "--sample", "3", "--notes", str(tmp_path / "notes")])
+    assert "the code has changed since" in capsys.readouterr().err
 
 
 def test_bug_in_the_engine_fails_a_pair(capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,6 +90,8 @@ class Rest:
         """Asked when a request arrives; answers what it meets, or what it is refused with."""
         self.on_effect: Callable[[], None] = lambda: None
         """Told when a request has been carried out."""
+        self.on_read: Callable[[asyncio.Future[Any]], None] = lambda waiter: None
+        """Told when somebody has read something, and the future that is done when they know it."""
         self.is_counted: Callable[[], bool] = lambda: True
         """Whether who asks is part of the story: struck by its faults, and counted."""
         self.count = 0
@@ -184,6 +186,7 @@ class Rest:
         with self._runtime.act() as network:
             shown = read(network)
         self.is_reading = False
+        self.on_read(waiter)
         loop.call_later(self._latency.uniform(*self._hops), then, shown)
 
     async def _meet(self, request: _Sent, fault: Fault) -> None:
@@ -219,6 +222,8 @@ class Rest:
         if request.method != "GET" and self.is_counted():
             self._effects = [each for each in self._effects if not each.answer.done()]
             self._effects.append(request)
+        if request.method == "GET":
+            self.on_read(request.answer)
         self._runtime.requests[-1]["run"] = request.run
         self.on_effect()
         return answer
