@@ -1,6 +1,6 @@
 """Who hears a supervisor: muted, aimed at one, heard by all, or on hold.
 
-One request changes one thing, and each is read back before the next. That makes the order of the
+One request changes one thing, but for one that parts, and each is read back before the next. That makes the order of the
 requests a function of what Twilio says (`next_change`), so that it does not matter where an earlier
 attempt stopped, or who else changed the leg meanwhile.
 """
@@ -28,6 +28,12 @@ BARGE = "barge"
 APART = "apart"
 """On hold: hears nothing, heard by nobody."""
 
+AT_ONCE: dict[str, dict[str, Any]] = {
+    SILENT: {"muted": True},
+    APART: {"muted": True, "hold": True},
+}
+"""What is asked for without a look: silence is safe whatever else is true, and each look takes
+time. So is a hold with it, whichever of the two takes effect first."""
 CHANGES_MAX = 6
 """From any state of a leg to any other it takes four."""
 
@@ -83,9 +89,8 @@ class Voices:
         `refused` when Twilio says so, as `gone` when the leg has left; the leg is then muted, if
         it is there.
         """
-        if given.voice in (SILENT, APART):
-            # Without a look: silence is safe whatever else is true, and each look takes time.
-            await self._change(given, {"muted": True})
+        if given.voice in AT_ONCE:
+            await self._change(given, AT_ONCE[given.voice])
         for _ in range(CHANGES_MAX):
             room = await read_legs(self._client, given.conference_sid)
             leg = room.find(given.call_sid)

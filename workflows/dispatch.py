@@ -23,6 +23,7 @@ from workflows.dispatch_hold import (
     remind_agent,
     report_hold,
     tell_hold,
+    tell_supervision,
 )
 from workflows.dispatch_order import LOOK_FIRST, Notice, Order
 from workflows.dispatch_recordings import (
@@ -381,6 +382,7 @@ _ORDERS: dict[str, Callable[[Command, Transfer, Transfer], Order | Notice]] = {
     "ReadRoom": _read_room,
     "EndStray": _end_stray,
     "TellHold": tell_hold,
+    "TellSupervision": tell_supervision,
     "AskTransfer": ask_transfer,
     "AskCall": ask_call,
     "AskOwners": ask_owners,

@@ -1,4 +1,4 @@
-"""Commands of and about an agent's hold -> notices to other workflows, and announcements."""
+"""Words of holds and transfers to other workflows of the call, and announcements."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.conferences import AnnounceInput, Conferences
     from activities.participants import MuteInput, Participants
     from workflows.hold_messages import AnnounceOrder, MuteOrder
-    from workflows.machine.commands import Command
-    from workflows.machine.events import HoldReported, OwnerSought, TransferStarted
+    from workflows.machine.commands import Command, TellSupervision
+    from workflows.machine.events import (
+        HoldReported,
+        OwnerSought,
+        TransferReported,
+        TransferStarted,
+    )
     from workflows.machine.holding import flagged_sids
     from workflows.machine.model import Transfer
     from workflows.messages import (
@@ -22,12 +27,19 @@ with workflow.unsafe.imports_passed_through():
         HOLD_REMINDER_PATH,
         call_workflow_id,
         hold_workflow_id,
+        supervision_workflow_id,
         transfer_workflow_id,
     )
 
 
 def tell_hold(_command: Command, _begun: Transfer, now: Transfer) -> Notice:
     return Notice((hold_workflow_id(now.conference_sid),), asdict(TransferStarted()))
+
+
+def tell_supervision(command: Command, _begun: Transfer, now: Transfer) -> Notice:
+    consult = command.consult if isinstance(command, TellSupervision) else ""
+    report = TransferReported(consult=consult)
+    return Notice((supervision_workflow_id(now.conference_sid),), asdict(report))
 
 
 def ask_transfer(_command: Command, _begun: Transfer, now: Transfer) -> Notice:

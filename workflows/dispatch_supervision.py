@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.tasks import BookInput, Tasks
     from activities.voices import APART, BARGE, SILENT, WHISPER, VoiceInput, Voices
     from workflows.machine.commands import Command
-    from workflows.machine.events import AgentReplaced, OwnerSought
+    from workflows.machine.events import AgentReplaced, OwnerSought, SupervisorStays
     from workflows.machine.supervision.commands import ForSupervisor
     from workflows.machine.supervision.model import Supervision, Supervisor
     from workflows.messages import (
@@ -110,6 +110,10 @@ def _release_agent(begun: Supervision, mine: Supervisor, now: Supervision) -> Or
     )
 
 
+def _tell_transfer(_begun: Supervision, _mine: Supervisor, now: Supervision) -> Notice:
+    return Notice((transfer_workflow_id(now.conference_sid),), asdict(SupervisorStays()))
+
+
 def _ask_owners(_begun: Supervision, _mine: Supervisor, now: Supervision) -> Notice:
     owners = (
         transfer_workflow_id(now.conference_sid),
@@ -190,6 +194,7 @@ _ORDERS: dict[str, Dispatch] = {
     "Whisper": _voice(WHISPER, "supervisor heard by the agent alone", 8.0, 12.0),
     "Barge": _voice(BARGE, "supervisor heard by everybody", 8.0, 12.0),
     "SetApart": _voice(APART, "supervisor on hold, beside the caller", 6.0, 20.0),
+    "TellTransfer": _tell_transfer,
     "AskOwners": _ask_owners,
     "TellTaken": _tell_taken,
     "ReleaseAgent": _release_agent,

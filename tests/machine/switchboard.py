@@ -445,6 +445,7 @@ _EFFECTS = {
     "ReadRoom": _find,
     "EndStray": _end_leg,
     "TellHold": _ask("hold"),
+    "TellSupervision": _ask("supervision"),
     "AskTransfer": _ask("transfer"),
     "ReportHold": _ask("transfer"),
     "AskCall": _ask("call"),

@@ -33,6 +33,12 @@ BROKEN: dict[str, Callable[[], Transfer]] = {
     "live_state_has_deadline": lambda: ringing(deadline_at=None),
     "caller_is_never_alone": lambda: ringing(caller=HERE, agent=GONE),
     "consult_is_private": lambda: ringing(state=State.CONSULTING, caller=HERE, target=HERE),
+    "consult_is_told": lambda: ringing(
+        state=State.CONSULTING,
+        caller=Leg(presence=Presence.PRESENT, held=True),
+        target=HERE,
+        is_supervised=True,
+    ),
     "consult_is_not_recorded": lambda: ringing(
         state=State.CONSULTING,
         policy=Policy(pause_recordings=True),

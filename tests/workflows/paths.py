@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from activities.room import RoomLeg
 from tests.workflows.room import AGENT, CALLER
+from tests.workflows.supervised import warm_tells_who_stays_with_the_caller
 from workflows.machine.events import LegAnswered, LegJoined, LegRang, LegScreened
 from workflows.machine.model import Accept, Kind, Policy, ReleaseAgent, Target
 from workflows.messages import CallView, RecordingView, TransferView
@@ -329,6 +330,7 @@ PATHS: dict[Path, tuple[str, str]] = {
     warm_recording_paused_by_a_person: ("completed", "completed"),
     warm_recording_wanted_back_in_the_consult: ("completed", "completed"),
     warm_recording_cannot_be_paused: ("failed", "recording_not_paused"),
+    warm_tells_who_stays_with_the_caller: ("completed", "completed"),
 }
 """Each path -> the state and the reason in which it ends."""
 

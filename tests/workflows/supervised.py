@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from activities.room import RoomLeg
 from tests.workflows.room import AGENT, CALLER
 from workflows.machine.events import LegAnswered, RoomEnded
+from workflows.machine.model import Kind
 from workflows.machine.supervision.model import Consult, Mode, SupervisorPolicy
 from workflows.machine.supervision.requests import HelpRequested, JoinRequested, ModeRequested
 from workflows.messages import (
     StartSupervisionInput,
     SupervisionView,
     SupervisorView,
+    TransferView,
     supervision_workflow_id,
 )
 from workflows.supervision import SupervisionWorkflow
@@ -168,6 +170,28 @@ async def help_is_taken(stage: Stage) -> SupervisionView:
     await scene.change(label, "leave")
     result: SupervisionView = await stage.handle.result()
     return result
+
+
+async def warm_tells_who_stays_with_the_caller(stage: Stage) -> TransferView:
+    """A supervisor is set apart for the consult, back at the swap, apart again, and leaves."""
+    scene = Supervised(stage)
+    label = await scene.listens(scene.wish(consult=Consult.STAYS))
+    await scene.until(label, "listening")
+    supervision = stage.handle
+    transfer = await stage.start(Kind.WARM, "client:bob")
+    await stage.answer()
+    for verb, there in (("", "apart"), ("swap", "listening"), ("swap", "apart")):
+        stage.handle = transfer
+        if verb:
+            await stage.ask(verb)
+        await stage.until("revisiting" if there == "listening" else "consulting")
+        stage.handle = supervision
+        await scene.until(label, there)
+    await scene.change(label, "leave")
+    await supervision.result()
+    stage.handle = transfer
+    await stage.ask("complete")
+    return await transfer.result()
 
 
 SUPERVISION_PATHS: dict[Path, str] = {

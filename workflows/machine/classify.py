@@ -45,7 +45,9 @@ from workflows.machine.events import (
     RecordingResumeRequested,
     Request,
     RoomEnded,
+    SupervisorStays,
     TaskEnded,
+    TransferReported,
     TransferStarted,
     WorkerDeclined,
     WorkerTimedOut,
@@ -118,6 +120,10 @@ def hear(transfer: Transfer, event: Event) -> Heard:
         return hear_hold(transfer, party, event.held)
     if isinstance(event, TransferStarted | HoldReported | OwnerSought):
         return hear_hold_fact(transfer, event)
+    if isinstance(event, SupervisorStays):
+        return _hear_supervisor(transfer)
+    if isinstance(event, TransferReported):
+        return transfer, Stimulus.NOTED  # what a transfer says is for the supervision alone
     if isinstance(event, AgentReplaced):
         return _hear_replaced(transfer, event)
     if isinstance(event, RecordingPausedByPerson):
@@ -295,6 +301,14 @@ def _target_screened(transfer: Transfer, fact: LegScreened) -> Heard:
         transfer = with_presence(transfer, Party.TARGET, Presence.SCREENED)
         return transfer, Stimulus.TARGET_COMING if current.is_routed else Stimulus.NOTED
     return target_taken(transfer, fact.at)
+
+
+def _hear_supervisor(transfer: Transfer) -> Heard:
+    """A transfer is told that it is supervised; a call or a hold has no consult to tell of."""
+    if transfer.kind not in (Kind.WARM, Kind.COLD):
+        return transfer, Stimulus.NOTED
+    told = replace(transfer, is_supervised=True, told_supervision="")
+    return told, Stimulus.SUPERVISOR_STAYS
 
 
 def _hear_replaced(transfer: Transfer, fact: AgentReplaced) -> Heard:

@@ -46,6 +46,7 @@ from workflows.machine.fragments import (
     NOBODY_IN_THE_ROOM,
     OTHERS_COME_AND_GO,
     QUIET,
+    SUPERVISED,
     TAKES_HOLD_OVER,
     TARGET_HAS_TAKEN,
     TOGETHER,
@@ -375,6 +376,7 @@ RECALLING = row(
 
 DIVERTING = row(
     OTHERS_COME_AND_GO,
+    SUPERVISED,
     NO_RECORDING,
     TAKES_HOLD_OVER,
     NO_READING,
@@ -408,6 +410,7 @@ _CALLER_GONE = "the caller has gone; only the legs are left to be ended"
 
 RELEASING = row(
     OTHERS_COME_AND_GO,
+    SUPERVISED,
     TAKES_HOLD_OVER,
     own={
         **{

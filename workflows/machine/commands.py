@@ -158,6 +158,19 @@ class TellHold(Command):
 
 
 @dataclass(frozen=True)
+class TellSupervision(Command):
+    """The supervision of the call, whether agent and target talk without the caller: a supervisor
+    who stays beside the caller is set apart then. Words of one transfer keep their order."""
+
+    consult: str = ""
+
+    @property
+    def lane(self) -> str:
+        """One word after the other, and beside all that is done to the legs."""
+        return "supervision"
+
+
+@dataclass(frozen=True)
 class AskTransfer(Command):
     """Ask whether a transfer of this call lives: then the caller's leg is the transfer's."""
 
@@ -303,6 +316,7 @@ COMMANDS: dict[str, type[Command]] = {
         EndRoom,
         ReadRoom,
         TellHold,
+        TellSupervision,
         AskTransfer,
         AskCall,
         AskOwners,

@@ -145,16 +145,39 @@ class RecordingPausedByPerson:
 
 @dataclass(frozen=True)
 class AgentReplaced:
-    """Somebody else is the agent now: a supervisor has taken the call over, or could not.
+    """Somebody else is the agent: a supervisor takes the call over, has done so, or could not.
 
-    Told by the supervision of a call to the call's owner, before the agent leaves.
+    Told by the supervision of a call to whoever looks after the caller, before the agent is removed
+    and again afterwards.
     """
 
     at: float = 0.0
     call_sid: str = ""
     label: str = ""
     address: str = ""
+    former: str = ""
+    """Call SID of the agent who has left for it; empty while that one is still there."""
     kind: Literal["agent_replaced"] = "agent_replaced"
+
+
+@dataclass(frozen=True)
+class SupervisorStays:
+    """A supervisor who is to hear nothing of a consult is on the call, or on the way: told by the
+    supervision to a transfer, which answers by `TransferReported`."""
+
+    at: float = 0.0
+    kind: Literal["supervisor_stays"] = "supervisor_stays"
+
+
+@dataclass(frozen=True)
+class TransferReported:
+    """What a transfer says to the supervision of its call: that it lives, and whether agent and
+    target talk without the caller, or may begin to at any moment."""
+
+    at: float = 0.0
+    consult: str = ""
+    """`on` or `off`."""
+    kind: Literal["transfer_reported"] = "transfer_reported"
 
 
 @dataclass(frozen=True)
@@ -384,6 +407,8 @@ Fact = (
     | RoomEnded
     | RecordingPausedByPerson
     | AgentReplaced
+    | SupervisorStays
+    | TransferReported
     | TransferStarted
     | HoldReported
     | OwnerSought

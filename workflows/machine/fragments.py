@@ -47,6 +47,11 @@ OTHERS_COME_AND_GO: Row = {
     On.AGENT_TASK_OPEN: stay(CloseTask),
 }
 
+SUPERVISED: Row = {
+    On.SUPERVISOR_STAYS: stay(why="the supervision is told whether there is a consult"),
+}
+NO_CONSULT: Row = {On.SUPERVISOR_STAYS: ignore("only a transfer has a consult to tell of")}
+
 RECORDING: Row = {
     On.RECORDING_PAUSED: stay(),
     On.RECORDING_NOT_PAUSED: stay(PauseRecordings),
@@ -187,6 +192,7 @@ the mailbox. The queue is a next target, too: one that comes after the agent."""
 
 QUIET: tuple[Row, ...] = (
     OTHERS_COME_AND_GO,
+    SUPERVISED,
     RECORDING,
     NO_READING,
     NO_DIVERSION,

@@ -28,6 +28,7 @@ from workflows.machine.fragments import (
     NO_CALLER_HOLD,
     NO_CALLER_RESUME,
     NO_CLAIM,
+    NO_CONSULT,
     NO_DIVERSION,
     NO_READING,
     NO_RECALL,
@@ -74,6 +75,7 @@ _ALWAYS: tuple[Row, ...] = (
         **OTHERS_COME_AND_GO,
         On.AGENT_REPLACED: stay(why="a supervisor took the call over as the hold began"),
     },
+    NO_CONSULT,
     NO_DIVERSION,
     NO_RECORDING,
     NO_WINDING_UP,
@@ -260,6 +262,7 @@ _RECALLING = row(
 
 _DIVERTING = row(
     OTHERS_COME_AND_GO,
+    NO_CONSULT,
     NO_READING,
     NO_CLAIM,
     NO_WINDING_UP,

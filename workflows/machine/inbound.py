@@ -25,6 +25,7 @@ from workflows.machine.fragments import (
     NO_CALLER_HOLD,
     NO_CALLER_RESUME,
     NO_CLAIM,
+    NO_CONSULT,
     NO_DIVERSION,
     NO_HOLD,
     NO_QUESTION,
@@ -50,6 +51,7 @@ _NO_HOLD: Row = {**NO_HOLD, **NO_WAIT, On.HOLD_FOUND: ignore("a hold asks transf
 
 _NOTHING_CHANGES: tuple[Row, ...] = (
     _NO_HOLD,
+    NO_CONSULT,
     NO_DIVERSION,
     NO_RECALL,
     NO_CLAIM,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from workflows.machine.model import TERMINAL, Kind, Presence, State, Transfer
 from workflows.machine.recordings import is_private
+from workflows.machine.supervised import CONSULT
 
 _TALKS_IN_PRIVATE = frozenset({State.CONSULTING})
 _RESCUED_BY_COMMAND = frozenset(
@@ -50,6 +51,13 @@ def consult_is_private(transfer: Transfer) -> bool:
     if transfer.state not in _TALKS_IN_PRIVATE:
         return True
     return transfer.caller.held or _is_pending(transfer, "HoldCaller")
+
+
+def consult_is_told(transfer: Transfer) -> bool:
+    """While agent and target consult, the supervision knows of it (S6)."""
+    if transfer.state not in _TALKS_IN_PRIVATE or not transfer.is_supervised:
+        return True
+    return transfer.told_supervision == CONSULT
 
 
 def consult_is_not_recorded(transfer: Transfer) -> bool:
@@ -126,6 +134,7 @@ INVARIANTS: tuple[Callable[[Transfer], bool], ...] = (
     live_state_has_deadline,
     caller_is_never_alone,
     consult_is_private,
+    consult_is_told,
     consult_is_not_recorded,
     pause_of_a_person_is_kept,
     one_attempt_at_a_time,

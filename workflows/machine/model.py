@@ -391,6 +391,11 @@ class Transfer:
     that step or later. 0: nothing is owed."""
     has_flags_again: bool = False
     """Whether the agent's hold may have switched exit flags on after this transfer began."""
+    is_supervised: bool = False
+    """Whether a supervisor was on the call, so that the supervision is told what happens."""
+    told_supervision: str = ""
+    """Whether it was told last that agent and target talk without the caller: `on`, `off`; empty:
+    nothing yet."""
     due: str = ""
     """What the deadline is for, if not for the end of the state: `notice` or `reminder` of a hold,
     `queue` for a look at the caller's place in it."""

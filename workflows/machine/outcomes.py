@@ -38,6 +38,7 @@ from workflows.machine.model import Cause, Kind, Leg, Party, Presence, Transfer
 from workflows.machine.offers import hear_accepted, hear_not_accepted
 from workflows.machine.recordings import ABOUT_RECORDINGS, names_under_way
 from workflows.machine.stimuli import Stimulus
+from workflows.machine.supervised import shows_supervisor
 
 
 def hear_outcome(transfer: Transfer, outcome: CommandSucceeded | CommandFailed) -> Heard:
@@ -239,6 +240,7 @@ def _learn(transfer: Transfer, reading: RoomReading) -> Transfer:
         transfer,
         room_name=reading.room_name or transfer.room_name,
         takes_hold_over=transfer.takes_hold_over or reading.was_held,
+        is_supervised=transfer.is_supervised or shows_supervisor(reading),
     )
     agent, caller = transfer.agent, transfer.caller
     for seen in reading.legs:
@@ -354,6 +356,9 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
         return _nobody_heard(transfer, failed)
     if command in ("ReadRoom", "EndRoom"):
         return transfer, Stimulus.ROOM_UNAVAILABLE
+    if command == "TellSupervision":
+        # Nobody supervises any more. Should somebody come, the supervision says so.
+        return replace(transfer, is_supervised=False), Stimulus.NOTED
     return transfer, Stimulus.NOTED
 
 

@@ -41,7 +41,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("The caller", ("caller_", "call_")),
     ("Nobody for the caller", ("alone_",)),
     ("Recordings", ("recording_",)),
-    ("Hold, transfer and call", ("transfer_", "hold_", "owner_")),
+    ("Hold, transfer, call, supervision", ("transfer_", "hold_", "owner_", "supervisor_")),
     ("Room, strangers, time", ("room_", "str", "settled", "deadline", "notice_", "reminder_")),
 )
 """The grids of a table: a title and how its stimuli begin. Each stimulus falls into the first group

@@ -29,6 +29,7 @@ from workflows.machine.commands import (
     ResumeTarget,
     SecureCaller,
     TellHold,
+    TellSupervision,
 )
 from workflows.machine.copies import replace
 from workflows.machine.events import (
@@ -68,6 +69,7 @@ from workflows.machine.people import where_everybody_is
 from workflows.machine.recordings import ABOUT_RECORDINGS, is_private, owing, to_wait_for
 from workflows.machine.stimuli import REASON_OF, VERBS, Stimulus
 from workflows.machine.stimuli import REQUESTS as REQUESTED
+from workflows.machine.supervised import news_for_supervision
 from workflows.machine.table import Cell, Deadline, Step, Table, Then, Verdict, stay
 
 
@@ -173,6 +175,9 @@ def _carry_on(
         is_again = cell.verdict is not Verdict.GO and stimulus == Stimulus.DEADLINE
         after = _with_deadline(table, after, at, is_again)
     after = _account(before, after, at)
+    if news := news_for_supervision(after):
+        after, word = _word_for_supervision(after, news)
+        begun.append(word)
     names = tuple(command.name for command in begun)
     entry = Entry(
         step=after.step,
@@ -284,6 +289,15 @@ def _begin(
         )
         transfer = replace(transfer, agent=recall, recalls=transfer.recalls + 1)
     return transfer, command
+
+
+def _word_for_supervision(transfer: Transfer, consult: str) -> tuple[Transfer, Command]:
+    """Whatever a step leads to, the supervision learns in that step whether there is a consult:
+    no row has to remember it."""
+    key = f"{transfer.part}-{transfer.step}-{TellSupervision.__name__}"
+    pending = (*transfer.pending, key)
+    told = replace(transfer, told_supervision=consult, pending=pending)
+    return told, TellSupervision(key=key, consult=consult)
 
 
 def _dial(transfer: Transfer, at: float, key: str) -> Transfer:

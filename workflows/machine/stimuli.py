@@ -119,6 +119,8 @@ class Stimulus(StrEnum):
     """A transfer says that it has the caller, and what the hold did since it must be told first."""
     HOLD_FOUND = "hold_found"
     """An agent's hold asks who has the caller's leg."""
+    SUPERVISOR_STAYS = "supervisor_stays"
+    """A supervisor is on the call who is to be apart while agent and target talk in private."""
     OWNER_FOUND = "owner_found"
     """Asked, another workflow lives that looks after the caller."""
     OWNER_MISSING = "owner_missing"

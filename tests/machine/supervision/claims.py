@@ -132,6 +132,16 @@ def at_rest(world: World) -> None:
             _claim(each.state is State.APART and leg.held, f"{each.name} hears the consult")
 
 
+def apart_without_a_look(world: World) -> None:
+    """Where a transfer tells of its consult, nobody has to look at the room to know of it."""
+    for each in world.value.live:
+        leg = world.room.leg(sid(each.label))
+        if leg is not None and leg.is_here and _is_consult(world.room):
+            _claim(each.state is State.APART and leg.held, f"S6: {each.name} hears the consult")
+        if each.state is State.APART and not world.is_private:
+            _claim(_is_consult(world.room), f"{each.name} is apart, and nobody consults")
+
+
 def _is_consult(room: Room) -> bool:
     free = [n for n in (AGENT, BOB) if (leg := room.leg(n)) is not None and not leg.held]
     caller = room.leg(CALLER)
@@ -140,7 +150,8 @@ def _is_consult(room: Room) -> bool:
 
 def _follows(world: World, each: Supervisor, hearing: frozenset[str]) -> None:
     """The whisper reaches the only agent there is, if there is only one."""
-    if each.policy.consult is Consult.STAYS and _is_consult(world.room):
+    is_private = world.is_private or _is_consult(world.room)
+    if each.policy.consult is Consult.STAYS and is_private:
         return
     free = {
         leg.name

@@ -14,7 +14,12 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.machine.supervision.claims import BrokenClaimError, at_rest, at_step
+from tests.machine.supervision.claims import (
+    BrokenClaimError,
+    apart_without_a_look,
+    at_rest,
+    at_step,
+)
 from tests.machine.supervision.moves import asked_and_settled, by_itself, listening, moves
 from tests.machine.supervision.worlds import Move, Rig, World, hear
 from workflows.machine.events import DeadlinePassed
@@ -73,12 +78,14 @@ def identity(world: World) -> Any:
             tuple(
                 int(job.command.key.split("/")[1]) >= each.heard_step for each in value.supervisors
             ),
+            int(job.command.key.split("/")[1]) >= value.told_step,
         )
         for job in world.jobs
     )
     facts = frozenset((fact.kind, fact.call_sid) for fact in world.facts)
-    known = (value.agent, value.is_consulting, value.has_ended, value.taken)
+    known = (value.agent, value.is_consulting, value.is_told, value.has_ended, value.taken)
     rest = (world.permitted, world.removal, world.faults, world.told, world.leak)
+    rest = (*rest, world.words, world.is_private)
     return people, jobs, facts, known, world.room, rest
 
 
@@ -119,13 +126,19 @@ def _checked(world: World, move: Move, path: tuple[str, ...]) -> int:
 def _settled(world: World, rig: Rig, path: tuple[str, ...]) -> None:
     """Nobody does anything more: facts come, requests succeed, the room is read once more."""
     calm = replace(world, faults=0)
+    if rig.is_told:
+        calm = _quiet(calm, rig, path)
+        _claimed(calm, path, has_looked=False)
     for _ in range(2):
         calm = _quiet(calm, rig, path)
         if calm.value.deadline_at is not None:
             calm = hear(calm, DeadlinePassed(at=_poll_at(calm)))
-    calm = _quiet(calm, rig, path)
+    _claimed(_quiet(calm, rig, path), path, has_looked=True)
+
+
+def _claimed(calm: World, path: tuple[str, ...], has_looked: bool) -> None:
     try:
-        at_rest(calm)
+        at_rest(calm) if has_looked else apart_without_a_look(calm)
     except BrokenClaimError as error:
         raise BrokenClaimError(f"{error}\n  at rest after " + "\n        ".join(path)) from None
 
@@ -155,6 +168,9 @@ RIGS: dict[str, Rig] = {
     "one supervisor, coach stays": Rig(then="stays_coaching"),
     "one supervisor, coach is muted": Rig(then="becomes_muted"),
     "one supervisor, apart in a consult": Rig(consult=Consult.STAYS),
+    "one supervisor, told of the consult": Rig(
+        consult=Consult.STAYS, is_told=True, verbs=("whisper", "barge", "leave")
+    ),
     "two supervisors": Rig(supervisors=2, faults=0, verbs=("monitor", "whisper", "take_over")),
 }
 

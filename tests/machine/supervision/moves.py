@@ -18,7 +18,7 @@ from tests.machine.supervision.worlds import (
     jobs_of,
     left,
 )
-from workflows.machine.events import DeadlinePassed, LegAnswered, RoomEnded
+from workflows.machine.events import DeadlinePassed, LegAnswered, RoomEnded, TransferReported
 from workflows.machine.supervision.model import State
 
 # --- what may happen ------------------------------------------------------------------------------
@@ -27,7 +27,8 @@ from workflows.machine.supervision.model import State
 def moves(world: World, rig: Rig) -> Iterator[Move]:
     """Everything that may happen next."""
     yield from _requests(world, rig)
-    yield from _people(world)
+    yield from _people(world, rig)
+    yield from _transfer(world, rig)
     yield from _removal(world, rig)
     yield from _facts(world)
     yield from jobs_of(world, rig)
@@ -40,6 +41,7 @@ def by_itself(world: World, rig: Rig) -> Iterator[Move]:
     """What is under way and goes on when nobody does anything more."""
     if world.removal not in ("", "done"):
         yield from _removal(world, rig)
+    yield from _transfer_goes_on(world, rig)
     yield from _facts(world)
     yield from jobs_of(world, rig)
 
@@ -48,6 +50,10 @@ def _facts(world: World) -> Iterator[Move]:
     for fact in world.facts:
         rest = tuple(each for each in world.facts if each is not fact)
         yield Move(f"told {fact.kind} {fact.call_sid}", hear(replace(world, facts=rest), fact))
+    for word in world.words[:1]:
+        report = TransferReported(at=AT, consult=word)
+        heard = hear(replace(world, words=world.words[1:]), report)
+        yield Move(f"told consult {word}", heard)
 
 
 def _requests(world: World, rig: Rig) -> Iterator[Move]:
@@ -60,7 +66,32 @@ def _requests(world: World, rig: Rig) -> Iterator[Move]:
                 yield Move(f"{each.name} asks to {verb}", after)
 
 
-def _people(world: World) -> Iterator[Move]:
+def _transfer(world: World, rig: Rig) -> Iterator[Move]:
+    """A transfer keeps the caller apart from agent and target, and takes them back: it says so as
+    it begins to hold them, and once the un-hold is in place."""
+    room, caller = world.room, world.room.leg(CALLER)
+    if not rig.is_told or room.is_over or caller is None:
+        return
+    if not world.is_private and room.leg(AGENT) is not None:
+        said = replace(world, is_private=True, words=(*world.words, "on"))
+        yield Move("transfer begins to hold the caller", said)
+    yield from _transfer_goes_on(world, rig)
+    if world.is_private and caller.held:
+        there = room.having(replace(caller, held=False))
+        said = replace(world, room=there, is_private=False, words=(*world.words, "off"))
+        yield Move("transfer has un-held the caller", said, True, (there,))
+
+
+def _transfer_goes_on(world: World, rig: Rig) -> Iterator[Move]:
+    """The hold that was begun; and the caller is off hold again when the agent has gone."""
+    caller = world.room.leg(CALLER)
+    if rig.is_told and caller is not None and caller.held is not world.is_private:
+        there = world.room.having(replace(caller, held=world.is_private))
+        did = "held" if world.is_private else "un-held"
+        yield Move(f"caller {did} by the transfer", replace(world, room=there), True, (there,))
+
+
+def _people(world: World, rig: Rig) -> Iterator[Move]:
     room = world.room
     if room.is_over:
         return
@@ -85,7 +116,7 @@ def _people(world: World) -> Iterator[Move]:
         fact = LegAnswered(at=AT, call_sid=BOB, label="t1")
         after = replace(world, room=there, facts=(*world.facts, fact))
         yield Move("bob answers", after, True, (there,))
-    for name in (CALLER, AGENT, BOB):
+    for name in (CALLER, AGENT, BOB)[rig.is_told :]:
         leg = room.leg(name)
         if leg is not None:
             other = room.having(replace(leg, held=not leg.held))

@@ -16,7 +16,7 @@ from tests.machine.supervision.explore import RIGS, STARTS, Figures, explore
 from tests.machine.supervision.moves import asked_and_settled
 from tests.machine.supervision.worlds import Rig, beginning
 from workflows.machine.invariants import BrokenInvariantError
-from workflows.machine.supervision import readings, table
+from workflows.machine.supervision import classify, readings, table
 from workflows.machine.supervision import step as stepping
 from workflows.machine.supervision.commands import Barge, ReleaseAgent, Whisper
 from workflows.machine.supervision.model import State
@@ -146,6 +146,12 @@ def does_not_look_again(monkeypatch: pytest.MonkeyPatch) -> Rig:
     return Rig(faults=0)
 
 
+def does_not_hear_the_transfer(monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """A swap begins a consult anew without anybody coming or leaving."""
+    monkeypatch.setattr(classify, "_hear_transfer", lambda value, _told: classify.Heard(value))
+    return RIGS["one supervisor, told of the consult"]
+
+
 SEEDS: tuple[tuple[Seed, str, str], ...] = (
     (unmutes_before_it_aims, "monitor", "S7: the caller hears"),
     (aims_and_unmutes_at_once, "monitor", "S7: the caller hears"),
@@ -159,6 +165,7 @@ SEEDS: tuple[tuple[Seed, str, str], ...] = (
     (believes_old_readings, "monitor", "reported as silent"),
     (removes_the_agent_before_the_owner_knows, "barge", "the owner was not told"),
     (does_not_look_again, "whisper", "does not follow"),
+    (does_not_hear_the_transfer, "monitor", "S6: v1 hears the consult"),
 )
 
 

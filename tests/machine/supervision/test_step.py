@@ -313,14 +313,15 @@ def a_room(*legs: LegReading) -> RoomReading:
 def test_agent_is_who_is_neither_caller_nor_supervisor(
     known: str, legs: tuple[LegReading, ...], agent: str
 ) -> None:
-    assert learn(replace(EMPTY, agent=known), a_room(*legs)).agent == agent
+    learnt = learn(replace(EMPTY, agent=known), a_room(*legs), begun_step=1)
+    assert learnt.agent == agent
 
 
 def test_without_a_known_caller_nobody_is_guessed_to_be_the_agent() -> None:
     unknown = replace(EMPTY, caller_call_sid="", agent="")
-    assert learn(unknown, a_room(LegReading("A"))).agent == ""
+    assert learn(unknown, a_room(LegReading("A")), begun_step=1).agent == ""
     named = RoomReading("CF", legs=(LegReading("C", label="caller"), LegReading("A")))
-    learnt = learn(unknown, named)
+    learnt = learn(unknown, named, begun_step=1)
     assert (learnt.caller_call_sid, learnt.agent) == ("C", "A")
 
 
@@ -335,7 +336,7 @@ def test_in_a_room_without_labels_the_caller_is_who_is_besides_the_agent(
 ) -> None:
     unknown = replace(EMPTY, caller_call_sid="", agent="A")
     room = RoomReading("CF", legs=(LegReading("A"), LegReading("C", held=True), *others))
-    learnt = learn(unknown, room)
+    learnt = learn(unknown, room, begun_step=1)
     assert (learnt.caller_call_sid, learnt.agent) == (caller, "A")
     assert learnt.is_consulting is is_consulting
 

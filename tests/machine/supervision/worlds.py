@@ -39,6 +39,8 @@ VOICES = {
     "Barge": voices.BARGE,
     "SetApart": voices.APART,
 }
+NEVER_FAIL = ("TellTaken", "TellKept", "TellTransfer", "EndSupervisor")
+"""Words that Temporal took, and what is tried until it is done."""
 VERBS = ("monitor", "whisper", "barge", "take_over", "leave")
 
 
@@ -55,6 +57,8 @@ class Rig:
     supervisors: int = 1
     verbs: tuple[str, ...] = VERBS
     faults: int = 1
+    is_told: bool = False
+    """Whether the caller is held by a transfer that says so, and not by just anybody."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,10 @@ class World:
     """Whether the owner of the call knows of the take-over."""
     leak: str = ""
     """A supervisor whose coached agent has hung up by themselves, and who is not muted since."""
+    words: tuple[str, ...] = ()
+    """What a transfer has said and the supervision has not heard yet. None is ever lost."""
+    is_private: bool = False
+    """Whether the transfer keeps the caller apart, or is about to."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +169,8 @@ def _permitted(world: World) -> tuple[tuple[str, frozenset[str]], ...]:
             proven = None
         mine = known.get(each.label, frozenset())
         if proven is not None:
-            wants = _audience_of(each.mode) if each.mode is Mode.WHISPER else frozenset[str]()
+            is_to_be = each.mode is Mode.WHISPER or each.state is State.APART
+            wants = _audience_of(each.mode) if is_to_be else frozenset[str]()
             mine = proven | wants
         known[each.label] = mine
     return tuple(sorted(known.items()))
@@ -192,7 +201,10 @@ def asked_for(world: World, label: str, verb: str) -> World:
 
 def left(world: World, name: str) -> World:
     fact = LegEnded(at=AT, call_sid=name, label=_label(world, name))
-    return replace(world, room=world.room.left(name), facts=(*world.facts, fact))
+    world = replace(world, room=world.room.left(name), facts=(*world.facts, fact))
+    if name == AGENT and world.is_private:
+        world = replace(world, is_private=False, words=(*world.words, "off"))
+    return world
 
 
 def _label(world: World, name: str) -> str:
@@ -217,7 +229,7 @@ def _advance(world: World, job: Job, rig: Rig) -> Iterator[Move]:
     """The job's next request; and, with a fault left, its failure with and without effect."""
     moves_on = tuple(_request(world, job, rig))
     yield from moves_on
-    if world.faults and job.command.name not in ("TellTaken", "TellKept", "EndSupervisor"):
+    if world.faults and job.command.name not in NEVER_FAIL:
         tired = replace(world, faults=world.faults - 1)
         yield Move(f"{job.command.name} is given up", _failed(tired, job, "unavailable"))
         for each in moves_on:
@@ -231,6 +243,13 @@ def _request(world: World, job: Job, rig: Rig) -> Iterator[Move]:
     name = job.command.name
     if name in VOICES:
         yield _voice(world, job, rig)
+    elif name == "TellTransfer" and not rig.is_told:
+        yield Move("there is no transfer", _failed(world, job, "gone"))
+    elif name == "TellTransfer":
+        now = "on" if world.is_private else "off"
+        yield Move("transfer answers", _done(replace(world, words=(*world.words, now)), job))
+        if not world.is_private and not world.words:
+            yield Move("there is no transfer yet", _failed(world, job, "gone"))
     elif name == "AddSupervisor":
         leg = Leg(sid(job.command.label), job.command.label, is_here=False, muted=rig.joins_muted)
         if world.room.is_over:
@@ -260,8 +279,8 @@ def _voice(world: World, job: Job, rig: Rig) -> Move:
     mine, voice = sid(job.command.label), VOICES[job.command.name]
     room = world.room
     change = dict(job.change) if job.change is not None else None
-    if not job.is_begun and voice in (voices.SILENT, voices.APART):
-        change = {"muted": True}
+    if not job.is_begun and voice in voices.AT_ONCE:
+        change = voices.AT_ONCE[voice]
     if change is None:
         return _look(world, job, rig, mine, voice)
     code, ways = room.post(mine, change)

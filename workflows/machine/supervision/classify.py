@@ -21,6 +21,7 @@ from workflows.machine.events import (
     LegRang,
     LegScreened,
     RoomEnded,
+    TransferReported,
 )
 from workflows.machine.supervision.model import (
     REFUSALS_MAX,
@@ -30,7 +31,9 @@ from workflows.machine.supervision.model import (
     Supervision,
     Supervisor,
 )
+from workflows.machine.supervised import CONSULT
 from workflows.machine.supervision.readings import (
+    arrival,
     follows,
     is_deserted,
     learn,
@@ -61,6 +64,7 @@ Event = (
     | LegScreened
     | LegEnded
     | RoomEnded
+    | TransferReported
     | CommandSucceeded
     | CommandFailed
     | DeadlinePassed
@@ -94,6 +98,8 @@ def hear(value: Supervision, event: Event) -> Heard:
         return _hear_arrival(value, event)
     if isinstance(event, LegScreened):
         return _hear_verdict(value, event)
+    if isinstance(event, TransferReported):
+        return _hear_transfer(value, event)
     if isinstance(event, DeadlinePassed):
         return _hear_deadline(value, event.at)
     if isinstance(event, ModeRequested):
@@ -104,8 +110,15 @@ def hear(value: Supervision, event: Event) -> Heard:
 
 
 def _room_ended(value: Supervision) -> Heard:
-    over = replace(value, has_ended=True, agent="", is_consulting=False)
+    over = replace(value, has_ended=True, agent="", is_consulting=False, is_told=False)
     return Heard(over, tuple((each.label, On.ROOM_ENDED) for each in value.live))
+
+
+def _hear_transfer(value: Supervision, told: TransferReported) -> Heard:
+    """A transfer knows before anybody else when agent and target begin to talk in private."""
+    is_on = told.consult == CONSULT
+    value = replace(value, is_consulting=is_on, is_told=is_on, told_step=value.step + 1)
+    return Heard(value, _following(value))
 
 
 # --- legs -----------------------------------------------------------------------------------------
@@ -154,7 +167,7 @@ def _arrived(value: Supervision, mine: Supervisor, call_sid: str, at: float) -> 
     if mine.state is not State.DIALING:
         return Heard(value)
     there = replace(mine, call_sid=mine.call_sid or call_sid, present_since=at)
-    return Heard(value.having(there), ((mine.label, On.ANSWERED),))
+    return Heard(value.having(there), ((mine.label, arrival(value, mine)),))
 
 
 def _following(value: Supervision) -> tuple[tuple[str, On], ...]:
@@ -238,7 +251,9 @@ def _hear_outcome(value: Supervision, outcome: CommandSucceeded | CommandFailed)
     if outcome.reading is not None:
         if is_deserted(value, outcome.reading):
             return _room_ended(value)
-        value = learn(value, outcome.reading)
+        value = learn(value, outcome.reading, begun_step)
+    if outcome.command == "TellTransfer":
+        return _hear_answer(value, outcome, begun_step)
     mine = value.find(label)
     if mine is not None and outcome.command == "BookSupervisor":
         mine = _booked(mine, outcome)
@@ -254,11 +269,22 @@ def _hear_outcome(value: Supervision, outcome: CommandSucceeded | CommandFailed)
             if each.label not in own:
                 on = news_of(value, each, outcome.reading, outcome.at, begun_step)
                 stimuli.append((each.label, on))
-                if on is On.ANSWERED:
+                if on in (On.ANSWERED, On.ANSWERED_IN_CONSULT):
                     value = value.having(replace(each, present_since=outcome.at))
                 elif on is On.FOUND_MUTED:
                     value = value.having(_muted_by_others(each))
     return Heard(value, tuple(each for each in stimuli if each[1] is not On.NOTED))
+
+
+def _hear_answer(
+    value: Supervision, outcome: CommandSucceeded | CommandFailed, begun_step: int
+) -> Heard:
+    """Whether a transfer lives that was told of a supervisor. One that was ended by force has not
+    taken its word of a consult back; the room says what is so."""
+    is_older = value.is_told and begun_step >= value.told_step
+    if isinstance(outcome, CommandSucceeded) or not is_older:
+        return Heard(value)
+    return Heard(replace(value, is_told=False), must_read=True)
 
 
 def _of_key(key: str) -> tuple[str, int]:

@@ -45,6 +45,17 @@ class SetApart(ForSupervisor):
 
 
 @dataclass(frozen=True)
+class TellTransfer(ForSupervisor):
+    """A transfer, should one live, that a supervisor is on the call, or on the way, who is to hear
+    nothing of a consult: from then on it says when one begins and ends."""
+
+    @property
+    def lane(self) -> str:
+        """Beside all others."""
+        return ""
+
+
+@dataclass(frozen=True)
 class AskOwners(ForSupervisor):
     """Ask whether a transfer or a hold of the call lives: then the caller is theirs, and nobody may
     take the agent away."""
@@ -101,6 +112,7 @@ COMMANDS: dict[str, type[ForSupervisor]] = {
         Whisper,
         Barge,
         SetApart,
+        TellTransfer,
         AskOwners,
         TellTaken,
         ReleaseAgent,

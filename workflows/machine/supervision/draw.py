@@ -22,6 +22,7 @@ GROUPS: tuple[tuple[str, tuple[On, ...]], ...] = (
         (
             On.DIALED,
             On.ANSWERED,
+            On.ANSWERED_IN_CONSULT,
             On.NOT_REACHED,
             On.DIAL_DOUBTFUL,
             On.MACHINE,
@@ -58,6 +59,7 @@ GROUPS: tuple[tuple[str, tuple[On, ...]], ...] = (
             On.AGENT_FOUND,
             On.CONSULT_BEGAN,
             On.CONSULT_OVER,
+            On.CONSULT_DOUBTFUL,
             On.CALLER_IS_FREE,
             On.CALLER_IS_THEIRS,
             On.AGENT_RELEASED,
@@ -72,7 +74,8 @@ _INTRODUCTION = """
 
 A model of its own, `workflows/machine/supervision/`: each supervisor of a call goes through this
 table for themselves. It begins in `DIALING` with `AddSupervisor`. Every change of who hears a
-supervisor goes through `SILENCING` or begins in `LISTENING`: no voice leads to another one. The
+supervisor goes through `SILENCING` or begins in `LISTENING`: no voice leads to another one, and `PARTING` mutes
+before anything else. The
 order of requests below a command is told in
 [decision 10](decisions/0010-every-change-of-voice-goes-through-silence.md).
 """

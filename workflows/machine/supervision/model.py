@@ -214,7 +214,12 @@ class Supervision:
     agent: str = ""
     """Call SID of the agent whom a whisper would reach; empty: there is none, or nobody knows."""
     is_consulting: bool = False
-    """Whether the caller was on hold while others talked, when the room was last read."""
+    """Whether others talk while the caller is on hold, or may begin to: as a transfer has said, or
+    else as the room was last read."""
+    is_told: bool = False
+    """Whether a transfer has said so, and has not taken it back."""
+    told_step: int = 0
+    """The step of a transfer's last word: a reading begun before it tells nothing of a consult."""
     has_ended: bool = False
     """Whether the room is over."""
     supervisors: tuple[Supervisor, ...] = ()

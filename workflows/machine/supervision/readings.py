@@ -13,7 +13,7 @@ READING_AGE_MAX_SECONDS = 10.0
 """How old a reading may be when it is told. A leg that came since cannot be in it."""
 
 
-def learn(value: Supervision, reading: RoomReading) -> Supervision:
+def learn(value: Supervision, reading: RoomReading, begun_step: int) -> Supervision:
     """Who is the caller, who is the agent, and is there a consult?
 
     The agent is whoever is neither caller nor supervisor. The one known so far stays it as long as
@@ -26,9 +26,12 @@ def learn(value: Supervision, reading: RoomReading) -> Supervision:
     if value.agent not in free:
         is_certain = len(free) == 1 and caller is not None
         value = replace(value, agent=free[0] if is_certain else "")
+    if caller is not None:
+        value = replace(value, caller_call_sid=caller.call_sid)
+    if value.is_told or begun_step < value.told_step:
+        return value  # a transfer knows better, and this may be older than what it said last
     is_consulting = caller is not None and caller.held and len(free) > 1
-    sid = caller.call_sid if caller is not None else value.caller_call_sid
-    return replace(value, caller_call_sid=sid, is_consulting=is_consulting)
+    return replace(value, is_consulting=is_consulting)
 
 
 def is_deserted(value: Supervision, reading: RoomReading) -> bool:
@@ -73,7 +76,7 @@ def news_of(
     if each.state is State.DIALING:
         if seen is None or seen.status in ("queued", "ringing"):
             return On.NOTED
-        return On.ANSWERED if seen.status == "connected" else On.NOT_REACHED
+        return arrival(value, each) if seen.status == "connected" else On.NOT_REACHED
     if not each.is_present:
         return On.NOTED
     if seen is None or seen.status == "ended":
@@ -81,7 +84,13 @@ def news_of(
         return On.GONE if is_old_enough or seen is not None else On.NOTED
     if begun_step >= each.heard_step and (found := _found(each, seen)):
         return found
+    if each.state is State.APART and value.is_told and not _is_caller_held(value, reading):
+        return On.CONSULT_DOUBTFUL
     return follows(value, each)
+
+
+def _is_caller_held(value: Supervision, reading: RoomReading) -> bool:
+    return any(leg.held for leg in reading.legs if leg.call_sid == value.caller_call_sid)
 
 
 def _found(each: Supervisor, seen: LegReading) -> On | None:
@@ -97,6 +106,12 @@ def _found(each: Supervisor, seen: LegReading) -> On | None:
     if each.state is State.WHISPERING and not is_aimed and not is_unheard:
         return On.FOUND_AUDIBLE
     return None
+
+
+def arrival(value: Supervision, each: Supervisor) -> On:
+    """What the coming of a supervisor, whose leg is muted, is to lead to."""
+    is_private = each.policy.consult is Consult.STAYS and value.is_consulting
+    return On.ANSWERED_IN_CONSULT if is_private else On.ANSWERED
 
 
 def follows(value: Supervision, each: Supervisor) -> On:

@@ -25,6 +25,7 @@ from workflows.machine.supervision.commands import (
     BookSupervisor,
     ForSupervisor,
     ReadSupervised,
+    TellTransfer,
 )
 from workflows.machine.supervision.model import (
     HELP_SECONDS_MAX,
@@ -195,9 +196,16 @@ def _begin(
     own = tuple(
         each(key=f"{mine.label}/{number}/{each.__name__}", label=mine.label)
         for each in square.commands
-        if each is not ReadSupervised and (each is not BookSupervisor or mine.has_taskrouter)
+        if each is not ReadSupervised and _is_meant(each, mine)
     )
     return own, tuple(each.__name__ for each in square.commands if each is ReadSupervised)
+
+
+def _is_meant(command: type[ForSupervisor], mine: Supervisor) -> bool:
+    """Whether a command is for this supervisor, or only for others."""
+    if command is BookSupervisor:
+        return mine.has_taskrouter
+    return command is not TellTransfer or mine.policy.consult is Consult.STAYS
 
 
 def _moved(
@@ -279,7 +287,6 @@ def _join(value: Supervision, asked: JoinRequested) -> Stepped:
         return Stepped(value, refusal=refusal)
     label = supervisor_label(asked.part, value.count + 1)
     number = value.step + 1
-    commands = tuple(each(key=f"{label}/{number}/{each.__name__}", label=label) for each in FIRST)
     newcomer = Supervisor(
         label=label,
         address=asked.address,
@@ -294,6 +301,11 @@ def _join(value: Supervision, asked: JoinRequested) -> Stepped:
         detect_machine=asked.detect_machine,
         heard_step=number,
         deadline_at=asked.at + DEADLINES[State.DIALING],
+    )
+    commands = tuple(
+        each(key=f"{label}/{number}/{each.__name__}", label=label)
+        for each in FIRST
+        if _is_meant(each, newcomer)
     )
     is_hidden = asked.policy.is_hidden
     known = [each for each in value.supervisors if each.is_live]

@@ -2,8 +2,8 @@
 
 One rule makes it private: **every change of who hears a supervisor goes through silence**. From
 whisper to barge the supervisor is muted, then un-aimed, then un-muted; no state leads from one
-voice to another. And whatever is doubtful leads to `SILENCING`, where the supervisor is reported as
-audible until the mute has been read back.
+voice to another, and whoever is set apart is muted before anything else. And whatever is doubtful
+leads to `SILENCING`, where the supervisor is reported as audible until the mute has been read back.
 
 The same rules as for transfers hold (`workflows/machine/table.py`): facts have no default, requests
 are rejected unless written, an ignored fact says why, each live state has a deadline.
@@ -28,6 +28,7 @@ from workflows.machine.supervision.commands import (
     TellHolder,
     TellKept,
     TellTaken,
+    TellTransfer,
     Whisper,
 )
 from workflows.machine.supervision.model import TERMINAL, State
@@ -92,6 +93,7 @@ def row(*fragments: Row, own: Row) -> dict[On, Cell]:
 
 _SILENCE = go(State.SILENCING, Silence)
 _LEAVE = go(State.LEAVING, EndSupervisor)
+_PART = go(State.PARTING, SetApart)
 
 IN_THE_ROOM: Row = {
     On.GONE: go(State.LEFT),
@@ -99,7 +101,7 @@ IN_THE_ROOM: Row = {
     On.MACHINE: _LEAVE,
     On.LEAVE: _LEAVE,
     **_ignored("the leg is in the room", On.NOT_REACHED, On.DIAL_DOUBTFUL, On.RING_OVER),
-    **_ignored("said before", On.DIALED, On.ANSWERED),
+    **_ignored("said before", On.DIALED, On.ANSWERED, On.ANSWERED_IN_CONSULT),
     **_ignored("no leg is being ended", On.ENDED, On.NOT_ENDED),
 }
 """The leg is there, and may go."""
@@ -128,6 +130,7 @@ NO_RELEASE: Row = _ignored(
     On.AGENT_RELEASED,
     On.AGENT_KEPT,
 )
+NO_DOUBT: Row = _ignored("nobody is kept apart by a word", On.CONSULT_DOUBTFUL)
 NOT_READ: Row = _ignored("a change is under way; its own look decides", On.FOUND_MUTED)
 NO_WHISPER: Row = _ignored("nobody is whispered to", On.AGENT_LOST)
 NO_WAIT: Row = _ignored("no whisper waits for an agent", On.AGENT_FOUND)
@@ -161,13 +164,15 @@ _NOT_YET: Row = _ignored(
 )
 
 _DIALING = row(
+    NO_DOUBT,
     *OUTCOMES,
     _NOT_YET,
     IMPOSSIBLE,
     asks(stay()),
     own={
         On.DIALED: stay(),
-        On.ANSWERED: _SILENCE,
+        On.ANSWERED: go(State.SILENCING, Silence, TellTransfer),
+        On.ANSWERED_IN_CONSULT: go(State.PARTING, SetApart, TellTransfer),
         On.NOT_REACHED: go(State.LEFT),
         On.DIAL_DOUBTFUL: _LEAVE,
         On.MACHINE: _LEAVE,
@@ -183,6 +188,7 @@ _DIALING = row(
 )
 
 _SILENCING = row(
+    NO_DOUBT,
     IN_THE_ROOM,
     NO_VOICE,
     NO_PARTING,
@@ -195,14 +201,14 @@ _SILENCING = row(
         On.FOUND_AUDIBLE,
         On.AGENT_LOST,
         On.AGENT_FOUND,
-        On.CONSULT_BEGAN,
         On.CONSULT_OVER,
     ),
     own={
         On.SILENT: go(State.LISTENING),
         On.SILENT_TO_WHISPER: go(State.OPENING, Whisper),
         On.SILENT_TO_BARGE: go(State.OPENING, Barge),
-        On.SILENT_TO_PART: go(State.PARTING, SetApart),
+        On.SILENT_TO_PART: _PART,
+        On.CONSULT_BEGAN: _PART,
         On.NOT_SILENT: stay(Silence),
         On.DEADLINE: _LEAVE,
         On.TAKE_OVER: stay(),
@@ -210,6 +216,7 @@ _SILENCING = row(
 )
 
 _LISTENING = row(
+    NO_DOUBT,
     IN_THE_ROOM,
     *OUTCOMES,
     IMPOSSIBLE,
@@ -218,7 +225,7 @@ _LISTENING = row(
     own={
         On.FOUND_AUDIBLE: _SILENCE,
         On.AGENT_FOUND: go(State.OPENING, Whisper),
-        On.CONSULT_BEGAN: go(State.PARTING, SetApart),
+        On.CONSULT_BEGAN: _PART,
         On.CONSULT_OVER: ignore("the supervisor is not apart"),
         On.DEADLINE: stay(ReadSupervised),
         On.MONITOR: stay(),
@@ -232,6 +239,7 @@ _THROUGH_SILENCE: Row = {**asks(_SILENCE), On.TAKE_OVER: _SILENCE}
 """No voice leads to another one but through silence."""
 
 _OPENING = row(
+    NO_DOUBT,
     IN_THE_ROOM,
     NO_MUTE,
     NO_PARTING,
@@ -248,13 +256,14 @@ _OPENING = row(
         On.VOICE_DOUBTFUL: _SILENCE,
         On.FOUND_AUDIBLE: ignore("a voice is being given; its own look decides"),
         On.AGENT_LOST: _SILENCE,
-        On.CONSULT_BEGAN: _SILENCE,
+        On.CONSULT_BEGAN: _PART,
         On.CONSULT_OVER: ignore("the supervisor is not apart"),
         On.DEADLINE: _SILENCE,
     },
 )
 
 _WHISPERING = row(
+    NO_DOUBT,
     IN_THE_ROOM,
     *OUTCOMES,
     NO_WAIT,
@@ -264,13 +273,14 @@ _WHISPERING = row(
         On.FOUND_MUTED: go(State.LISTENING),
         On.FOUND_AUDIBLE: _SILENCE,
         On.AGENT_LOST: _SILENCE,
-        On.CONSULT_BEGAN: _SILENCE,
+        On.CONSULT_BEGAN: _PART,
         On.CONSULT_OVER: ignore("the supervisor is not apart"),
         On.DEADLINE: stay(ReadSupervised),
     },
 )
 
 _BARGING = row(
+    NO_DOUBT,
     IN_THE_ROOM,
     *OUTCOMES,
     NO_WAIT,
@@ -280,7 +290,7 @@ _BARGING = row(
         On.FOUND_MUTED: go(State.LISTENING),
         On.FOUND_AUDIBLE: ignore("everybody may hear the supervisor"),
         On.AGENT_LOST: ignore("nobody is whispered to"),
-        On.CONSULT_BEGAN: _SILENCE,
+        On.CONSULT_BEGAN: _PART,
         On.CONSULT_OVER: ignore("the supervisor is not apart"),
         On.DEADLINE: stay(ReadSupervised),
         On.TAKE_OVER: go(State.TAKING_OVER, AskOwners),
@@ -290,6 +300,7 @@ _BARGING = row(
 _TOO_LATE = reject("the supervisor is taking the call over")
 
 _TAKING_OVER = row(
+    NO_DOUBT,
     IN_THE_ROOM,
     NO_MUTE,
     NO_VOICE,
@@ -313,6 +324,7 @@ _TAKING_OVER = row(
 )
 
 _PARTING = row(
+    NO_DOUBT,
     IN_THE_ROOM,
     NO_MUTE,
     NO_VOICE,
@@ -342,9 +354,10 @@ _APART = row(
     asks(stay()),
     own={
         On.FOUND_MUTED: ignore("as it should be"),
-        On.FOUND_AUDIBLE: go(State.PARTING, SetApart),
+        On.FOUND_AUDIBLE: _PART,
         On.CONSULT_BEGAN: ignore("that is why"),
         On.CONSULT_OVER: _SILENCE,
+        On.CONSULT_DOUBTFUL: stay(TellTransfer),
         On.DEADLINE: stay(ReadSupervised),
         On.TAKE_OVER: reject("agent and target are consulting"),
     },
@@ -391,10 +404,10 @@ hints, and a whisper whose agent has gone unnoticed is the worst that can happen
 that is to end is not given up before an outage of Twilio is over: it would stay, and hear all."""
 
 STAYING_SECONDS = 5.0
-"""How often the room is read for a supervisor who is to stay beside the caller, whatever the state:
-a swap begins a consult anew without anybody coming or leaving, so nobody is told of it."""
+"""How often the room is read for a supervisor who is to stay beside the caller, whatever the state.
+A transfer tells when a consult begins; this is for a room in which somebody else holds people."""
 
-FIRST: tuple[Step, ...] = (AddSupervisor,)
+FIRST: tuple[Step, ...] = (AddSupervisor, TellTransfer)
 """What a supervisor begins with, in `DIALING`."""
 
 
