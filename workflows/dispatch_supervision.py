@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from temporalio import workflow
 
-from workflows.dispatch_order import LOOK_FIRST, Notice, Order, Word
+from workflows.dispatch_order import LOOK_FIRST, Notice, Order
 from workflows.dispatch_tasks import TASK_REASON
 from workflows.dispatch_tasks import VOICE as VOICE_CHANNEL
 
@@ -22,19 +22,16 @@ with workflow.unsafe.imports_passed_through():
     from workflows.machine.supervision.commands import ForSupervisor
     from workflows.machine.supervision.model import Supervision, Supervisor
     from workflows.messages import (
-        FACT,
         call_workflow_id,
         hold_workflow_id,
         transfer_workflow_id,
     )
 
-Dispatch = Callable[[Supervision, Supervisor, Supervision], Order | Word | Notice]
+Dispatch = Callable[[Supervision, Supervisor, Supervision], Order | Notice]
 """(when the command was given, its supervisor as known now, now) -> how it is carried out."""
 
 
-def supervision_order_for(
-    command: Command, begun: Supervision, now: Supervision
-) -> Order | Word | Notice:
+def supervision_order_for(command: Command, begun: Supervision, now: Supervision) -> Order | Notice:
     """What carries out `command`. The leg is the one meant when it was given; its SID may have been
     learnt since."""
     if command.name == "ReadSupervised":
@@ -122,17 +119,22 @@ def _ask_owners(_begun: Supervision, _mine: Supervisor, now: Supervision) -> Not
     return Notice(owners, asdict(OwnerSought()))
 
 
-def _tell_taken(_begun: Supervision, mine: Supervisor, now: Supervision) -> Word:
-    return _took_over(mine, call_workflow_id(now.conference_sid))
+def _tell_taken(_begun: Supervision, mine: Supervisor, now: Supervision) -> Notice:
+    owners = (call_workflow_id(now.conference_sid), transfer_workflow_id(now.conference_sid))
+    return Notice(owners, asdict(_taken_by(mine)))
 
 
-def _tell_holder(_begun: Supervision, mine: Supervisor, now: Supervision) -> Word:
-    return _took_over(mine, hold_workflow_id(now.conference_sid))
+def _tell_transfer_taken(_begun: Supervision, mine: Supervisor, now: Supervision) -> Notice:
+    return Notice((transfer_workflow_id(now.conference_sid),), asdict(_taken_by(mine)))
 
 
-def _took_over(mine: Supervisor, workflow_id: str) -> Word:
-    fact = AgentReplaced(call_sid=mine.call_sid, label=mine.label, address=mine.address)
-    return Word(workflow_id, FACT, asdict(fact))
+def _tell_holder(_begun: Supervision, mine: Supervisor, now: Supervision) -> Notice:
+    holders = (hold_workflow_id(now.conference_sid), transfer_workflow_id(now.conference_sid))
+    return Notice(holders, asdict(replace(_taken_by(mine), former=mine.released)))
+
+
+def _taken_by(mine: Supervisor) -> AgentReplaced:
+    return AgentReplaced(call_sid=mine.call_sid, label=mine.label, address=mine.address)
 
 
 def _book(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
@@ -153,9 +155,9 @@ def _book(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
     )
 
 
-def _tell_kept(begun: Supervision, _mine: Supervisor, now: Supervision) -> Word:
-    fact = AgentReplaced(call_sid=begun.agent)
-    return Word(call_workflow_id(now.conference_sid), FACT, asdict(fact))
+def _tell_kept(begun: Supervision, _mine: Supervisor, now: Supervision) -> Notice:
+    owners = (call_workflow_id(now.conference_sid), transfer_workflow_id(now.conference_sid))
+    return Notice(owners, asdict(AgentReplaced(call_sid=begun.agent)))
 
 
 def _end(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
@@ -197,6 +199,7 @@ _ORDERS: dict[str, Dispatch] = {
     "TellTransfer": _tell_transfer,
     "AskOwners": _ask_owners,
     "TellTaken": _tell_taken,
+    "TellTransferTaken": _tell_transfer_taken,
     "ReleaseAgent": _release_agent,
     "TellHolder": _tell_holder,
     "BookSupervisor": _book,

@@ -60,11 +60,9 @@ class Bounds:
     mute_seconds: float = 1.0
     """S7: a supervisor whose listener has gone may be heard by others this long, where the network
     lets them: the way of the news, and of one request."""
-    apart_seconds: float = 2.0
-    """S6: a supervisor who is to stay beside the caller may hear the consult this long."""
-    apart_again_seconds: float = 7.0
-    """The same where the agent changes between caller and target, which nobody is told of: until
-    the next look, five seconds later at most."""
+    apart_seconds: float = 0.5
+    """S6: a supervisor who is to stay beside the caller may hear the consult this long: who picks up
+    in the middle of one, the way of the news, and of one request."""
     abandon_seconds: float = 6.0
     """L7: legs of ours after the caller has gone."""
     cancel_seconds: float = 3.0

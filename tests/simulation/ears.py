@@ -20,7 +20,7 @@ VERBS = frozenset(
 """What is asked for about supervisors: nothing of it is about the caller's hold or the agent's
 transfer."""
 REFUSED = (403, 404, 409, 422)
-IN_DOUBT = ("provider_unavailable", "agent_not_released")
+IN_DOUBT = ("provider_unavailable", "agent_not_released", "caller_is_theirs")
 """Refusals after which the voice may have been given all the same."""
 
 
@@ -201,14 +201,12 @@ def consult_is_kept_from_supervisors(check: Any) -> None:
     stays = [leg for leg in ears.legs() if ears.has_to_stay(leg)] if ears.wishes else []
     caller = check.truth.caller
     is_consult = any(watch.state == "consulting" for watch in check.running())
-    bounds, is_swapped = check.bounds, bool({"swap", "join"} & check.asked)
-    allowed = bounds.apart_again_seconds if is_swapped else bounds.apart_seconds
     for leg in stays:
         is_there = is_consult and leg.is_joined and leg.room is not None and caller is not None
         hears = is_there and {speaker for speaker, who in leg.room.pairs if who == leg.call.sid}
         people = set(hears or ()) - {caller.call.sid if caller else ""}
         is_told = len(people) > 1 and caller is not None and caller.is_held
-        check.lasting("S6", leg.call.sid, is_told, allowed,
+        check.lasting("S6", leg.call.sid, is_told, check.bounds.apart_seconds,
                       f"{leg.address} hears the consult")  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from activities.calls import CreateCallInput, DivertInput, EndedLeg, EndLegInput
 from activities.conferences import AnnounceInput, EndRoomInput, FindRoomInput, ReadRoomInput
 from activities.creating import AddedLeg
 from activities.errors import FailureDetails
-from activities.participants import AddInput, HoldInput, MuteInput, RemoveInput, ResumeInput
+from activities.participants import HELD, AddInput, HoldInput, MuteInput, RemoveInput, ResumeInput
 from activities.recordings import EVERY, RecordingsInput
 from activities.room import ENDED, Room, RoomLeg, RoomRecordings
 from activities.voices import WHISPER, VoiceInput, next_change
@@ -125,6 +125,9 @@ class FakeRoom:
     async def hold_participant(self, given: HoldInput) -> Room:
         await self._enter("hold_participant", given)
         recordings = self._set_tape("paused") if given.pause_recordings else None
+        if given.exit_flags_off and given.agent_call_sid not in ("", *self.legs):
+            details = FailureDetails(room=self.room())
+            raise ApplicationError("as told", details, type="unmet", non_retryable=True)
         was_held = self.legs[given.call_sid or CALLER].held
         self._change(given.call_sid or CALLER, held=True)
         return replace(self.room(), recordings=recordings, was_held=was_held)
@@ -183,6 +186,11 @@ class FakeRoom:
     @activity.defn
     async def remove_participant(self, given: RemoveInput) -> Room:
         await self._enter("remove_participant", given)
+        caller = self.legs.get(given.caller_call_sid)
+        is_there = given.call_sid in self.legs
+        if is_there and caller is not None and caller.held is not (given.require == HELD):
+            details = FailureDetails(room=self.room())
+            raise ApplicationError("as told", details, type="unmet", non_retryable=True)
         self.legs.pop(given.call_sid, None)
         return self.room()
 

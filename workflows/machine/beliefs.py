@@ -6,7 +6,7 @@ Shared by `classify.py`, which hears facts, and `outcomes.py`, which hears what 
 from __future__ import annotations
 
 from workflows.machine.copies import replace
-from workflows.machine.model import Cause, Kind, Party, Presence, ReleaseAgent, State, Transfer
+from workflows.machine.model import Cause, Kind, Leg, Party, Presence, ReleaseAgent, State, Transfer
 from workflows.machine.stimuli import Stimulus
 
 Heard = tuple[Transfer, Stimulus]
@@ -53,13 +53,34 @@ def caller_gone(transfer: Transfer) -> Heard:
     return with_presence(transfer, Party.CALLER, Presence.GONE), Stimulus.CALLER_LEFT
 
 
+def has_met_target(transfer: Transfer) -> bool:
+    """Whether caller and target can talk to each other."""
+    caller, target = transfer.caller, transfer.target
+    return caller.is_here and not caller.held and target.is_here and not target.held
+
+
+def inherited(transfer: Transfer) -> Heard:
+    """The supervisor who took the call over is the agent from now on. The task of the one before
+    was closed by whoever removed them."""
+    transfer = replace(
+        transfer, agent=transfer.heir, heir=Leg(), is_task_closed=bool(transfer.task_sid)
+    )
+    return transfer, Stimulus.AGENT_REPLACED
+
+
 def without_agent(transfer: Transfer, at: float, otherwise: Stimulus) -> Heard:
-    """The agent is gone: is there a target for the caller, or the prospect of one?"""
+    """The agent is gone: is there a target for the caller, or the prospect of one?
+
+    Not where a supervisor has taken the call over: then the caller is theirs, unless they talk to
+    the target already.
+    """
+    if transfer.heir.is_here and not has_met_target(transfer):
+        return inherited(transfer)
     if transfer.kind is Kind.HOLD:
         # A transfer may have removed the agent: the hold asks before it takes a step.
         return transfer, otherwise
     if not transfer.target.is_live:
-        return transfer, alone(transfer, at)
+        return left_alone(transfer, at)
     if transfer.state in GIVING_BACK:
         # The target's leg is being ended: it is nobody to wait for.
         return target_gone(transfer, at, Cause.CANCELLED, is_doubtful=True)
@@ -75,7 +96,7 @@ def target_gone(transfer: Transfer, at: float, cause: str, is_doubtful: bool = F
         known = transfer.attempt.cause or _cause(transfer, cause, had_taken)
         transfer = with_attempt(transfer, ended_at=at, cause=known)
     if not transfer.agent.is_live:
-        return transfer, alone(transfer, at)
+        return left_alone(transfer, at)
     if had_taken:
         return transfer, Stimulus.TARGET_LEFT
     is_next = has_next(transfer, at)
@@ -121,6 +142,13 @@ def recall_lost(transfer: Transfer, at: float) -> Stimulus:
     following = transfer.next_target
     is_left = following is not None and following.is_reserve and has_next(transfer, at)
     return Stimulus.AGENT_UNREACHED_NEXT if is_left else Stimulus.AGENT_UNREACHED
+
+
+def left_alone(transfer: Transfer, at: float) -> Heard:
+    """Neither agent nor target is there: somebody who took the call over, or the next rung."""
+    if transfer.heir.is_here:
+        return inherited(transfer)
+    return transfer, alone(transfer, at)
 
 
 def alone(transfer: Transfer, at: float) -> Stimulus:

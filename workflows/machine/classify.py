@@ -71,6 +71,7 @@ from workflows.machine.outcomes import hear_hold, hear_outcome, still_silent
 from workflows.machine.readings import news_in as news_in
 from workflows.machine.recordings import paused_by_person, resumed_by_person
 from workflows.machine.stimuli import Stimulus
+from workflows.machine.supervised import hear_heir
 
 _DONE_WITH_TARGET = frozenset({State.DROPPING, State.FORGOING, State.DIALING_ASIDE})
 """States in which a leg that is being ended is only waited for to see what comes next."""
@@ -196,6 +197,8 @@ def whose(transfer: Transfer, call_sid: str, label: str) -> Party | Whose:
 
 
 def _hear_leg(transfer: Transfer, fact: LegFact) -> Heard:
+    if isinstance(fact, LegEnded) and fact.call_sid and fact.call_sid == transfer.heir.call_sid:
+        return replace(transfer, heir=Leg()), Stimulus.NOTED
     party = whose(transfer, fact.call_sid, fact.label)
     if party is Whose.STRAY:
         is_alive = not isinstance(fact, LegEnded)
@@ -315,10 +318,12 @@ def _hear_replaced(transfer: Transfer, fact: AgentReplaced) -> Heard:
     """The owner of a call learns who is the agent now; in its table that is the target's place. So
     does a hold that began in the same moment, unless it rings somebody already."""
     agent = Leg(fact.address, fact.call_sid, fact.label, Presence.PRESENT, fact.at)
-    if transfer.kind is Kind.HOLD and transfer.state not in (State.RECALLING, State.DIVERTING):
+    if transfer.kind in (Kind.WARM, Kind.COLD):
+        return hear_heir(transfer, agent, fact.former, fact.at)
+    if transfer.kind is Kind.HOLD:
+        if transfer.state in (State.RECALLING, State.DIVERTING):
+            return transfer, Stimulus.NOTED
         return replace(transfer, agent=agent), Stimulus.AGENT_REPLACED
-    if transfer.kind not in (Kind.INBOUND, Kind.ROUTED):
-        return transfer, Stimulus.NOTED  # a transfer knows its own people
     return replace(transfer, target=agent), Stimulus.AGENT_REPLACED
 
 

@@ -54,6 +54,7 @@ from workflows.machine.fragments import (
     give_back,
     next_worker_alone,
     part_and_give_back,
+    part_and_yield,
     target_left,
 )
 from workflows.machine.model import Reason, State
@@ -77,6 +78,7 @@ HANDING_OVER = row(
     _OFF_HOLD,
     NO_REMOVAL,
     own={
+        On.AGENT_REPLACED: part_and_yield(),
         On.CALLER_MET_TARGET: go(State.LEAVING, RemoveAgent, ResumeRecordings),
         On.CALLER_RESUMED: stay(ResumeRecordings, why="the target is being taken off hold"),
         On.TARGET_RESUMED: stay(why="the caller is still being taken off hold"),
@@ -332,6 +334,7 @@ _BACK_TO_AGENT = (*QUIET, CALL_CAN_END, LADDER, NO_RECALL, NO_TARGET_HOLD, _GIVI
 CANCELLING = row(
     *_BACK_TO_AGENT,
     own={
+        On.AGENT_REPLACED: stay(why="the caller is on the way to them"),
         On.SETTLED: go(State.CANCELLED, ResumeRecordings),
         On.CANCEL: reject("the caller is being given back already"),
     },
@@ -340,6 +343,7 @@ CANCELLING = row(
 RETURNING = row(
     *_BACK_TO_AGENT,
     own={
+        On.AGENT_REPLACED: stay(why="the caller is on the way to them"),
         On.SETTLED: go(State.FAILED, ResumeRecordings),
         On.CANCEL: reject("the caller is being given back already"),
     },
@@ -353,6 +357,7 @@ RECALLING = row(
     NO_TARGET_YET,
     NO_TARGET_HOLD,
     own={
+        On.AGENT_REPLACED: go(State.RETURNING, GiveCallerBack, EndStray, because=Reason.TAKEN_OVER),
         On.CALLER_LEFT: go(State.RELEASING, EndRecall, EndRoom, because=Reason.CALLER_HUNG_UP),
         On.ROOM_ENDED: go(State.DIVERTING, EndRecall, DivertCaller, because=Reason.CALL_ENDED),
         On.AGENT_BACK: give_back(),
@@ -388,6 +393,7 @@ DIVERTING = row(
     NO_TARGET_HOLD,
     NO_REMOVAL,
     own={
+        On.AGENT_REPLACED: ignore("too late: the caller is on the way to the apology"),
         On.CALLER_DIVERTED: go(State.DIVERTED),
         On.CALLER_DIVERTED_FROM_AGENT: ignore("only a hold diverts a caller whose agent is there"),
         On.CALLER_NOT_DIVERTED: stay(DivertCaller),
@@ -432,6 +438,7 @@ RELEASING = row(
             )
             for stimulus in fragment
         },
+        On.AGENT_REPLACED: ignore(_CALLER_GONE),
         On.SETTLED: go(State.ABANDONED),
         On.ROOM_UNAVAILABLE: stay(EndRoom),
         On.DEADLINE: go(State.ABANDONED),

@@ -43,10 +43,12 @@ CALL_CAN_END: Row = {
 OTHERS_COME_AND_GO: Row = {
     On.STRAY_LEG: stay(EndStray, why="a leg that was given up must not ring or talk"),
     On.STRANGER_LEFT: ignore("only the three of the transfer decide it"),
-    On.AGENT_REPLACED: ignore("nobody takes a call over while it is being set up or transferred"),
     On.AGENT_TASK_OPEN: stay(CloseTask),
 }
 
+SETTING_UP: Row = {
+    On.AGENT_REPLACED: ignore("nobody takes a call over while an agent is being rung"),
+}
 SUPERVISED: Row = {
     On.SUPERVISOR_STAYS: stay(why="the supervision is told whether there is a consult"),
 }
@@ -180,6 +182,14 @@ TARGET_HAS_TAKEN: Row = {
 
 # --- the caller has nobody ----------------------------------------------------------------------
 
+TAKEN_OVER: Row = {
+    On.AGENT_REPLACED: go(
+        State.RETURNING, GiveCallerBack, EndTarget, EndTask, because=Reason.TAKEN_OVER
+    ),
+}
+"""A supervisor took the call over in the moment in which the transfer began: the caller is theirs,
+and nobody else's phone rings for it."""
+
 LADDER: Row = {
     On.ALONE_NEXT: go(State.AWAITING, HoldCaller, EndTask, DialTarget, CloseTask),
     On.ALONE_RECALL: go(State.RECALLING, HoldCaller, RecallAgent, EndTask, CloseTask),
@@ -193,6 +203,7 @@ the mailbox. The queue is a next target, too: one that comes after the agent."""
 QUIET: tuple[Row, ...] = (
     OTHERS_COME_AND_GO,
     SUPERVISED,
+    TAKEN_OVER,
     RECORDING,
     NO_READING,
     NO_DIVERSION,
@@ -221,6 +232,12 @@ def give_back_at_once(because: Reason) -> Cell:
     """The transfer failed before it had the caller; a hold of the agent's, if one was under way,
     ends with it."""
     return go(State.RETURNING, GiveCallerBack, TellHold, because=because)
+
+
+def part_and_yield() -> Cell:
+    """A supervisor has taken the call over, and the target is in the room, unheard by the caller:
+    the target goes first."""
+    return go(State.RETURNING, EndTarget, then(GiveCallerBack), EndTask, because=Reason.TAKEN_OVER)
 
 
 def target_left(because: Reason | None = None) -> Cell:

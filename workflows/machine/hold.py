@@ -277,6 +277,7 @@ _DIVERTING = row(
     _NOT_ALONE,
     _NOTHING_DUE,
     own={
+        On.AGENT_REPLACED: ignore("too late: the caller is on the way to the apology"),
         On.CALLER_DIVERTED: go(State.DIVERTED),
         On.CALLER_DIVERTED_FROM_AGENT: go(State.DIVERTED, EndRoom),
         On.CALLER_NOT_DIVERTED: stay(DivertCaller),

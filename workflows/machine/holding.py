@@ -6,7 +6,7 @@ a transfer has the caller's leg, and a hold says what it did to it.
 
 from __future__ import annotations
 
-from workflows.machine.beliefs import Heard, alone, caller_gone
+from workflows.machine.beliefs import Heard, caller_gone, left_alone
 from workflows.machine.copies import replace
 from workflows.machine.events import (
     HoldReported,
@@ -133,7 +133,7 @@ def hear_reading(transfer: Transfer, reading: RoomReading, at: float) -> Heard:
         return caller_gone(transfer)
     transfer = replace(transfer, caller=replace(transfer.caller, held=caller.held))
     if not any(_is_company(transfer.agent, leg, caller) for leg in here):
-        return transfer, alone(transfer, at)
+        return left_alone(transfer, at)
     is_given_up = caller.held and transfer.agent.is_here and _is_given_up(transfer)
     return transfer, Stimulus.ALONE_DIVERT if is_given_up else Stimulus.ROOM_FINE
 

@@ -38,6 +38,7 @@ from workflows.machine.fragments import (
     NO_WAIT,
     NO_WINDING_UP,
     OTHERS_COME_AND_GO,
+    SETTING_UP,
 )
 from workflows.machine.model import Kind, Reason, State
 from workflows.machine.stimuli import FACTS
@@ -74,6 +75,7 @@ _AWAITING = row(
     *_NOTHING_CHANGES,
     NO_QUESTION,
     OTHERS_COME_AND_GO,
+    SETTING_UP,
     NO_READING,
     CALL_CAN_END,
     _LADDER,
@@ -101,6 +103,7 @@ _FORGOING = row(
     *_NOTHING_CHANGES,
     NO_QUESTION,
     OTHERS_COME_AND_GO,
+    SETTING_UP,
     NO_READING,
     CALL_CAN_END,
     NO_TARGET_YET,

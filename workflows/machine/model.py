@@ -391,6 +391,9 @@ class Transfer:
     that step or later. 0: nothing is owed."""
     has_flags_again: bool = False
     """Whether the agent's hold may have switched exit flags on after this transfer began."""
+    heir: Leg = field(default_factory=Leg)
+    """A supervisor who takes the call over, and is the agent once the agent has gone; `PRESENT` once
+    that is certain."""
     is_supervised: bool = False
     """Whether a supervisor was on the call, so that the supervision is told what happens."""
     told_supervision: str = ""
@@ -405,7 +408,8 @@ class Transfer:
     """When caller and target first talked."""
     reason: Reason | None = None
     decided_by: str = ""
-    """Who decided the end: agent, caller, target, deadline, operator, engine."""
+    """Who decided the end: agent, caller, target, supervisor, deadline, operator,
+    engine."""
     journal: tuple[Entry, ...] = ()
 
     @property

@@ -25,8 +25,10 @@ from workflows.machine.commands import (
     ResumeTarget,
     SecureCaller,
     TellHold,
+    TellSupervision,
 )
 from workflows.machine.events import (
+    AgentReplaced,
     CommandFailed,
     Event,
     HoldReported,
@@ -120,6 +122,10 @@ def _is_being_accepted(transfer: Transfer) -> bool:
 
 def stray(transfer: Transfer, event: Event | None) -> EndStray | None:
     """The leg that must not ring or talk; None if it is gone, or goes by itself."""
+    is_taken_over = getattr(event, "command", "") == TellSupervision.__name__
+    if isinstance(event, AgentReplaced) or is_taken_over:
+        # The recall: somebody else is the agent.
+        return EndStray(label=f"{transfer.part}-r{transfer.recalls}")
     if isinstance(event, CommandFailed):
         # The task could not be accepted for this leg, and the offer is over.
         return EndStray(call_sid=transfer.attempt.call_sid) if transfer.attempt else None

@@ -38,7 +38,7 @@ from workflows.machine.model import Cause, Kind, Leg, Party, Presence, Transfer
 from workflows.machine.offers import hear_accepted, hear_not_accepted
 from workflows.machine.recordings import ABOUT_RECORDINGS, names_under_way
 from workflows.machine.stimuli import Stimulus
-from workflows.machine.supervised import shows_supervisor
+from workflows.machine.supervised import hear_no_supervision, learn_supervisors
 
 
 def hear_outcome(transfer: Transfer, outcome: CommandSucceeded | CommandFailed) -> Heard:
@@ -145,7 +145,7 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
         return _agent_removed(transfer, done.at)
     elif command == "RecallAgent":
         return hear_recalled(transfer, done)
-    elif command == "EndRecall":
+    elif command == "EndRecall" and not is_supervisor(transfer.agent.label):
         transfer = with_presence(transfer, Party.AGENT, Presence.GONE)
     elif command == "DivertCaller":
         caller = replace(transfer.caller, held=False)
@@ -240,7 +240,6 @@ def _learn(transfer: Transfer, reading: RoomReading) -> Transfer:
         transfer,
         room_name=reading.room_name or transfer.room_name,
         takes_hold_over=transfer.takes_hold_over or reading.was_held,
-        is_supervised=transfer.is_supervised or shows_supervisor(reading),
     )
     agent, caller = transfer.agent, transfer.caller
     for seen in reading.legs:
@@ -258,7 +257,7 @@ def _learn(transfer: Transfer, reading: RoomReading) -> Transfer:
                 address=caller.address or seen.address,
                 exit_flag=seen.exit_flag,
             )
-    return replace(transfer, agent=agent, caller=caller)
+    return learn_supervisors(replace(transfer, agent=agent, caller=caller), reading)
 
 
 def _agent_removed(transfer: Transfer, at: float) -> Heard:
@@ -357,8 +356,7 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
     if command in ("ReadRoom", "EndRoom"):
         return transfer, Stimulus.ROOM_UNAVAILABLE
     if command == "TellSupervision":
-        # Nobody supervises any more. Should somebody come, the supervision says so.
-        return replace(transfer, is_supervised=False), Stimulus.NOTED
+        return hear_no_supervision(transfer, failed.at)
     return transfer, Stimulus.NOTED
 
 
@@ -383,7 +381,7 @@ def _doubting_hold(transfer: Transfer, failed: CommandFailed) -> Transfer:
 
 def _caller_not_held(transfer: Transfer, failed: CommandFailed) -> Heard:
     if failed.failure == Failure.UNMET:
-        return transfer, Stimulus.CALL_UNMET
+        return learn_supervisors(transfer, failed.reading), Stimulus.CALL_UNMET
     if failed.failure == Failure.GONE:
         if failed.command == "SecureCaller":
             return transfer, Stimulus.ROOM_ENDED

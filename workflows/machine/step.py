@@ -248,7 +248,9 @@ def _begin(
         after = (*after, *(key for key in transfer.pending if key.endswith("-DialTarget")))
     after = tuple(dict.fromkeys((*after, *to_wait_for(transfer, cls.__name__))))
     if cls is EndStray:
-        command: Command = replace(stray(transfer, event) or EndStray(), key=key)
+        # A recall is not ended before its dial is known to be one: until then nothing is there.
+        after = tuple(key for key in transfer.pending if key.endswith("-RecallAgent"))
+        command: Command = replace(stray(transfer, event) or EndStray(), key=key, after=after)
     elif cls is RestoreWorker and isinstance(event, WorkerTimedOut):
         command = RestoreWorker(
             key=key, worker_sid=event.worker_sid, activity_sid=event.activity_sid
@@ -398,6 +400,8 @@ def _decider(stimulus: str) -> str:
         return "deadline"
     if stimulus in (Stimulus.HOLD_FOUND, Stimulus.TRANSFER_STARTED):
         return "transfer"
+    if stimulus == Stimulus.AGENT_REPLACED:
+        return "supervisor"
     for party in ("caller", "agent", "target"):
         if stimulus in {f"{party}_{did}" for did in ("left", "answered", "lost_last", "lost_next")}:
             return party

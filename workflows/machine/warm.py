@@ -45,6 +45,7 @@ from workflows.machine.fragments import (
     lose,
     next_worker_beside,
     part_and_give_back,
+    part_and_yield,
     target_left,
 )
 from workflows.machine.model import Kind, Reason, State
@@ -65,6 +66,7 @@ HOLDING = row(
         On.CALL_UNMET: go(State.FAILED, ResumeRecordings, because=Reason.AGENT_NOT_ON_CALL),
         On.ROOM_ENDED: go(State.FAILED, because=Reason.CALL_NOT_ACTIVE),
         On.AGENT_LEFT: ignore("without a target this is the caller being alone"),
+        On.AGENT_REPLACED: give_back_at_once(Reason.TAKEN_OVER),
         On.DEADLINE: give_back_at_once(Reason.CALLER_NOT_HELD),
         On.CANCEL: go(
             State.CANCELLING, GiveCallerBack, TellHold, because=Reason.CANCELLED_BY_AGENT
@@ -173,6 +175,7 @@ _CONSULTING = row(
     TARGET_HAS_TAKEN,
     NO_REMOVAL,
     own={
+        On.AGENT_REPLACED: part_and_yield(),
         On.TARGET_LEFT: target_left(Reason.TARGET_HUNG_UP),
         On.TARGET_DECLINED: go(State.DIALING, EndStray),
         On.AGENT_LEFT: go(
@@ -203,6 +206,7 @@ _SWAPPING_BACK = row(
     NO_REMOVAL,
     NO_CALLER_HOLD,
     own={
+        On.AGENT_REPLACED: part_and_yield(),
         On.TARGET_HELD: stay(ResumeCaller),
         On.TARGET_NOT_HELD: go(State.CONSULTING, ResumeTarget),
         On.CALLER_RESUMED: go(State.REVISITING, ResumeRecordings),
@@ -224,6 +228,7 @@ _REVISITING = row(
     TARGET_HAS_TAKEN,
     NO_REMOVAL,
     own={
+        On.AGENT_REPLACED: part_and_yield(),
         On.TARGET_HELD: stay(),
         On.TARGET_NOT_HELD: go(State.CONFERRING, ResumeTarget),
         On.TARGET_RESUMED: stay(HoldTarget, why="an older un-hold took effect in between"),
@@ -252,6 +257,7 @@ _SWAPPING_FORTH = row(
     TARGET_HAS_TAKEN,
     NO_REMOVAL,
     own={
+        On.AGENT_REPLACED: part_and_yield(),
         On.CALLER_HELD: stay(ResumeTarget),
         On.CALLER_NOT_HELD: go(State.REVISITING, ResumeCaller),
         On.TARGET_RESUMED: go(State.CONSULTING),
@@ -276,6 +282,7 @@ _JOINING = row(
     NO_REMOVAL,
     NO_CALLER_HOLD,
     own={
+        On.AGENT_REPLACED: part_and_yield(),
         On.CALLER_MET_TARGET: go(State.CONFERRING, ResumeRecordings),
         On.CALLER_RESUMED: stay(ResumeRecordings, why="the target is being taken off hold"),
         On.TARGET_RESUMED: stay(why="the caller is still being taken off hold"),

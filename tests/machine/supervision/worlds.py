@@ -39,7 +39,7 @@ VOICES = {
     "Barge": voices.BARGE,
     "SetApart": voices.APART,
 }
-NEVER_FAIL = ("TellTaken", "TellKept", "TellTransfer", "EndSupervisor")
+NEVER_FAIL = ("TellTaken", "TellTransferTaken", "TellKept", "TellTransfer", "EndSupervisor")
 """Words that Temporal took, and what is tried until it is done."""
 VERBS = ("monitor", "whisper", "barge", "take_over", "leave")
 

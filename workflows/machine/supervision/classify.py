@@ -23,6 +23,7 @@ from workflows.machine.events import (
     RoomEnded,
     TransferReported,
 )
+from workflows.machine.supervised import CONSULT
 from workflows.machine.supervision.model import (
     REFUSALS_MAX,
     Follow,
@@ -31,7 +32,6 @@ from workflows.machine.supervision.model import (
     Supervision,
     Supervisor,
 )
-from workflows.machine.supervised import CONSULT
 from workflows.machine.supervision.readings import (
     arrival,
     follows,
@@ -84,6 +84,8 @@ class Heard:
     must_read: bool = False
     booked: Supervisor | None = None
     """The supervisor of whom TaskRouter was told."""
+    heir: Supervisor | None = None
+    """The supervisor who is the agent now, of whom a transfer may not know."""
 
 
 def hear(value: Supervision, event: Event) -> Heard:
@@ -115,10 +117,13 @@ def _room_ended(value: Supervision) -> Heard:
 
 
 def _hear_transfer(value: Supervision, told: TransferReported) -> Heard:
-    """A transfer knows before anybody else when agent and target begin to talk in private."""
+    """A transfer knows before anybody else when agent and target begin to talk in private. And one
+    that lives while its agent is being released must know whose the caller is."""
     is_on = told.consult == CONSULT
     value = replace(value, is_consulting=is_on, is_told=is_on, told_step=value.step + 1)
-    return Heard(value, _following(value))
+    found = ((each.label, On.TRANSFER_FOUND) for each in value.live if each.released)
+    heir = value.find(call_sid=value.agent) if value.agent in value.taken else None
+    return Heard(value, (*_following(value), *found), heir=heir)
 
 
 # --- legs -----------------------------------------------------------------------------------------

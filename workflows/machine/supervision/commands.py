@@ -63,8 +63,20 @@ class AskOwners(ForSupervisor):
 
 @dataclass(frozen=True)
 class TellTaken(ForSupervisor):
-    """The owner of the call learns that this supervisor is the agent now. Before the agent goes,
-    so that the agent's leaving is not taken for the caller being alone."""
+    """The owner of the call learns that this supervisor is the agent now; so does a transfer, should
+    one have begun since it was asked for. Before the agent goes, so that the agent's leaving is not
+    taken for the caller being alone, or for a word of the agent's."""
+
+
+@dataclass(frozen=True)
+class TellTransferTaken(ForSupervisor):
+    """The same, to a transfer that turns out to have begun later still, while the agent is being
+    released."""
+
+    @property
+    def lane(self) -> str:
+        """Beside all others: the release may take long, and is what the transfer must know of."""
+        return ""
 
 
 @dataclass(frozen=True)
@@ -74,8 +86,9 @@ class ReleaseAgent(ForSupervisor):
 
 @dataclass(frozen=True)
 class TellHolder(ForSupervisor):
-    """An agent's hold, should one have begun in the same moment, learns who is the agent now: it
-    would send a caller who is left by the one it knows to the apology."""
+    """A hold or a transfer, should one have begun in the same moment, learns who is the agent now
+    that the one before is gone: it would look for somebody else, or send the caller to the apology.
+    """
 
 
 @dataclass(frozen=True)
@@ -86,7 +99,7 @@ class BookSupervisor(ForSupervisor):
 
 @dataclass(frozen=True)
 class TellKept(ForSupervisor):
-    """The owner of the call learns that the agent is still the agent."""
+    """Whoever was told of a take-over learns that the agent is still the agent."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +128,7 @@ COMMANDS: dict[str, type[ForSupervisor]] = {
         TellTransfer,
         AskOwners,
         TellTaken,
+        TellTransferTaken,
         ReleaseAgent,
         TellHolder,
         BookSupervisor,

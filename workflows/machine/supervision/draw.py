@@ -62,6 +62,7 @@ GROUPS: tuple[tuple[str, tuple[On, ...]], ...] = (
             On.CONSULT_DOUBTFUL,
             On.CALLER_IS_FREE,
             On.CALLER_IS_THEIRS,
+            On.TRANSFER_FOUND,
             On.AGENT_RELEASED,
             On.AGENT_KEPT,
             On.DEADLINE,

@@ -156,6 +156,8 @@ class Supervisor:
     deadline_at: float | None = None
     reason: str = ""
     """Why the supervisor left, or why the mode is not what was asked for."""
+    released: str = ""
+    """Call SID of the agent who is being released, or has been."""
     task_sid: str = ""
     """The task of the agent who is being released, with TaskRouter."""
     has_taskrouter: bool = False

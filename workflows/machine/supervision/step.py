@@ -25,6 +25,7 @@ from workflows.machine.supervision.commands import (
     BookSupervisor,
     ForSupervisor,
     ReadSupervised,
+    TellHolder,
     TellTransfer,
 )
 from workflows.machine.supervision.model import (
@@ -120,6 +121,8 @@ def step(value: Supervision, event: Any) -> Stepped:
         turn = _lapse(turn, event.at)
     if heard.booked is not None:
         turn = _booked(turn, heard.booked, event.at)
+    if heard.heir is not None:
+        turn = _answered(turn, heard.heir, event.at)
     return _with_reading(turn, heard.must_read)
 
 
@@ -217,6 +220,8 @@ def _moved(
     is_news = to is not mine.state
     if square.verdict is Verdict.GO or names & VOICES:
         mine = replace(mine, heard_step=number)
+    if "AskOwners" in names or "ReleaseAgent" in names:
+        mine = replace(mine, released=value.agent if "ReleaseAgent" in names else "")
     if "Whisper" in names:
         mine = replace(mine, coached=value.agent)
     mine = _audience(mine, to, on)
@@ -396,6 +401,26 @@ def _booked(turn: Stepped, mine: Supervisor, at: float) -> Stepped:
     journal = (*turn.value.journal, entry)[-JOURNAL_ENTRIES_MAX:]
     value = replace(turn.value, step=entry.step, journal=journal)
     return replace(turn, value=value, entries=(*turn.entries, entry))
+
+
+def _answered(turn: Stepped, mine: Supervisor, at: float) -> Stepped:
+    """A transfer that may have begun before the agent was removed learns who is the agent now."""
+    number = turn.value.step + 1
+    tell = TellHolder(key=f"{mine.label}/{number}/TellHolder", label=mine.label)
+    entry = Entry(
+        step=number,
+        at=at,
+        heard="TransferFound",
+        state_from=mine.state,
+        state_to=mine.state,
+        began=(tell.name,),
+        people=f"{mine.name} {IN_WORDS[mine.state]}",
+        who=mine.name,
+    )
+    journal = (*turn.value.journal, entry)[-JOURNAL_ENTRIES_MAX:]
+    pending = (*turn.value.pending, tell.key)
+    value = replace(turn.value, step=number, journal=journal, pending=pending)
+    return Stepped(value, (*turn.commands, tell), (*turn.entries, entry))
 
 
 def _noted(value: Supervision, before: Supervision, event: Any, heard: str = "") -> Stepped:

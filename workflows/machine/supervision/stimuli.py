@@ -68,6 +68,8 @@ class On(StrEnum):
     """Neither a transfer nor a hold of the call lives."""
     CALLER_IS_THEIRS = "caller_is_theirs"
     """A transfer or a hold began while the take-over was on its way."""
+    TRANSFER_FOUND = "transfer_found"
+    """A transfer turns out to live while the agent is being released."""
     AGENT_RELEASED = "agent_released"
     AGENT_KEPT = "agent_kept"
     """The agent was not removed: the look before it did not find what it must."""

@@ -29,6 +29,7 @@ from workflows.machine.supervision.commands import (
     TellKept,
     TellTaken,
     TellTransfer,
+    TellTransferTaken,
     Whisper,
 )
 from workflows.machine.supervision.model import TERMINAL, State
@@ -127,6 +128,7 @@ NO_RELEASE: Row = _ignored(
     "no agent is being released",
     On.CALLER_IS_FREE,
     On.CALLER_IS_THEIRS,
+    On.TRANSFER_FOUND,
     On.AGENT_RELEASED,
     On.AGENT_KEPT,
 )
@@ -310,6 +312,7 @@ _TAKING_OVER = row(
     own={
         On.CALLER_IS_FREE: stay(TellTaken, ReleaseAgent),
         On.CALLER_IS_THEIRS: go(State.BARGING),
+        On.TRANSFER_FOUND: stay(TellTransferTaken),
         On.AGENT_RELEASED: go(State.TOOK_OVER, TellHolder, BookSupervisor),
         On.AGENT_KEPT: go(State.BARGING, TellKept),
         On.FOUND_MUTED: ignore("the look before the removal decides"),
