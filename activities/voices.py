@@ -1,8 +1,8 @@
 """Who hears a supervisor: muted, aimed at one, heard by all, or on hold.
 
-One request changes one thing, but for one that parts, and each is read back before the next. That makes the order of the
-requests a function of what Twilio says (`next_change`), so that it does not matter where an earlier
-attempt stopped, or who else changed the leg meanwhile.
+One request changes one thing, but for the one that parts, and each is read back before the next.
+That makes the order of the requests a function of what Twilio says (`next_change`), so that it does
+not matter where an earlier attempt stopped, or who else changed the leg meanwhile.
 """
 
 from __future__ import annotations

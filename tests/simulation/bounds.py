@@ -61,8 +61,8 @@ class Bounds:
     """S7: a supervisor whose listener has gone may be heard by others this long, where the network
     lets them: the way of the news, and of one request."""
     apart_seconds: float = 0.5
-    """S6: a supervisor who is to stay beside the caller may hear the consult this long: who picks up
-    in the middle of one, the way of the news, and of one request."""
+    """S6: a supervisor who is to stay beside the caller may hear the consult this long: whoever
+    picks up in the middle of one, for the way of the news and of one request."""
     abandon_seconds: float = 6.0
     """L7: legs of ours after the caller has gone."""
     cancel_seconds: float = 3.0

@@ -126,7 +126,7 @@ async def test_word_goes_with_the_hold_and_not_after_it(stage: Stage) -> None:
 async def test_supervisor_who_comes_in_the_middle_of_a_consult_is_set_apart_first(
     stage: Stage,
 ) -> None:
-    """The transfer was told of the dial, so that the first thing done in the room is the right one."""
+    """The transfer was told of the dial, so that nothing else is done in the room first."""
     await stage.start(Kind.WARM, "client:bob")
     await stage.answer()
     await stage.until("consulting")

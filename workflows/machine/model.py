@@ -392,8 +392,8 @@ class Transfer:
     has_flags_again: bool = False
     """Whether the agent's hold may have switched exit flags on after this transfer began."""
     heir: Leg = field(default_factory=Leg)
-    """A supervisor who takes the call over, and is the agent once the agent has gone; `PRESENT` once
-    that is certain."""
+    """A supervisor who takes the call over, and is the agent once the agent has gone: `PRESENT` as
+    soon as that is certain."""
     is_supervised: bool = False
     """Whether a supervisor was on the call, so that the supervision is told what happens."""
     told_supervision: str = ""

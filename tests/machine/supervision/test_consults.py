@@ -56,9 +56,7 @@ def apart() -> World:
     mine = next(leg for leg in world.room.legs if leg.label)
     held = world.room.having(Leg(CALLER, held=True)).having(replace(mine, held=True))
     held = held.entered(Leg(BOB))
-    done = CommandSucceeded(
-        at=AT, command=job.name, key=job.key, reading=reading_of(held)
-    )
+    done = CommandSucceeded(at=AT, command=job.name, key=job.key, reading=reading_of(held))
     after = step(told.value, done)
     assert state_of(after) is State.APART
     return replace(world, value=after.value, room=held)

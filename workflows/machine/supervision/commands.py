@@ -63,8 +63,8 @@ class AskOwners(ForSupervisor):
 
 @dataclass(frozen=True)
 class TellTaken(ForSupervisor):
-    """The owner of the call learns that this supervisor is the agent now; so does a transfer, should
-    one have begun since it was asked for. Before the agent goes, so that the agent's leaving is not
+    """The owner of the call learns that this supervisor is the agent now; so does a transfer that
+    has begun since it was asked for. Before the agent goes, so that the agent's leaving is not
     taken for the caller being alone, or for a word of the agent's."""
 
 

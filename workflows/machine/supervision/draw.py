@@ -75,9 +75,8 @@ _INTRODUCTION = """
 
 A model of its own, `workflows/machine/supervision/`: each supervisor of a call goes through this
 table for themselves. It begins in `DIALING` with `AddSupervisor`. Every change of who hears a
-supervisor goes through `SILENCING` or begins in `LISTENING`: no voice leads to another one, and `PARTING` mutes
-before anything else. The
-order of requests below a command is told in
+supervisor goes through `SILENCING` or begins in `LISTENING`: no voice leads to another one, and
+`PARTING` mutes before anything else. The order of requests below a command is told in
 [decision 10](decisions/0010-every-change-of-voice-goes-through-silence.md).
 """
 
