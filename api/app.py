@@ -16,6 +16,7 @@ from temporalio.client import Client
 
 import workflows.connection
 from api import errors, operation
+from api.audit import Audit, Audited
 from api.auth.tokens import Tokens
 from api.dependencies import Engine, Parts
 from api.engine.controls import Controls
@@ -126,6 +127,8 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     errors.install(app)
     app.add_exception_handler(EngineUnreachableError, _on_unreachable)
     app.add_exception_handler(ProviderDownError, _on_provider_down)
+    app.state.audit = Audit()
+    app.add_middleware(Audited, audit=app.state.audit)
     app.add_middleware(BodyLimit)
     app.add_middleware(operation.Doors, operation_address=settings.handover_operation_address)
     app.add_middleware(Observed, metrics=parts.metrics)

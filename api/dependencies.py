@@ -96,7 +96,10 @@ async def principal_of(
         keys = parts.settings.handover_api_keys
         principal = principal_of_key(credential, keys) or await parts.tokens.principal(credential)
         if principal is not None:
-            return in_teams(principal, parts.settings.teams)
+            principal = in_teams(principal, parts.settings.teams)
+            # For the audit trail.
+            request.state.principal = principal
+            return principal
     raise Problem(
         401,
         "unauthenticated",
