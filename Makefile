@@ -120,6 +120,10 @@ simulate: $(READY)  ## Seeded bad days (SEED=7 replays one, RUNS=1000 plays many
 	@$(BIN)/python -m tests.simulation.simulate \
 		$(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(ARGS)
 
+.PHONY: cross-check
+cross-check: $(READY)  ## The same seeds simulated and on real processes (ARGS="--seeds 20")
+	@$(BIN)/python -m tests.simulation.cross_check $(ARGS)
+
 .PHONY: chaos
 chaos: $(READY)  ## Real processes killed, frozen and cut off in mid-transfer (ARGS=--short)
 	$(call need,tests/chaos/__main__.py)
