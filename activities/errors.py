@@ -167,15 +167,18 @@ class TwilioError(ApplicationError):
 
 
 def gone(message: str, room: Room | None = None) -> TwilioError:
-    """The thing is not there any more."""
-    return TwilioError(message, GONE, FailureDetails(room=room))
+    """The thing is not there any more. People hang up at any moment: no fault, and the tables say
+    what follows."""
+    return TwilioError(message, GONE, FailureDetails(room=room), is_expected=True)
 
 
 def unmet(
     message: str, room: Room | None = None, *, task: TaskState | None = None, cause: str = ""
 ) -> TwilioError:
-    """A condition did not hold; `room` or `task` shows what was found instead."""
-    return TwilioError(message, UNMET, FailureDetails(cause=cause, room=room, task=task))
+    """A condition did not hold; `room` or `task` shows what was found instead. That is why it was
+    looked at: no fault either."""
+    details = FailureDetails(cause=cause, room=room, task=task)
+    return TwilioError(message, UNMET, details, is_expected=True)
 
 
 def refused(message: str) -> TwilioError:
@@ -203,6 +206,7 @@ def retold(error: TwilioError, prefix: str, room: Room) -> TwilioError:
         status=error.status,
         is_unprocessed=error.is_unprocessed,
         retry_after=delay.total_seconds() if delay else None,
+        is_expected=error.category is ApplicationErrorCategory.BENIGN,
     )
 
 
@@ -216,6 +220,7 @@ def because(error: TwilioError, cause: str) -> TwilioError:
         status=error.status,
         is_unprocessed=error.is_unprocessed,
         retry_after=delay.total_seconds() if delay else None,
+        is_expected=error.category is ApplicationErrorCategory.BENIGN,
     )
 
 
@@ -317,6 +322,7 @@ def _refusal(status: int, code: int) -> TwilioError:
         FailureDetails(code=code, cause=cause),
         status=status,
         is_unprocessed=status < 500 and code in _UNPROCESSED_CODES,
+        is_expected=kind == GONE,
     )
 
 

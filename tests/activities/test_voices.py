@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
+from temporalio.exceptions import ApplicationErrorCategory
 
 from activities import voices
 from activities.errors import GONE, REFUSED, UNMET, TwilioError
@@ -105,7 +106,11 @@ async def test_agent_lost_between_look_and_voice(
 async def test_apart_hears_nothing_and_comes_back_silent(phones: Telephony, on: Voices) -> None:
     _, agent, mine = joined(phones)
     await speaks(on, phones, mine, WHISPER, agent)
+    phones.forget_requests()
     await speaks(on, phones, mine, APART)
+    (only,) = phones.forms("participants.update")
+    assert (only["Muted"], only["Hold"]) == ("true", "true"), "by one request, and the first one"
+    assert phones.asked[0] == "participants.update"
     assert phones.leg(mine).hold
     assert phones.leg(mine).muted
     await speaks(on, phones, mine, SILENT)
@@ -121,6 +126,7 @@ async def test_supervisor_who_left_is_gone(phones: Telephony, on: Voices) -> Non
         with pytest.raises(TwilioError) as raised:
             await speaks(on, phones, mine, voice)
         assert raised.value.type == GONE
+        assert raised.value.category is ApplicationErrorCategory.BENIGN, "people hang up: no fault"
 
 
 async def test_mute_without_effect_is_not_believed(phones: Telephony, on: Voices) -> None:

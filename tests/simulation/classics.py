@@ -150,6 +150,17 @@ def _takes_over(rng: Random, story: Story) -> Story:
     return replace(story, has_transfer=False, talk_seconds=30.0, acts=(comes, takes))
 
 
+def _transfers_as_taken_over(rng: Random, story: Story) -> Story:
+    """The agent transfers in the moment in which a supervisor takes the call over."""
+    comes = Act(
+        After(rng.uniform(0, 3)), "supervisor", "supervise", rng.choice(("barge", "monitor"))
+    )
+    takes = Act(After(rng.uniform(8, 12)), "supervisor", "take_over")
+    starts = Act(Entered("v1 taking_over", plus=rng.uniform(0, 0.4)), "agent", "start")
+    acts = (comes, takes, starts)
+    return replace(story, has_transfer=False, talk_seconds=30.0, acts=acts)
+
+
 def _takes_over_in_vain(rng: Random, story: Story) -> Story:
     """A supervisor wants the call while it is being transferred."""
     comes = Act(After(0.1), "supervisor", "supervise", "monitor")
@@ -180,7 +191,9 @@ OF_COLD: tuple[Classic, ...] = (_recall_in_vain, _recall_in_vain)
 OF_TASKS: tuple[Classic, ...] = (
     _answer_at_the_time_out, _answer_at_the_time_out, _end_at_the_offer,
 ) * 3  # fmt: skip
-OF_SUPERVISED: tuple[Classic, ...] = (_takes_over, _takes_over_in_vain, _whispers_to_nobody) * 4
+OF_SUPERVISED: tuple[Classic, ...] = (
+    _takes_over, _transfers_as_taken_over, _takes_over_in_vain, _whispers_to_nobody,
+) * 4  # fmt: skip
 
 
 def with_a_classic(rng: Random, story: Story) -> Story:

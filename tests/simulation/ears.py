@@ -210,6 +210,17 @@ def consult_is_kept_from_supervisors(check: Any) -> None:
                       f"{leg.address} hears the consult")  # fmt: skip
 
 
+def who_took_over_keeps_the_caller(check: Any) -> None:
+    """S1: nobody sends a caller away from a supervisor who is the agent now."""
+    ears, caller = check.ears, check.truth.caller
+    legs = check.truth.legs.values() if ears.wishes and caller is not None else ()
+    for leg in legs:
+        is_there = leg.is_supervisor and leg.is_live and leg.is_joined and ears.is_agent(leg)
+        is_alone = is_there and caller.is_live and caller.room is not leg.room
+        check.lasting("S1", f"taken {leg.call.sid}", is_alone, 0.0,
+                      f"the caller was sent away from {leg.address}")  # fmt: skip
+
+
 def _is_worst(check: Any) -> bool:
     """Whether somebody has just left, and a coach whose listener leaves is heard by everybody."""
     if check.stage.network.switches.coach_of_one_who_left != "becomes_audible":
@@ -219,4 +230,9 @@ def _is_worst(check: Any) -> bool:
     return any(leg.left_at and leg.left_at >= since and not leg.is_supervisor for leg in legs)
 
 
-AT_EVERY_STEP = (private_voice, voice_is_told, consult_is_kept_from_supervisors)
+AT_EVERY_STEP = (
+    private_voice,
+    voice_is_told,
+    consult_is_kept_from_supervisors,
+    who_took_over_keeps_the_caller,
+)

@@ -64,6 +64,7 @@ GOALS: dict[str, str] = {
     "whisper follows the call": "a supervisor whispers to the next agent",
     "whisper refused": "there is no agent who could hear it",
     "taken over": "a supervisor becomes the agent",
+    "taken over as a transfer begins": "it ends with the caller with the supervisor",
     "take-over refused": "the caller is a transfer's or a hold's",
     "help asked for": "an agent asks for a supervisor",
     "help taken": "a supervisor comes for it",
@@ -248,6 +249,9 @@ class Goals:
             self._reached("barge")
         if state.endswith(" took_over"):
             self._reached("taken over")
+        lost = any(watch.view.get("reason") == "taken_over" for watch in self._watches())
+        if state == "failed" and lost:
+            self._reached("taken over as a transfer begins")
         if state == "taken_over":
             self._reached("hold becomes a transfer")
         is_whisper = any(each["state"] == "whispering" for each in shown)
