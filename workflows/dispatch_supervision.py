@@ -89,12 +89,12 @@ def _voice(voice: str, summary: str, start_to_close: float, patience: float) -> 
     return order
 
 
-def _release_agent(begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
+def _release_agent(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
     return Order(
         Participants.remove_participant,
         RemoveInput(
             conference_sid=now.conference_sid,
-            call_sid=begun.agent,
+            call_sid=mine.released,
             caller_call_sid=now.caller_call_sid,
             require=TALKING,
             other_call_sid=mine.call_sid,
@@ -155,9 +155,9 @@ def _book(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
     )
 
 
-def _tell_kept(begun: Supervision, _mine: Supervisor, now: Supervision) -> Notice:
+def _tell_kept(begun: Supervision, mine: Supervisor, now: Supervision) -> Notice:
     owners = (call_workflow_id(now.conference_sid), transfer_workflow_id(now.conference_sid))
-    return Notice(owners, asdict(AgentReplaced(call_sid=begun.agent)))
+    return Notice(owners, asdict(AgentReplaced(call_sid=mine.released or begun.agent)))
 
 
 def _end(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:

@@ -34,7 +34,9 @@ class Wish:
     """Requests that are not answered yet."""
     newest: int = 0
     stays: bool = False
-    """Whether the supervisor is to hear nothing of a consult."""
+    """Whether the supervisor is to hear nothing of a consult, by a join that was accepted."""
+    joins: dict[int, bool] = field(default_factory=dict)
+    """Joins that are not answered yet -> whether that supervisor was to stay."""
     is_wanted: bool = True
     """Whether the supervisor means to stay on the call."""
 
@@ -60,11 +62,13 @@ class Ears:
     def asked(self, address: str, verb: str, is_join: bool = False, stays: bool = False) -> int:
         """A supervisor asks for a mode, or to leave; a number for the answer."""
         self._check.moved()
-        wish = self.wishes.setdefault(address, Wish(stays=stays))
+        wish = self.wishes.setdefault(address, Wish())
         if is_join and not wish.is_wanted:
-            wish = self.wishes[address] = Wish(newest=wish.newest, stays=stays)
+            wish = self.wishes[address] = Wish(newest=wish.newest)
         self.verbs.add(verb)
         wish.newest += 1
+        if is_join:
+            wish.joins[wish.newest] = stays
         wish.open[wish.newest] = verb
         return wish.newest
 
@@ -73,7 +77,10 @@ class Ears:
         self._check.moved()
         wish = self.wishes[address]
         verb = wish.open.pop(number)
-        is_alone = number == wish.newest and not wish.open
+        # Whoever is on the way out is heard as before until the leg has ended.
+        is_alone = number == wish.newest and not wish.open and wish.is_wanted
+        stays = wish.joins.pop(number, wish.stays)
+        wish.stays = stays if answer.is_ok else wish.stays
         if verb == "leave":
             wish.is_wanted &= not (answer.is_ok or answer.status in (404, 409))
         elif answer.is_ok:

@@ -197,6 +197,40 @@ def test_take_over_comes_to_nothing_if_the_caller_went_before_the_agent(
     assert ("TellKept" in {each.name for each in after.commands}) == (state is State.BARGING)
 
 
+def test_removal_whose_outcome_is_unknown_is_asked_for_again() -> None:
+    """Whether the agent is gone decides who is the agent: it is not guessed. Of the same agent, who
+    may have been seen to be gone since."""
+    world = asked_and_settled(Rig(), "barge")
+    label = world.value.supervisors[0].label
+    free = nobody_has_the_caller(
+        step(world.value, ModeRequested(label, "take_over", "by", at=50.0))
+    )
+    key = free.commands[-1].key
+    gone = step(free.value, LegEnded(at=52.0, call_sid=AGENT)).value
+    lost = CommandFailed(at=70.0, command="ReleaseAgent", key=key, failure="unavailable")
+    again = step(gone, lost)
+    assert [each.name for each in again.commands] == ["ReleaseAgent"]
+    assert again.value.supervisors[0].released == AGENT
+    key = again.commands[0].key
+    done = step(again.value, CommandSucceeded(at=71.0, command="ReleaseAgent", key=key))
+    assert done.value.supervisors[0].state is State.TOOK_OVER
+
+
+def test_take_over_that_comes_to_no_end_is_given_up_and_told() -> None:
+    world = asked_and_settled(Rig(), "barge")
+    label = world.value.supervisors[0].label
+    free = nobody_has_the_caller(
+        step(world.value, ModeRequested(label, "take_over", "by", at=50.0))
+    )
+    due = free.value.supervisors[0].deadline_at or 0.0
+    late = step(free.value, DeadlinePassed(at=due))
+    mine = late.value.supervisors[0]
+    assert (mine.state, mine.reason, mine.takes_over) == (
+        State.BARGING, "agent_not_released", False,
+    )  # fmt: skip
+    assert [each.name for each in late.commands] == ["TellKept"]
+
+
 def test_without_taskrouter_nobody_is_booked() -> None:
     assert [each.name for each in took_over().commands] == ["TellHolder"]
 

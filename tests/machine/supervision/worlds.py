@@ -144,7 +144,8 @@ def _begun(world: World, commands: tuple[ForSupervisor, ...]) -> World:
     for command in commands:
         mine = world.value.find(command.label)
         coached = mine.coached if mine is not None else ""
-        jobs.append(Job(command, world.value.agent, coached))
+        released = mine.released if mine is not None else ""
+        jobs.append(Job(command, released or world.value.agent, coached))
     return replace(world, jobs=(*world.jobs, *jobs))
 
 

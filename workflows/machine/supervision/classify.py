@@ -188,6 +188,8 @@ def _hear_deadline(value: Supervision, at: float) -> Heard:
         rung_max = each.ring_seconds + RING_GRACE_SECONDS
         rung_max += VERDICT_SECONDS_MAX if each.detect_machine else 0.0
         is_rung = each.state is State.DIALING and at - each.dialed_at >= rung_max
+        if each.state is State.TAKING_OVER:
+            value = value.having(_stays_barging(each, AGENT_NOT_RELEASED))
         stimuli.append((each.label, On.RING_OVER if is_rung else On.DEADLINE))
     return Heard(value, tuple(stimuli))
 
@@ -379,9 +381,10 @@ def _failed(mine: Supervisor, failed: CommandFailed) -> tuple[Supervisor, On]:
         return replace(mine, reason=mine.reason or "hung_up"), On.GONE
     if command in ("Whisper", "Barge"):
         return _not_heard(mine, failure)
-    if command == "ReleaseAgent":
+    if command == "ReleaseAgent" and failure != Failure.UNAVAILABLE:
         return _kept(mine)
     return mine, {
+        "ReleaseAgent": On.RELEASE_DOUBTFUL,
         "AskOwners": On.CALLER_IS_FREE,
         "Silence": On.NOT_SILENT,
         "SetApart": On.NOT_SET_APART,

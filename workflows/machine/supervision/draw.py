@@ -65,6 +65,7 @@ GROUPS: tuple[tuple[str, tuple[On, ...]], ...] = (
             On.TRANSFER_FOUND,
             On.AGENT_RELEASED,
             On.AGENT_KEPT,
+            On.RELEASE_DOUBTFUL,
             On.DEADLINE,
         ),
     ),

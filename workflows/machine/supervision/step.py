@@ -220,8 +220,10 @@ def _moved(
     is_news = to is not mine.state
     if square.verdict is Verdict.GO or names & VOICES:
         mine = replace(mine, heard_step=number)
-    if "AskOwners" in names or "ReleaseAgent" in names:
-        mine = replace(mine, released=value.agent if "ReleaseAgent" in names else "")
+    if "AskOwners" in names:
+        mine = replace(mine, released="")
+    if "ReleaseAgent" in names:
+        mine = replace(mine, released=mine.released or value.agent)
     if "Whisper" in names:
         mine = replace(mine, coached=value.agent)
     mine = _audience(mine, to, on)

@@ -73,6 +73,8 @@ class On(StrEnum):
     AGENT_RELEASED = "agent_released"
     AGENT_KEPT = "agent_kept"
     """The agent was not removed: the look before it did not find what it must."""
+    RELEASE_DOUBTFUL = "release_doubtful"
+    """Whether the agent is still there is not known: the removal's outcome could not be had."""
     DEADLINE = "deadline"
 
     MONITOR = "monitor"

@@ -131,6 +131,7 @@ NO_RELEASE: Row = _ignored(
     On.TRANSFER_FOUND,
     On.AGENT_RELEASED,
     On.AGENT_KEPT,
+    On.RELEASE_DOUBTFUL,
 )
 NO_DOUBT: Row = _ignored("nobody is kept apart by a word", On.CONSULT_DOUBTFUL)
 NOT_READ: Row = _ignored("a change is under way; its own look decides", On.FOUND_MUTED)
@@ -315,6 +316,7 @@ _TAKING_OVER = row(
         On.TRANSFER_FOUND: stay(TellTransferTaken),
         On.AGENT_RELEASED: go(State.TOOK_OVER, TellHolder, BookSupervisor),
         On.AGENT_KEPT: go(State.BARGING, TellKept),
+        On.RELEASE_DOUBTFUL: stay(ReleaseAgent),
         On.FOUND_MUTED: ignore("the look before the removal decides"),
         On.FOUND_AUDIBLE: ignore("everybody may hear the supervisor"),
         On.AGENT_LOST: ignore("the removal will find the agent gone, which is as well"),
