@@ -52,6 +52,7 @@ def is_address(address: str) -> bool:
     return is_phone_number(address)
 
 
+@lru_cache(1024)
 def phone_of(address: str) -> str:
     """The phone an address reaches: parameters behind `?` (and SIP's behind `;`) do not count."""
     address = address.split("?", 1)[0]

@@ -38,7 +38,7 @@ class Act:
 
     def __enter__(self) -> Network:
         network = self._runtime.network
-        if not self._runtime.settings.turnable:
+        if not self._runtime.is_turnable:
             network.clock.turn_to(time.time())
         return network
 
@@ -49,6 +49,7 @@ class Act:
 class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.is_turnable = settings.turnable
         self.faults = Faults()
         self.requests: deque[dict[str, Any]] = deque(maxlen=settings.log_limit)
         self.request_count = 0
@@ -106,7 +107,7 @@ class Runtime:
             for fetch in waiting:
                 self.delivery.start(fetch)
             network.clock.run_due()
-        if not self.settings.turnable:
+        if not self.is_turnable:
             self._set_alarm()
 
     def _set_alarm(self) -> None:

@@ -38,7 +38,8 @@ def turned_away(check: Any, verb: str, answer: Any) -> None:
 
 def says_nothing_of_people(check: Any, record: dict[str, Any]) -> None:
     """S23: no number and no name is in what is kept or fetched in clear."""
-    texts = {name: str(record["params"].get(name, "")) for name in ADDRESSES}
+    params = record["params"]
+    texts = {name: str(params[name]) for name in ADDRESSES if name in params}
     for name, text in {"path": record["path"], **texts}.items():
         if OF_PEOPLE.search(text):
             check.broken("S23", f"{name} of {record['route']} names somebody")

@@ -106,6 +106,8 @@ class Goals:
         self._delivered: dict[str, set[str]] = {}
         self._findings = 0
         self._readings: list[Reading] = []
+        self._legs: dict[str, dict[str, bool]] = {}
+        self._legs_at = -1
 
     def _reached(self, name: str) -> None:
         self.seen[name] = self.seen.get(name, 0) + 1
@@ -126,9 +128,11 @@ class Goals:
         """Somebody has read something of Twilio, who knows of it when `waiter` is done."""
         now = self._stage.loop.time()
         late = [each for each in self._readings[:-1] if not each.waiter.done()]
-        self._readings = [*late, *self._readings[-1:], Reading(now, self._legs(), waiter)]
+        if (seq := self._stage.network.ledger.seq) != self._legs_at:
+            self._legs_at, self._legs = seq, self._shown()
+        self._readings = [*late, *self._readings[-1:], Reading(now, self._legs, waiter)]
 
-    def _legs(self) -> dict[str, dict[str, bool]]:
+    def _shown(self) -> dict[str, dict[str, bool]]:
         """What a reading of everything would show of each leg."""
         found = {}
         for call in self._stage.network.calls_by_sid.values():

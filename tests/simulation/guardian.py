@@ -106,7 +106,8 @@ class _Guard(Guard):
         self._seen: tuple[int, int, int] | None = None
         self.looks = 0
         self.looked_at = 0.0
-        stage.server.listeners.append(self._run_changed)
+        # First: whoever is told after this wakes a guardian that rests, if anything has changed.
+        stage.server.listeners.insert(0, self._run_changed)
 
     def _run_changed(self, run: Any) -> None:
         self._changes += run.id != GUARDIAN_WORKFLOW_ID

@@ -77,9 +77,10 @@ def recorded_as_allowed(check: Any) -> None:
 
 
 def recorded_again(check: Any) -> None:
-    """S21: after a quiet transfer the call is recorded, unless a person had it paused."""
+    """S21: after a quiet transfer the call is recorded, unless a person had it paused. Where the
+    transfer was ended by force nobody knows who had, and it stays as it is (decision 8)."""
     tape = check.tape
-    is_quiet = not check.faults and not tape.was_spoken_of
+    is_quiet = not check.faults and not tape.was_spoken_of and not check.was_terminated
     is_due = check.story.recording != "none" and is_quiet and check.truth.caller_talks()
     if is_due and tape.is_paused:
         check.broken("S21", "the recording was not resumed")

@@ -161,6 +161,30 @@ def test_unreachable_request_is_known_not_to_have_been_made() -> None:
     assert "participants.fetch" not in looked
 
 
+def ended_by_force(scenario: str, state: str) -> Outcome:
+    """A transfer that an operator ends while a phone rings that nobody picks up."""
+    story = plain(scenario)
+    rings_on = (*(each for each in story.phones if each[0] != "target"),
+                ("target", (Behavior("ring"),)))  # fmt: skip
+    act = Act(Entered(state, plus=6.5), "operator", "terminate")
+    return play(replace(story, phones=rings_on, acts=(act,)), with_ladder=True)
+
+
+def test_guardian_that_rests_wakes_as_a_workflow_is_ended_by_force() -> None:
+    """Seed 200118: nothing else moved, and the caller was on hold until something did."""
+    outcome = ended_by_force("warm", "dialing")
+    assert outcome.violations == []
+    assert "guardian rescues" in outcome.goals
+
+
+def test_rescue_leaves_a_recording_as_it_is() -> None:
+    """Seed 200437: the checker wanted it resumed, against decision 8."""
+    outcome = ended_by_force("recorded", "dialing")
+    assert outcome.violations == []
+    assert "guardian rescues" in outcome.goals
+    assert [name for name, _ in outcome.requests].count("conference_recordings.update") == 1
+
+
 def test_every_rare_situation_is_due_in_a_long_run() -> None:
     all_seen = dict.fromkeys(GOALS, 1)
     assert missing(all_seen, LONG) == []

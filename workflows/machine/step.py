@@ -52,7 +52,6 @@ from workflows.machine.model import (
     Leg,
     Presence,
     Reason,
-    State,
     Transfer,
 )
 from workflows.machine.objects import (
@@ -329,7 +328,7 @@ def _with_deadline(table: Table, transfer: Transfer, at: float, is_again: bool) 
     what, due = "", at + _seconds(table.deadlines[transfer.state], transfer, at)
     if is_again:
         due = max(due, at + RING_GRACE_SECONDS)
-    elif Stimulus.QUEUE_DUE in _answered(table, transfer.state):
+    elif table.cell(transfer.state, Stimulus.QUEUE_DUE).verdict is not Verdict.IGNORE:
         what, due = next_look(transfer, at, due)
     return replace(transfer, deadline_at=due, deadline_step=transfer.step, due=what)
 
@@ -340,12 +339,6 @@ def ends_at(table: Table, transfer: Transfer) -> float | None:
         return transfer.deadline_at
     began_at = transfer.attempt.dialed_at
     return began_at + _seconds(table.deadlines[transfer.state], transfer, began_at)
-
-
-def _answered(table: Table, state: State) -> frozenset[Stimulus]:
-    """What a state does something on."""
-    squares = table.rows[state].items()
-    return frozenset(on for on, cell in squares if cell.verdict is not Verdict.IGNORE)
 
 
 def _seconds(deadline: Deadline, transfer: Transfer, at: float) -> float:
