@@ -120,8 +120,16 @@ def _ask_owners(_begun: Supervision, _mine: Supervisor, now: Supervision) -> Not
 
 
 def _tell_taken(_begun: Supervision, mine: Supervisor, now: Supervision) -> Notice:
-    owners = (call_workflow_id(now.conference_sid), transfer_workflow_id(now.conference_sid))
-    return Notice(owners, asdict(_taken_by(mine)))
+    return Notice(_owners(now), asdict(_taken_by(mine)))
+
+
+def _owners(now: Supervision) -> tuple[str, ...]:
+    """Whoever may look after the caller. The call's own workflow always lives."""
+    return (
+        call_workflow_id(now.conference_sid),
+        transfer_workflow_id(now.conference_sid),
+        hold_workflow_id(now.conference_sid),
+    )
 
 
 def _tell_transfer_taken(_begun: Supervision, mine: Supervisor, now: Supervision) -> Notice:
@@ -156,8 +164,7 @@ def _book(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
 
 
 def _tell_kept(begun: Supervision, mine: Supervisor, now: Supervision) -> Notice:
-    owners = (call_workflow_id(now.conference_sid), transfer_workflow_id(now.conference_sid))
-    return Notice(owners, asdict(AgentReplaced(call_sid=mine.released or begun.agent)))
+    return Notice(_owners(now), asdict(AgentReplaced(call_sid=mine.released or begun.agent)))
 
 
 def _end(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:

@@ -169,12 +169,21 @@ def test_unhold_that_fails_is_asked_for_and_tried_again() -> None:
     assert asked.count("AskTransfer") == 2, "each un-hold is asked for first"
 
 
-def sue_took_over(story: Story) -> None:
-    """A supervisor is the agent now; the one before is out of the room."""
+def sue_took_over(story: Story, former: str = "CAagent") -> None:
+    """A supervisor is the agent now; the one before is out of the room, or, without a `former`,
+    about to leave it."""
     story.lines = story.lines._replace(
         lines=(*story.lines.lines, Line("sue", SUE_LABEL, status="in"))
     )
-    story.hear(AgentReplaced(at=story.at, call_sid="CAsue", label=SUE_LABEL, address="client:sue"))
+    story.hear(
+        AgentReplaced(
+            at=story.at,
+            call_sid="CAsue",
+            label=SUE_LABEL,
+            address="client:sue",
+            former=former,
+        )
+    )
 
 
 def test_hold_that_begins_as_a_supervisor_takes_over_is_theirs() -> None:
@@ -195,11 +204,47 @@ def test_hold_that_heard_first_that_its_agent_left_gives_the_caller_to_the_super
     assert "RecallAgent" not in {each for entry in story.transfer.journal for each in entry.began}
 
 
-def test_hold_that_rings_its_agent_already_goes_on_ringing() -> None:
-    story = hold().hangs_up("agent").is_in(State.RECALLING)
+def test_hold_that_is_told_before_its_agent_goes_rings_nobody() -> None:
+    story = hold()
+    sue_took_over(story, former="")
+    assert story.transfer.agent.call_sid == "CAagent", "as long as the agent is there"
+    story.settle().hangs_up("agent").is_in(State.HELD)
+    assert story.transfer.agent.address == "client:sue"
+    story.asks("resume").ended(State.RESUMED, Reason.RESUMED_BY_AGENT)
+    assert_talking(story, "caller", "sue")
+
+
+def test_hold_of_an_agent_who_is_gone_already_leaves_the_caller_with_the_supervisor() -> None:
+    """The take-over is through, the supervision over, and nobody is left to tell of it: whoever is
+    heard by all in a room without agent and supervision has taken the call over."""
+    story = Story(a_transfer(Kind.HOLD, targets=0)).stall("SecureCaller")
+    sue = Line("sue", SUE_LABEL, status="in")
+    story.lines = story.lines._replace(
+        lines=(story.lines.caller, story.lines.agent._replace(exit_flag=False), sue)
+    )
+    story.hangs_up("agent").is_in(State.RECALLING)
+    story.flows().ended(State.RESUMED, Reason.AGENT_HUNG_UP)
+    assert_talking(story, "caller", "sue")
+    assert story.line("r1").status == "gone"
+
+
+def test_take_over_that_came_to_nothing_leaves_the_hold_its_agent() -> None:
+    story = hold()
+    sue_took_over(story, former="")
+    story.hear(AgentReplaced(at=story.at, call_sid="CAagent"))
+    assert not story.transfer.heir.is_live
+    story.settle().hangs_up("agent").is_in(State.RECALLING)
+
+
+@pytest.mark.parametrize("is_dialled", [True, False])
+def test_hold_that_rings_its_agent_already_lets_the_phone_fall_silent(is_dialled: bool) -> None:
+    """The caller is with the supervisor, whether or not the recall's dial has been answered."""
+    story = hold() if is_dialled else hold().stall("RecallAgent")
+    story.hangs_up("agent").is_in(State.RECALLING)
     sue_took_over(story)
-    story.settle().is_in(State.RECALLING).answers("r1")
-    story.ended(State.RESUMED, Reason.AGENT_HUNG_UP)
+    story.flows().ended(State.RESUMED, Reason.AGENT_HUNG_UP)
+    assert_talking(story, "caller", "sue")
+    assert story.line("r1").status == "gone"
 
 
 @pytest.mark.parametrize("state", [State.HELD, State.REMINDED, State.RECALLING])

@@ -316,14 +316,10 @@ def _hear_supervisor(transfer: Transfer) -> Heard:
 
 def _hear_replaced(transfer: Transfer, fact: AgentReplaced) -> Heard:
     """The owner of a call learns who is the agent now; in its table that is the target's place. So
-    does a hold that began in the same moment, unless it rings somebody already."""
+    does a hold or a transfer that began in the same moment."""
     agent = Leg(fact.address, fact.call_sid, fact.label, Presence.PRESENT, fact.at)
-    if transfer.kind in (Kind.WARM, Kind.COLD):
+    if transfer.kind in (Kind.WARM, Kind.COLD, Kind.HOLD):
         return hear_heir(transfer, agent, fact.former, fact.at)
-    if transfer.kind is Kind.HOLD:
-        if transfer.state in (State.RECALLING, State.DIVERTING):
-            return transfer, Stimulus.NOTED
-        return replace(transfer, agent=agent), Stimulus.AGENT_REPLACED
     return replace(transfer, target=agent), Stimulus.AGENT_REPLACED
 
 

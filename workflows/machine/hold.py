@@ -15,6 +15,7 @@ from workflows.machine.commands import (
     DivertCaller,
     EndRecall,
     EndRoom,
+    EndStray,
     GiveCallerBack,
     HoldCaller,
     NotifyCaller,
@@ -244,6 +245,7 @@ _RECALLING = row(
     _NOTHING_DUE,
     _STAYS_ON_HOLD,
     own={
+        On.AGENT_REPLACED: go(State.ASKING, AskTransfer, EndStray),
         On.AGENT_BACK: go(State.ASKING, AskTransfer),
         On.AGENT_BACK_AS_ASKED: ignore("a hold has nobody who took the caller back"),
         On.AGENT_UNREACHED_NEXT: ignore("a hold has no queue in reserve"),

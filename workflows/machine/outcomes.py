@@ -257,7 +257,10 @@ def _learn(transfer: Transfer, reading: RoomReading) -> Transfer:
                 address=caller.address or seen.address,
                 exit_flag=seen.exit_flag,
             )
-    return learn_supervisors(replace(transfer, agent=agent, caller=caller), reading)
+    transfer = replace(transfer, agent=agent, caller=caller)
+    if transfer.kind is Kind.HOLD:
+        return transfer  # a hold has no consult to tell of
+    return learn_supervisors(transfer, reading)
 
 
 def _agent_removed(transfer: Transfer, at: float) -> Heard:

@@ -52,7 +52,7 @@ def news_for_supervision(transfer: Transfer) -> str:
 def learn_supervisors(transfer: Transfer, reading: RoomReading | None) -> Transfer:
     """Whether a reading shows a supervisor, and who could have taken the call over: whoever is
     heard by all, while the agent is not in the room."""
-    if reading is None or transfer.kind not in (Kind.WARM, Kind.COLD):
+    if reading is None:
         return transfer
     theirs = [leg for leg in reading.legs if is_supervisor(leg.label)]
     if not any(leg.call_sid != transfer.agent.call_sid for leg in theirs):

@@ -63,9 +63,9 @@ class AskOwners(ForSupervisor):
 
 @dataclass(frozen=True)
 class TellTaken(ForSupervisor):
-    """The owner of the call learns that this supervisor is the agent now; so does a transfer that
-    has begun since it was asked for. Before the agent goes, so that the agent's leaving is not
-    taken for the caller being alone, or for a word of the agent's."""
+    """The owner of the call learns that this supervisor is the agent now; so does a transfer or a
+    hold that has begun since it was asked for. Before the agent goes, so that the agent's leaving
+    is not taken for the caller being alone, or for a word of the agent's."""
 
 
 @dataclass(frozen=True)
