@@ -24,6 +24,8 @@ Way = tuple[str, str]
 
 TALK: frozenset[Way] = frozenset({("caller", "agent"), ("agent", "caller")})
 HEARS: frozenset[Way] = frozenset({("caller", "supervisor"), ("agent", "supervisor")})
+OVERHEARD_MAX = 0.1
+"""Seconds: nobody waits for a supervisor to be apart, who is faster on a machine with time."""
 WORST = {"coach_of_one_who_left": "becomes_audible"}
 
 
@@ -40,11 +42,15 @@ class Ears:
         self.desk = Desk(self.scene.stack, "supervisor")
         self.path = f"/v1/calls/{self.scene.conference_sid}/supervisors"
 
-    async def join(self, mode: str) -> None:
+    async def join(self, mode: str, consult: str = "hears") -> None:
         """Ring the supervisor, who picks up."""
         await self.scene.phones.ask("PUT", "/switches", WORST)
         self.scene.begun_at = self.scene.begun_at or time.time()
-        body = {"mode": mode, "supervisor": self.scene.people["supervisor"]}
+        body = {
+            "mode": mode,
+            "supervisor": self.scene.people["supervisor"],
+            "policy": {"consult": consult},
+        }
         answer = await self.desk.request("POST", self.path, body, key=uuid.uuid4().hex)
         assert answer.status_code == 202, answer.text
         self.label = answer.json()["id"]
@@ -191,6 +197,49 @@ async def whisper_follows(scene: Scene) -> Ending:
     )
 
 
+async def stays_with_caller(scene: Scene) -> Ending:
+    """Whoever stays with the caller is apart before a consult can be heard, at each swap anew."""
+    ears = Ears(scene)
+    await ears.join("monitor", "stays")
+    await ears.matrix("monitor", TALK | HEARS)
+    await scene.transfer("warm", "target")
+    await scene.rings("target")
+    await ears.matrix("while the phone rings", frozenset())
+    await scene.answers("target")
+    await scene.until("consulting")
+    consult = frozenset({("agent", "target"), ("target", "agent")})
+    await ears.matrix("in the consult", consult)
+    for _ in range(2):
+        await scene.press("swap")
+        await ears.matrix("with the caller", TALK | HEARS)
+        await scene.until("revisiting")
+        await scene.press("swap")
+        await ears.matrix("in the consult again", consult)
+        await scene.until("consulting")
+    since = time.time()
+    await scene.press("complete")
+    await scene.over()
+    talk = {("caller", "target"), ("target", "caller")}
+    hears = {("caller", "supervisor"), ("target", "supervisor")}
+    await ears.matrix("handed over", frozenset(talk | hears))
+    ledger = Hearing(await scene.phones.ledger(scene.conference_sid))
+    overheard = ledger.heard(scene.people["supervisor"], scene.people["target"])
+    seconds = sum(min(span.ends, since) - span.begins for span in overheard if span.begins < since)
+    assert seconds <= OVERHEARD_MAX, f"the supervisor heard {seconds:.3f} s of the consult"
+    scene.asides.append(f"the supervisor heard {seconds:.2f} s of three consults")
+    await ears.leave()
+    await ears.told()
+    scene.workflow_id_of = transfer_workflow_id
+    return Ending(
+        "completed",
+        "completed",
+        together=(("caller", "target"),),
+        up=("caller", "target"),
+        talked=(("agent", "target"), ("caller", "target")),
+        never_talked=(("caller", "supervisor"),),
+    )
+
+
 async def taken_over(scene: Scene) -> Ending:
     """The supervisor becomes the agent; the caller is never alone."""
     ears = Ears(scene)
@@ -238,6 +287,13 @@ SUPERVISION_STORIES: tuple[Story, ...] = (
         whisper_follows,
         target="+15550100112",
         supervisor="client:sid",
+    ),
+    Story(
+        "stays-with-caller",
+        "A supervisor who stays with the caller hears nothing of the consult",
+        stays_with_caller,
+        target="client:bob",
+        supervisor="client:sol",
     ),
     Story(
         "taken-over",
