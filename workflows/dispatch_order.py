@@ -58,18 +58,9 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Word:
-    """A fact for another workflow of ours, which may not be there."""
-
-    workflow_id: str
-    signal: str
-    fact: Any
-
-
-@dataclass(frozen=True)
 class Notice:
-    """A word to other workflows of the call, as the `fact` signal that everybody hears, of which
-    it matters whether it was heard."""
+    """A word to other workflows of the call, which may not be there, as the `fact` signal that
+    everybody hears. Its outcome is whether it was heard."""
 
     workflow_ids: tuple[str, ...]
     fact: dict[str, Any]
@@ -82,18 +73,14 @@ class Heard:
     by_anybody: bool
 
 
-async def carry_out(order: Order | Word | Notice) -> Any:
-    """Run the activity of `order`, with nothing left to defaults; or pass on a word, or a notice.
+async def carry_out(order: Order | Notice) -> Any:
+    """Run the activity of `order`, with nothing left to defaults; or pass on a notice.
 
-    Raises `ActivityError` when its time is up or its failure is final. A word is with the other
-    workflow when this returns, before anything that is begun afterwards; where there is no such
-    workflow, nobody had to be told.
+    Raises `ActivityError` when its time is up or its failure is final. A notice is with the other
+    workflows when this returns, before anything that is begun afterwards.
     """
-    if isinstance(order, Word):
-        await _told(order.workflow_id, order.signal, order.fact)
-        return None
     if isinstance(order, Notice):
-        heard = [await _told(each, FACT, order.fact) for each in order.workflow_ids]
+        heard = [await _told(each, order.fact) for each in order.workflow_ids]
         return Heard(any(heard))
     return await begin(order)
 
@@ -116,10 +103,10 @@ def begin(order: Order) -> workflow.ActivityHandle[Any]:
     )
 
 
-async def _told(workflow_id: str, signal: str, fact: Any) -> bool:
+async def _told(workflow_id: str, fact: dict[str, Any]) -> bool:
     """Whether a workflow lives to hear the fact. A signal that Temporal took is never lost."""
     try:
-        await workflow.get_external_workflow_handle(workflow_id).signal(signal, fact)
+        await workflow.get_external_workflow_handle(workflow_id).signal(FACT, fact)
     except FailureError:
         # Temporal knows one reason: there is no workflow of this id that is running.
         return False

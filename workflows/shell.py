@@ -26,7 +26,7 @@ from temporalio import workflow
 from temporalio.common import RawValue, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from workflows.dispatch_order import Notice, Order, Word, begin, carry_out
+from workflows.dispatch_order import Notice, Order, begin, carry_out
 from workflows.dispatch_outcomes import failure_of, not_begun, outcome_of
 
 with workflow.unsafe.imports_passed_through():
@@ -181,7 +181,7 @@ class Shell(Generic[V]):
             return
         self._report(command, outcome)
 
-    async def _result_of(self, command: Command, order: Order | Word | Notice) -> Any:
+    async def _result_of(self, command: Command, order: Order | Notice) -> Any:
         if not isinstance(order, Order):
             return await carry_out(order)
         activity = self._activities[command.key] = begin(order)

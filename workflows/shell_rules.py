@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from workflows.dispatch_order import Notice, Order, Word
+from workflows.dispatch_order import Notice, Order
 from workflows.machine.commands import Command
 from workflows.machine.events import CommandFailed, CommandSucceeded
 from workflows.machine.model import Entry
@@ -104,7 +104,7 @@ class Rules(Protocol[V]):
     def unwanted(self, value: V) -> Collection[str]:
         """Keys of commands under way that must not be begun, or tried again, any more."""
 
-    def order_for(self, command: Command, begun: V, now: V) -> Order | Word | Notice:
+    def order_for(self, command: Command, begun: V, now: V) -> Order | Notice:
         """How a command is carried out. `begun` is the value when it was given, `now` the value
         when its turn has come."""
 

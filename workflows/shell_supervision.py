@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workflows.dispatch_order import Notice, Order, Word
+from workflows.dispatch_order import Notice, Order
 from workflows.dispatch_supervision import supervision_order_for, supervision_rescue
 from workflows.machine.commands import Command
 from workflows.machine.events import CommandFailed, CommandSucceeded, DeadlinePassed
@@ -62,9 +62,7 @@ class SupervisionRules:
             if key.endswith(f"/{AddSupervisor.__name__}") and key.partition("/")[0] in settled
         )
 
-    def order_for(
-        self, command: Command, begun: Supervision, now: Supervision
-    ) -> Order | Word | Notice:
+    def order_for(self, command: Command, begun: Supervision, now: Supervision) -> Order | Notice:
         return supervision_order_for(command, begun, now)
 
     def news_in(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workflows import dispatch
-from workflows.dispatch_order import Notice, Order, Word
+from workflows.dispatch_order import Notice, Order
 from workflows.hold_messages import HoldView
 from workflows.machine.classify import news_in
 from workflows.machine.commands import Command
@@ -57,7 +57,7 @@ class TransferRules:
     def unwanted(self, value: Transfer) -> tuple[str, ...]:
         return unwanted(value)
 
-    def order_for(self, command: Command, begun: Transfer, now: Transfer) -> Order | Word | Notice:
+    def order_for(self, command: Command, begun: Transfer, now: Transfer) -> Order | Notice:
         return dispatch.order_for(command, begun, now)
 
     def news_in(
