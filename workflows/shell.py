@@ -103,7 +103,7 @@ class Shell(Generic[V]):
     async def carry_through(self) -> V:
         """Run the table from its first step to an end in which nothing is under way."""
         try:
-            first = self._rules.start(self._value)
+            first = self._rules.start(self._value, now())
             self._value = first.value
             self._carry_out(first.commands)
             self._publish()

@@ -83,8 +83,8 @@ class Rules(Protocol[V]):
     def name(self, value: V) -> Name:
         """How this workflow is called."""
 
-    def start(self, value: V) -> Turn[V]:
-        """The first step."""
+    def start(self, value: V, at: float) -> Turn[V]:
+        """The first step, by the workflow's clock: whoever asked for it may have a wrong one."""
 
     def step(self, value: V, event: Any) -> Turn[V]:
         """What an event does. Facts never fail; a request may be refused."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from workflows.dispatch_order import Notice, Order
@@ -31,8 +32,8 @@ class SupervisionRules:
     def name(self, value: Supervision) -> Name:
         return Name(KIND, f"{value.conference_sid}-{value.part}", value.conference_sid)
 
-    def start(self, value: Supervision) -> Turn[Supervision]:
-        return _turn(start(value, self._first))
+    def start(self, value: Supervision, at: float) -> Turn[Supervision]:
+        return _turn(start(value, replace(self._first, at=at)))
 
     def step(self, value: Supervision, event: Any) -> Turn[Supervision]:
         return _turn(step(value, event))

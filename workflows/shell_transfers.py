@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from workflows import dispatch
 from workflows.dispatch_order import Notice, Order
@@ -36,8 +37,8 @@ class TransferRules:
     def name(self, value: Transfer) -> Name:
         return Name(value.kind.value, value.public_id, value.conference_sid)
 
-    def start(self, value: Transfer) -> Turn[Transfer]:
-        return _turn(start(self.table, value))
+    def start(self, value: Transfer, at: float) -> Turn[Transfer]:
+        return _turn(start(self.table, replace(value, started_at=at, since=at)))
 
     def step(self, value: Transfer, event: Event) -> Turn[Transfer]:
         return _turn(step(self.table, value, event))
