@@ -26,6 +26,8 @@ OWNERS = ("transfer", "hold")
 AT_EVERY_STEP = (*claims.AT_EVERY_STEP, *ears.AT_EVERY_STEP)
 OF_A_REQUEST = (*claims.OF_A_REQUEST, *doors.OF_A_REQUEST)
 AT_THE_END = (*claims.AT_THE_END, *doors.AT_THE_END)
+ENTRY = "entry-"
+"""How the memo fields begin that hold a journal's entries."""
 VIOLATIONS_MAX = 12
 AFTERWARDS = 0.5
 """Seconds after its last step in which a transfer may still ask for something."""
@@ -220,7 +222,8 @@ class Checker:
         view = read(run.memo["view"])
         if kind in OWNERS:
             claims.view_is_honest(self, watch, view)
-        if kind == "supervision":
+        # Before the first step a view is the api's word, with the time of the api's clock.
+        if kind == "supervision" and any(name.startswith(ENTRY) for name in run.memo):
             self.cries.shown(run.run_id, view)
         watch.view = view
         if view["is_over"] and watch.over_at is None:
@@ -234,7 +237,7 @@ class Checker:
         watch = self.watches.get(run.run_id) or self.supervisions.get(run.run_id)
         if watch is None:
             return []
-        names = sorted(name for name in run.memo if name.startswith("entry-"))
+        names = sorted(name for name in run.memo if name.startswith(ENTRY))
         new = [read(run.memo[name]) for name in names[watch.entries :]]
         watch.entries = len(names)
         entered = [f"{each['who']} {each['state_to']}".strip() for each in new
