@@ -10,8 +10,10 @@ import asyncio
 import contextvars
 import random
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from heapq import heappop, heappush
 from typing import Any
 
@@ -28,34 +30,28 @@ class NothingLeftError(RuntimeError):
 class Planned:
     """A callback and its moment: what asyncio has as `Handle` and `TimerHandle`, and no more."""
 
-    __slots__ = ("_args", "_callback", "_cancelled", "_context", "_when")
+    __slots__ = ("_args", "_callback", "_context", "_when")
 
     def __init__(
         self,
         when: float,
         callback: Callable[..., Any],
         args: tuple[Any, ...],
-        context: contextvars.Context | None,
+        context: contextvars.Context,
     ) -> None:
         self._when = when
-        self._callback = callback
+        self._callback: Callable[..., Any] | None = callback
         self._args = args
-        self._context = contextvars.copy_context() if context is None else context
-        self._cancelled = False
+        self._context = context
 
     def when(self) -> float:
         return self._when
 
     def cancel(self) -> None:
-        self._cancelled = True
-        self._callback, self._args = _nothing, ()
+        self._callback, self._args = None, ()
 
     def cancelled(self) -> bool:
-        return self._cancelled
-
-
-def _nothing() -> None:
-    """What a cancelled callback does."""
+        return self._callback is None
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -71,29 +67,44 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._selector = None
         self._timers: list[tuple[float, int, Planned]] = []
         self._made = 0
+        self._tasks: list[weakref.ref[asyncio.Task[Any]]] = []
         self.failures: list[BaseException] = []
         """What went wrong in tasks that nobody awaited."""
         self.set_exception_handler(_remember)
+        self.get_debug = bool  # type: ignore[assignment,method-assign]
+        # Asked for each future: a function of C that says no.
+        self._asyncgen_firstiter_hook = None  # generators are not listed: there is no shutdown
 
     def time(self) -> float:
         return self._now
 
-    def create_task(self, coro: Any, *, name: str | None = None, context: Any = None) -> Any:
-        return asyncio.Task(coro, loop=self, name=name, context=context)
+    def create_task(self, coro: Any, *, name: str | None = "", context: Any = None) -> Any:
+        task = asyncio.Task(coro, loop=self, name=name, context=context)
+        self._tasks.append(weakref.ref(task))
+        return task
+
+    def unfinished(self) -> list[asyncio.Task[Any]]:
+        """The tasks that have not come to their end, in the order in which they were made."""
+        tasks = (known() for known in self._tasks)
+        return [task for task in tasks if task is not None and not task.done()]
 
     def call_soon(self, callback: Any, *args: Any, context: Any = None) -> Any:
-        planned = Planned(self._now, callback, args, context)
+        planned = Planned(self._now, callback, args, copy_context() if context is None else context)
         self._ready.append(planned)
         return planned
 
     call_soon_threadsafe = call_soon
 
     def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> Any:
-        return self.call_at(self._now + delay, callback, *args, context=context)
+        when = self._now + delay
+        planned = Planned(when, callback, args, copy_context() if context is None else context)
+        self._made += 1
+        heappush(self._timers, (when, self._made, planned))
+        return planned
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
         """Those of the same moment run in the order in which they were planned."""
-        planned = Planned(when, callback, args, context)
+        planned = Planned(when, callback, args, copy_context() if context is None else context)
         self._made += 1
         heappush(self._timers, (when, self._made, planned))
         return planned
@@ -105,27 +116,32 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return over
 
     def _run_once(self) -> None:
-        """What is due runs; if nothing is, time goes to the next moment at which something is."""
+        """Turns, until this is to stop: what is due runs; if nothing is, time goes to the next
+        moment at which something is. asyncio calls it for one turn; there are some hundred."""
         ready, timers = self._ready, self._timers
-        while timers and timers[0][2]._cancelled:
-            heappop(timers)
-        if not ready and not self._stopping:
-            if not timers:
-                raise NothingLeftError("nothing is planned any more")
-            self._now = max(self._now, timers[0][0])
-        end = self._now + AT_ONCE
-        while timers and timers[0][0] < end:
-            ready.append(heappop(timers)[2])
-        for _ in range(len(ready)):
-            planned = ready.popleft()
-            if planned._cancelled:
-                continue
-            try:
-                planned._context.run(planned._callback, *planned._args)
-            except (SystemExit, KeyboardInterrupt):
-                raise
-            except BaseException as error:
-                self.failures.append(error)
+        while True:
+            while timers and timers[0][2]._callback is None:
+                heappop(timers)
+            if not ready and not self._stopping:
+                if not timers:
+                    raise NothingLeftError("nothing is planned any more")
+                self._now = max(self._now, timers[0][0])
+            end = self._now + AT_ONCE
+            while timers and timers[0][0] < end:
+                ready.append(heappop(timers)[2])
+            for _ in range(len(ready)):
+                planned = ready.popleft()
+                callback = planned._callback
+                if callback is None:
+                    continue
+                try:
+                    planned._context.run(callback, *planned._args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:
+                    self.failures.append(error)
+            if self._stopping:
+                return
 
     def forget(self) -> None:
         """Nothing that is planned will happen."""
@@ -159,9 +175,17 @@ def virtual_time(loop: VirtualLoop, seed: int) -> Iterator[None]:
     time.time = time.monotonic = loop.time  # type: ignore[assignment]
     random.seed(seed)
     asyncio.set_event_loop(loop)
+    # asyncio keeps a set of all tasks, in Python, under a name of each version. The loop has a
+    # list of its own, which is cheaper.
+    names = ("_all_tasks", "_scheduled_tasks")
+    listed: Any = next(
+        getattr(asyncio.tasks, name) for name in names if hasattr(asyncio.tasks, name)
+    )
+    listed.add = bool
     try:
         yield
     finally:
+        del listed.add
         time.time, time.monotonic = clocks
         random.setstate(chance)
         asyncio.set_event_loop(None)

@@ -21,13 +21,13 @@ codes: 0 all pairs that were played are good.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -49,11 +49,12 @@ from tests.simulation.faults import (
     Told,
 )
 from tests.simulation.play import Outcome, Story, play
+from tests.simulation.pool import spread
 from tests.simulation.scenarios import LATE_ROUTE, answers, plain
-from tests.simulation.simulate import PROGRESS_SECONDS, be_quiet, begin_process, say, tidily
+from tests.simulation.simulate import PROGRESS_SECONDS, be_quiet, say
 
 MODULE = "tests.simulation.pairs"
-CHUNK = 20
+CHUNK = 50
 SECONDS = {"late": 6.0, "slow": 1.5, "double": 0.3, "delay": 3.0, "worker_crash": 1.0,
            "api_crash": 2.0, "server_crash": 2.0, "twilio_down": 6.0, "cut_off": 4.0}  # fmt: skip
 """How long each lasts: longer than one request may, shorter than a story."""
@@ -172,20 +173,20 @@ def chosen(flow: str, sample: int, seed: int) -> list[Pair]:
     return sorted(Random(f"{seed} {flow}").sample(every, sample), key=str)
 
 
-def _play(some: Sequence[Pair]) -> list[tuple[Pair, str]]:
-    """Each pair, and what was broken first."""
+def _play(some: Sequence[Pair]) -> list[str]:
+    """What each pair broke first."""
     be_quiet()
-    return [(pair, str((play(pair.story).violations or ("",))[0])) for pair in tidily(some)]
+    broken = []
+    for pair in some:
+        broken.append(str((play(pair.story).violations or ("",))[0]))
+        gc.collect(0)
+    return broken
 
 
 def _played(all_pairs: Sequence[Pair], jobs: int) -> Iterator[tuple[Pair, str]]:
-    chunks = [all_pairs[at : at + CHUNK] for at in range(0, len(all_pairs), CHUNK)]
-    with ProcessPoolExecutor(jobs, initializer=begin_process) as pool:
-        try:
-            for done in pool.map(_play, chunks):
-                yield from done
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    chunks = (all_pairs[at : at + CHUNK] for at in range(0, len(all_pairs), CHUNK))
+    for some, broken in spread(_play, chunks, jobs):
+        yield from zip(some, broken, strict=True)
 
 
 class Notes:

@@ -180,7 +180,7 @@ async def _play(story: Story, outcome: Outcome, with_ladder: bool) -> None:
 
 def _leave(loop: VirtualLoop) -> None:
     """End what still runs, so that nothing of this history reaches into the next one."""
-    for task in asyncio.all_tasks(loop):
+    for task in loop.unfinished():
         task.cancel()
     with suppress(NothingLeftError, asyncio.CancelledError):
         loop.run_until_complete(asyncio.sleep(0))

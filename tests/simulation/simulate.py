@@ -14,38 +14,30 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
-import multiprocessing
 import os
 import resource
-import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.synchronize import Event as EventOfProcesses
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import structlog
 
 from tests.simulation.goals import GOALS, missing
 from tests.simulation.play import Outcome, play
+from tests.simulation.pool import is_stopping, spread
 from tests.simulation.scenarios import SCENARIOS, story_of
 from tests.simulation.shrink import shrunk
 
-Item = TypeVar("Item")
 MODULE = "tests.simulation.simulate"
 RUNS = 400
 RUNS_MAX = 10**9
 """Where only the clock ends a run."""
-CHUNK = 25
-AHEAD = 3
-"""Chunks that wait per process, so that an end by the clock or by Ctrl-C is not far."""
+CHUNK = 100
 PROGRESS_SECONDS = 10.0
-RUBBISH = 4
-"""Histories after which what is left of them is thrown away: memory stays flat, at little cost."""
 SHOWN_MAX = 3
 """So many failing seeds are shrunk and told in full; the others are named."""
 
@@ -62,7 +54,9 @@ class Tally:
     virtual_seconds: float = 0.0
     cpu_seconds: float = 0.0
     memory_mb: float = 0.0
-    """The most that one process needed."""
+    """The most that one process held."""
+    memory_seed: int = 0
+    """The history in which it came to hold that."""
     ends: Counter[str] = field(default_factory=Counter)
     goals: Counter[str] = field(default_factory=Counter)
     failing: dict[int, list[str]] = field(default_factory=dict)
@@ -81,12 +75,17 @@ class Tally:
         if outcome.violations:
             self.failing[outcome.story.seed] = [str(each) for each in outcome.violations]
 
+    def held(self, memory_mb: float, seed: int) -> None:
+        """So much was held by a process that had played this seed."""
+        if memory_mb > self.memory_mb:
+            self.memory_mb, self.memory_seed = memory_mb, seed
+
     def merge(self, other: Tally) -> None:
         """What another process has seen."""
         for name in ("histories", "steps", "turns", "replays", "requests", "virtual_seconds",
                      "cpu_seconds"):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.memory_mb = max(self.memory_mb, other.memory_mb)
+        self.held(other.memory_mb, other.memory_seed)
         self.ends.update(other.ends)
         self.goals.update(other.goals)
         self.failing.update(other.failing)
@@ -103,21 +102,14 @@ def some(seeds: Sequence[int], scenario: str = "") -> Tally:
     be_quiet()
     tally = Tally()
     began = time.process_time()
-    for seed in tidily(seeds):
+    for seed in seeds:
         tally.add(play(story_of(seed, scenario)))
-        if _stopping is not None and _stopping.is_set():
+        gc.collect(0)  # where the collector is off that is all there is since the last time
+        tally.held(_memory_mb(), seed)
+        if is_stopping():
             break
     tally.cpu_seconds = time.process_time() - began
-    tally.memory_mb = _memory_mb()
     return tally
-
-
-def tidily(each: Iterable[Item]) -> Iterator[Item]:
-    """These, with what histories leave behind thrown away now and then."""
-    for number, item in enumerate(each, 1):
-        yield item
-        if number % RUBBISH == 0:
-            gc.collect()
 
 
 def _memory_mb() -> float:
@@ -130,40 +122,25 @@ def _memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-_stopping: EventOfProcesses | None = None
-"""In a process that plays for others: set when nobody waits for its histories any more."""
-
-
-def begin_process(stopping: EventOfProcesses | None = None) -> None:
-    """What is there from the start is never looked at again by the collector; and it is the first
-    process that hears Ctrl-C."""
-    global _stopping
-    _stopping = stopping
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-
-
 def many(first: int, runs: int, jobs: int, scenario: str = "") -> Iterator[Tally]:
     """Play so many seeds in so many processes; yields as they come. Closing it ends it soon."""
     last = first + runs
-    chunks = iter([range(at, min(at + CHUNK, last)) for at in range(first, last, CHUNK)])
-    stopping = multiprocessing.Event()
-    pool = ProcessPoolExecutor(jobs, initializer=begin_process, initargs=(stopping,))
-    waiting: set[Future[Tally]] = set()
+    chunks = (range(at, min(at + CHUNK, last)) for at in range(first, last, CHUNK))
+    before = _children_seconds()
+    parts = spread(partial(some, scenario=scenario), chunks, jobs)
     try:
-        while True:
-            for _ in range(jobs * AHEAD - len(waiting)):
-                if (chunk := next(chunks, None)) is not None:
-                    waiting.add(pool.submit(some, chunk, scenario))
-            if not waiting:
-                break
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (each.result() for each in done)
+        for _, tally in parts:
+            # With what it costs to begin and to end such a process.
+            now = _children_seconds()
+            tally.cpu_seconds, before = now - before, now
+            yield tally
     finally:
-        stopping.set()
-        pool.shutdown(cancel_futures=True)
+        parts.close()  # type: ignore[attr-defined]
+
+
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def run(options: argparse.Namespace) -> tuple[Tally, float, bool]:
@@ -235,7 +212,8 @@ def report(tally: Tally, seconds: float) -> list[str]:
     each = max(tally.cpu_seconds, 1e-6) / max(1, tally.histories)
     return [
         f"{tally.histories} histories in {seconds:.0f} s ({tally.histories / seconds:.1f}/s; "
-        f"{1 / each:.1f}/s per core by CPU time), at most {tally.memory_mb:.0f} MB per process",
+        f"{1 / each:.1f}/s per core by CPU time), at most {tally.memory_mb:.0f} MB per process "
+        f"(seed {tally.memory_seed})",
         f"{tally.virtual_seconds / 3600:.1f} h of virtual time, {tally.steps} steps checked, "
         f"{tally.turns} workflow tasks, {tally.replays} made again from their history, "
         f"{tally.requests} REST requests",
