@@ -10,14 +10,15 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from temporalio.client import WorkflowExecution, WorkflowExecutionDescription
 
 from api.engine.hold_records import HoldRecord, hold_record
 from api.engine.temporal import LIVE, Temporal, bounded
-from workflows.machine.model import Entry, Party, Reason, State
+from workflows.hold_messages import HoldView
+from workflows.machine.model import Entry, Party, Presence, Reason, State
 from workflows.messages import (
     MEMO_ENTRY,
     MEMO_KEYS,
@@ -36,6 +37,8 @@ from workflows.messages import (
 
 ABSENT = frozenset({"none", "gone"})
 """Presences of somebody who is not on the call."""
+WITHOUT_AGENT = frozenset({State.DIVERTING.value, State.RELEASING.value})
+"""States in which a call's workflow has found that nobody is with the caller any more."""
 PARALLEL_READS_MAX = 16
 MARK_BYTES = 8
 TRANSFER_TYPES = "('WarmTransferWorkflow', 'ColdTransferWorkflow')"
@@ -83,8 +86,9 @@ class CallRecord:
     def people(self) -> tuple[PersonView, ...]:
         """Who is on the call now, as we believe it.
 
-        A running transfer knows best, then a running hold. Between transfers the newer word counts:
-        the end of the last transfer, or what the call's own workflow has seen since.
+        A running transfer knows best, then a running hold. Between them the newest word counts that
+        names somebody with the caller: a call's workflow is told when the agent it rang goes, and
+        not whom a transfer has put in that agent's place.
         """
         if self.transfer and self.transfer.is_running:
             return self.transfer.view.people
@@ -92,9 +96,24 @@ class CallRecord:
             return self.hold.view.people
         if self.call and self.call.is_over:
             return ()
-        if self.transfer and (self.call is None or self.call.since <= self.transfer.view.since):
-            return self.transfer.view.people
-        return self.call.people if self.call else ()
+        words = self._words
+        if self.call and self.call.state in WITHOUT_AGENT:
+            return self.call.people
+        gone = {each.call_sid for word in words for each in word.people if _has_gone(each)}
+        for word in words:
+            if any(_is_with_caller(each, gone) for each in word.people):
+                return word.people
+        return words[0].people if words else ()
+
+    @property
+    def _words(self) -> list[CallView | TransferView | HoldView]:
+        """What says who is on the call, newest first; of two as new, whoever has ended."""
+        known = (
+            self.transfer.view if self.transfer else None,
+            self.hold.view if self.hold else None,
+            self.call,
+        )
+        return sorted((word for word in known if word), key=lambda word: -word.since)
 
     @property
     def caller_call_sid(self) -> str:
@@ -122,6 +141,17 @@ class CallRecord:
         if self.transfer and self.transfer.is_running:
             return False
         return self.call is not None and self.call.is_over
+
+
+def _has_gone(person: PersonView) -> bool:
+    return bool(person.call_sid) and person.presence == Presence.GONE
+
+
+def _is_with_caller(person: PersonView, gone: Collection[str]) -> bool:
+    """Whether this is somebody else than the caller, on a leg of which nobody says that it ended: a
+    leg that has ended does not come back."""
+    is_there = person.presence not in ABSENT and person.call_sid not in gone
+    return is_there and person.party != Party.CALLER
 
 
 def person_at(address: str, people: Iterable[PersonView]) -> PersonView | None:

@@ -16,7 +16,7 @@ from api.dependencies import Parts, PartsDep, PrincipalDep
 from api.engine.hold_records import HoldRecord
 from api.engine.holds import HoldInProgressError
 from api.engine.provider import ProviderDownError
-from api.engine.records import CallRecord, person_at
+from api.engine.records import ABSENT, CallRecord, person_at
 from api.engine.requests import RequestRefusedError, TransferOverError
 from api.engine.starts import KeyReusedError, fingerprint
 from api.engine.temporal import EngineUnreachableError
@@ -178,7 +178,8 @@ def _authorised(order: StartHoldInput, principal: Principal, record: CallRecord)
         raise in_progress(principal, record.transfer)
     if record.is_over:
         raise Problem(409, "call_is_over", "This call has ended.")
-    agents = [each for each in record.people if each.party != Party.CALLER and each.call_sid]
+    there = (each for each in record.people if each.presence not in ABSENT and each.call_sid)
+    agents = [each for each in there if each.party != Party.CALLER]
     if not order.agent_address and len(agents) == 1:
         order = replace(order, agent_address=agents[0].address)
     if not order.agent_address:

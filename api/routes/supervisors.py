@@ -261,12 +261,15 @@ async def _may_take_over(known: CallRecord, agent: PersonView | None, parts: Par
     """The task of the agent who would be released. Raises while somebody else owns the caller."""
     transfer = known.transfer
     if transfer is not None and transfer.has_the_caller:
+        allowed = list(transfer.view.allowed)
+        what = "Complete or cancel it, then take over." if allowed else "It ends within seconds."
         raise Problem(
             409,
             "transfer_in_progress",
-            "A transfer of this call is under way. Complete or cancel it, then take over.",
+            f"A transfer of this call is under way. {what}",
+            {} if allowed else {"Retry-After": "5"},
             transfer_id=transfer.view.id,
-            allowed=list(transfer.view.allowed),
+            allowed=allowed,
         )
     hold = await parts.engine.temporal.describe(hold_workflow_id(known.conference_sid))
     if hold is not None and hold.close_time is None:

@@ -212,6 +212,8 @@ async def test_take_over_waits_for_the_transfer(site: Site) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "transfer_in_progress")
     assert refused.json()["transfer_id"] == view["id"]
     assert AGENT in floor.room.legs
+    says = "Complete or cancel it" if refused.json()["allowed"] else "ends within seconds"
+    assert says in refused.json()["detail"]
 
 
 async def test_take_over_waits_for_the_hold(floor: Floor) -> None:

@@ -13,6 +13,7 @@ import pytest_asyncio
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
+from tests.e2e.desk import Desk
 from tests.e2e.guardians import guardian_of, nothing_runs
 from tests.e2e.scene import Scene
 from tests.e2e.stack import AGENTS, CALLS_RUNNING, Options, Stack
@@ -71,6 +72,27 @@ async def test_warm_transfer_goes_through_though_no_callback_arrives(deaf: Stack
     gone_at = time.time()
     await scene.phones.idle(*scene.people.values())
     assert time.time() - gone_at < ABANDONED_SECONDS_MAX
+    await nothing_runs(deaf)
+
+
+async def test_new_agent_has_the_call_once_the_guardian_has_told_that_the_old_one_went(
+    deaf: Stack,
+) -> None:
+    scene = await opened(deaf, "+15550107011", "client:bob")
+    await scene.transfer("cold", "target")
+    await scene.answers("target")
+    await scene.over()
+    bob, path = Desk(deaf, "bob"), f"/v1/calls/{scene.conference_sid}"
+
+    async def is_told() -> bool | None:
+        call = (await bob.request("GET", path)).json()["call"]
+        known = {each["address"] for each in call["people"] if each["presence"] == "present"}
+        return True if known == {scene.people["caller"]} else None
+
+    await until(is_told, "the call's own workflow to hear that its agent has gone")
+    held = await bob.request("POST", f"{path}/hold", key="bobs-hold")
+    assert (held.status_code, held.json()["agent_address"]) == (202, "client:bob")
+    await scene.everybody_goes()
     await nothing_runs(deaf)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from api.auth.principal import Principal, Role
 from simulator.core.outbox import Fetch
-from tests.simulation.doors import STRANGER, intrude, turned_away
+from tests.simulation.doors import STRANGER, intrude, turned_away, whoever_talks_is_let_in
 from tests.simulation.edge import Answer
 from tests.simulation.faults import (
     CALLBACK_FAULTS,
@@ -164,6 +164,7 @@ class Director:
             self.checker.broken("L1", f"the transfer has not ended {seconds:.0f} s after it began")
         await self.stage.pause(self.checker.bounds.settle_seconds)
         self.checker.at_rest()
+        await whoever_talks_is_let_in(self)
 
     def _is_all_up(self) -> bool:
         return self.stage.server.is_up and self.stage.worker.is_up and self.stage.edge.is_up

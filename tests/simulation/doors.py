@@ -1,4 +1,5 @@
-"""S18 and S23: who has no right to a call changes nothing of it; addresses say nothing of people.
+"""S18, S23, S27: who has no right to a call changes nothing of it, and whoever has the caller may;
+addresses say nothing of people.
 
 The stranger is an agent of the same contact centre who knows the ids of the call and of its
 transfer, and is not on it.
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 import re
 from typing import Any
+
+from tests.simulation.stage import desk
 
 STRANGER = "stranger"
 OF_PEOPLE = re.compile(r"(\+|%2B)\d{7,}|(client|sip)(:|%3A)", re.IGNORECASE)
@@ -34,6 +37,30 @@ def turned_away(check: Any, verb: str, answer: Any) -> None:
     """S18: a stranger is refused, as if there were no such call, or not answered at all."""
     if answer.status not in (0, 403, 404, 503):
         check.broken("S18", f"a stranger's {verb} was answered {answer.status} {answer.code}")
+
+
+async def whoever_talks_is_let_in(director: Any) -> None:
+    """S27: at rest whoever talks with the caller may see the call, and is shown to be on it; whom
+    it shows is there. Supervisors are not the call's people."""
+    check, edge = director.checker, director.stage.edge
+    caller, sid = check.truth.caller, check.conference_sid()
+    if caller is None or not sid:
+        return
+    legs = check.truth.legs
+    talking = {heard for speaker, heard in check.truth.talks if speaker == caller.call.sid}
+    ends = [watch.over_at for watch in check.watches.values() if watch.over_at is not None]
+    for leg in [legs[each] for each in sorted(talking) if not legs[each].is_supervisor]:
+        if ends and leg.joined_at is not None and leg.joined_at > max(ends):
+            continue  # Twilio carried a request out long after it was given up.
+        answer = await edge.read_call(desk(leg.address), sid)
+        if answer.status != 200:
+            check.broken("S27", f"{leg.address} has the caller, and is answered {answer.status}")
+            continue
+        shown = {each["address"] for each in answer.body["people"] if each["presence"] == "present"}
+        absent = shown - {each.address for each in legs.values() if each.is_live}
+        is_known = leg.address in shown or check.was_terminated
+        if not is_known or absent:
+            check.broken("S27", f"{leg.address} has the caller; on the call, it says: {shown}")
 
 
 def says_nothing_of_people(check: Any, record: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ from api.engine.temporal import EngineUnreachableError, Temporal
 from api.errors import Problem
 from api.limits import DialRate, StartRate
 from api.metrics import Metrics
-from api.routes import help_wanted, holds, recordings, supervisors, transfers
+from api.routes import calls, help_wanted, holds, recordings, supervisors, transfers
 from api.schemas import HoldBody, StartTransferBody
 from api.settings import Settings
 from api.supervision_schemas import JoinBody, ModeBody
@@ -247,6 +247,10 @@ class Edge:
         """POST /v1/calls/{conference_sid}/recording/{word}."""
         ask = {"pause": recordings.pause_recording, "resume": recordings.resume_recording}[word]
         return await self._asked(ask(sid, principal, self.parts, key), 200)
+
+    async def read_call(self, principal: Principal, sid: str) -> Answer:
+        """GET /v1/calls/{conference_sid}."""
+        return await self._asked(calls.read_call(sid, principal, self.parts), 200)
 
     async def read(self, principal: Principal, transfer_id: str) -> Answer:
         """GET /v1/transfers/{id}."""

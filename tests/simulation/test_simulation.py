@@ -185,6 +185,24 @@ def test_rescue_leaves_a_recording_as_it_is() -> None:
     assert [name for name, _ in outcome.requests].count("conference_recordings.update") == 1
 
 
+@pytest.mark.parametrize("scenario", ["warm", "cold"])
+def test_new_agent_has_the_call_after_the_guardian_has_looked(scenario: str) -> None:
+    """The caller's new agent was refused every button seconds after the transfer (S27)."""
+    act = Act(Entered("consulting", plus=3.0), "agent", "complete")
+    outcome = play(replace(plain(scenario), acts=(act,)))
+    assert (outcome.violations, outcome.state) == ([], "completed")
+    assert outcome.looks > 1
+
+
+def test_agents_leg_that_comes_late_into_a_transferred_call_is_ended() -> None:
+    """Seeds 3408 and 3452: the first dial of the agent took effect after they had handed on."""
+    late = Fault(Request("participants.create", 1), "late", 9.73)
+    outcome = play(replace(plain("cold"), faults=(late,)), with_ladder=True)
+    assert outcome.violations == []
+    joined = [line for line in outcome.ladder if "join" in line and "client:alice" in line]
+    assert len(joined) == 2, "the dial that was given up took effect as well"
+
+
 def test_every_rare_situation_is_due_in_a_long_run() -> None:
     all_seen = dict.fromkeys(GOALS, 1)
     assert missing(all_seen, LONG) == []

@@ -15,6 +15,7 @@ from workflows.machine.commands import (
     DialTarget,
     DivertCaller,
     EndRoom,
+    EndStray,
     EndTarget,
     EndTask,
     FindTarget,
@@ -48,6 +49,7 @@ from workflows.machine.table import Deadline, Row, Table, go, ignore, row, stay,
 _NO_AGENT: Row = {On.AGENT_LEFT: ignore("the agent stands in the target's place here")}
 
 _NOBODY_REMOVED = ignore("nobody is removed between transfers")
+_LATE_LEG = stay(EndStray, why="a dial that took effect long after it was given up: nobody waits")
 _NO_HOLD: Row = {**NO_HOLD, **NO_WAIT, On.HOLD_FOUND: ignore("a hold asks transfers only")}
 
 _NOTHING_CHANGES: tuple[Row, ...] = (
@@ -125,7 +127,7 @@ _TALKING = row(
         On.ROOM_ENDED: go(State.ENDED, CloseTask, because=Reason.CALL_ENDED),
         On.STRANGER_LEFT: go(State.CHECKING, Read, EndTask),
         On.AGENT_REPLACED: go(State.CHECKING, Read),
-        On.STRAY_LEG: ignore("a phone dialled for this call is known to whoever dialled it"),
+        On.STRAY_LEG: _LATE_LEG,
         On.ALONE_NEXT: go(State.CHECKING, Read, EndTask),
         On.ALONE_RECALL: go(State.CHECKING, Read, EndTask),
         On.ALONE_DIVERT: go(State.CHECKING, Read, EndTask),
@@ -150,7 +152,7 @@ _CHECKING = row(
         On.ROOM_ENDED: go(State.ENDED, CloseTask, because=Reason.CALL_ENDED),
         On.STRANGER_LEFT: stay(Read, EndTask),
         On.AGENT_REPLACED: stay(Read),
-        On.STRAY_LEG: ignore("the reading will show it"),
+        On.STRAY_LEG: _LATE_LEG,
         On.AGENT_TASK_OPEN: _NOBODY_REMOVED,
         On.ALONE_NEXT: stay(Read, EndTask),
         On.ALONE_RECALL: stay(Read, EndTask),
@@ -174,7 +176,7 @@ _ASKING = row(
         ),
         On.ROOM_ENDED: go(State.ENDED, CloseTask, because=Reason.CALL_ENDED),
         On.STRANGER_LEFT: go(State.CHECKING, Read, EndTask),
-        On.STRAY_LEG: ignore("the reading will show it"),
+        On.STRAY_LEG: _LATE_LEG,
         On.AGENT_REPLACED: go(State.CHECKING, Read),
         On.AGENT_TASK_OPEN: _NOBODY_REMOVED,
         On.ALONE_NEXT: go(State.CHECKING, Read, EndTask),
