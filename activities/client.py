@@ -11,8 +11,9 @@ import logging
 import re
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -153,8 +154,9 @@ async def open_client(
         await http.close()
 
 
-def _authorization(auth: tuple[str, str] | None) -> dict[str, str]:
-    """Basic authentication, RFC 7617."""
+@lru_cache(8)
+def _authorization(auth: tuple[str, str] | None) -> Mapping[str, str]:
+    """Basic authentication, RFC 7617. A process has one or two logins."""
     if auth is None:
         return {}
     return {"Authorization": "Basic " + b64encode(":".join(auth).encode()).decode()}

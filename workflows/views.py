@@ -260,14 +260,14 @@ def _people(transfer: Transfer) -> tuple[PersonView, ...]:
     return tuple(
         PersonView(
             party=party.value,
-            address=transfer.leg(party).address,
-            call_sid=transfer.leg(party).call_sid,
-            presence=transfer.leg(party).presence.value,
-            held=transfer.leg(party).held,
-            label=transfer.leg(party).label,
+            address=leg.address,
+            call_sid=leg.call_sid,
+            presence=leg.presence.value,
+            held=leg.held,
+            label=leg.label,
             hears=tuple(other.value for other in hears(transfer, party)),
         )
-        for party in Party
+        for party, leg in ((party, transfer.leg(party)) for party in Party)
     )
 
 

@@ -28,11 +28,13 @@ def rfc2822_or_none(moment: float | None) -> str | None:
 
 def iso8601(moment: float) -> str:
     """With milliseconds and a Z; for the control face only."""
-    return (
-        datetime.fromtimestamp(moment, UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )
+    second, micros = divmod(round(moment * 1e6), 1_000_000)
+    return f"{_iso8601_of_second(second)}.{micros // 1000:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _iso8601_of_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat().removesuffix("+00:00")
 
 
 def flag(value: bool) -> str:

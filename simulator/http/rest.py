@@ -31,6 +31,7 @@ BODY_BYTES_MAX = 1024 * 1024
 METHOD_NOT_ALLOWED = TwilioError(405, 20004, "Method not allowed")
 BAD_AUTHORIZATION = "invalid username"
 NO_CREDENTIALS = "No credentials provided"
+_WRITER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(slots=True)
@@ -235,7 +236,7 @@ def written(answer: Answer) -> bytes:
         return b""
     if isinstance(answer.body, str):
         return answer.body.encode()
-    return json.dumps(answer.body, separators=(",", ":"), ensure_ascii=False).encode()
+    return _WRITER.encode(answer.body).encode()
 
 
 async def _respond(answer: Answer, send: Send, seconds: float) -> None:

@@ -23,6 +23,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.patience import Patience
 from tests.simulation.driver import CONVERTER, FAILURES, NAMESPACE, TASK_QUEUE, as_payload
+from workflows.machine.copies import replace
 
 Outcome = Payload | Failure
 
@@ -296,31 +297,48 @@ def _definition(function: Callable[..., Any]) -> Any:
     return temporalio.activity._Definition.must_from_callable(function)
 
 
+_SOME_TIME = datetime.fromtimestamp(0, UTC)
+_INFO = Info(
+    activity_id="",
+    activity_type="",
+    attempt=1,
+    current_attempt_scheduled_time=_SOME_TIME,
+    heartbeat_details=(),
+    heartbeat_timeout=None,
+    is_local=False,
+    namespace=NAMESPACE,
+    schedule_to_close_timeout=timedelta(seconds=1),
+    scheduled_time=_SOME_TIME,
+    start_to_close_timeout=timedelta(seconds=1),
+    started_time=_SOME_TIME,
+    task_queue=TASK_QUEUE,
+    task_token=b"",
+    workflow_id="",
+    workflow_namespace=NAMESPACE,
+    workflow_run_id="",
+    workflow_type="",
+    priority=Priority.default,
+    retry_policy=None,
+    activity_run_id=None,
+)
+"""What all activities are told alike."""
+_NEVER = _CompositeEvent(thread_event=None, async_event=None)  # type: ignore[arg-type]
+
+
 def _context(order: Order, run: Any) -> _Context:
     given = order.given
     scheduled = datetime.fromtimestamp(order.scheduled_at, UTC)
-    info = Info(
+    info = replace(
+        _INFO,
         activity_id=given.activity_id,
         activity_type=given.activity_type,
         attempt=order.attempt,
         current_attempt_scheduled_time=scheduled,
         heartbeat_details=order.details,
-        heartbeat_timeout=None,
-        is_local=False,
-        namespace=NAMESPACE,
-        schedule_to_close_timeout=timedelta(seconds=1),
         scheduled_time=scheduled,
-        start_to_close_timeout=timedelta(seconds=1),
         started_time=scheduled,
-        task_queue=TASK_QUEUE,
-        task_token=b"",
         workflow_id=run.id,
-        workflow_namespace=NAMESPACE,
         workflow_run_id=run.run_id,
-        workflow_type="",
-        priority=Priority.default,
-        retry_policy=None,
-        activity_run_id=None,
     )
 
     attempt = order.attempt
@@ -332,8 +350,8 @@ def _context(order: Order, run: Any) -> _Context:
     return _Context(
         info=lambda: info,
         heartbeat=heartbeat,
-        cancelled_event=_CompositeEvent(thread_event=None, async_event=None),  # type: ignore[arg-type]
-        worker_shutdown_event=_CompositeEvent(thread_event=None, async_event=None),  # type: ignore[arg-type]
+        cancelled_event=_NEVER,
+        worker_shutdown_event=_NEVER,
         shield_thread_cancel_exception=None,
         payload_converter_class_or_instance=CONVERTER,
         runtime_metric_meter=None,

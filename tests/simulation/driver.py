@@ -17,6 +17,7 @@ from typing import Any
 import temporalio.workflow
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.failure.v1 import Failure
 from temporalio.bridge.proto.workflow_activation import (
     InitializeWorkflow,
     WorkflowActivation,
@@ -24,14 +25,27 @@ from temporalio.bridge.proto.workflow_activation import (
 )
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 from temporalio.common import MetricMeter, Priority, TypedSearchAttributes
-from temporalio.converter import DefaultFailureConverter
+from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.worker._workflow_instance import UnsandboxedWorkflowRunner, WorkflowInstanceDetails
 
 from tests.simulation.payloads import Converter
 
 NAMESPACE, TASK_QUEUE = "default", "handover"
 CONVERTER = Converter()
-FAILURES = DefaultFailureConverter()
+
+
+class Failures(DefaultFailureConverter):
+    """Temporal's own, without stack traces: nobody reads them here, and source files would be read
+    and parsed for each."""
+
+    def to_failure(
+        self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
+    ) -> None:
+        exception.__traceback__ = None
+        super().to_failure(exception, payload_converter, failure)
+
+
+FAILURES = Failures()
 _RUNNER = UnsandboxedWorkflowRunner()
 _DEFINITIONS: dict[type, Any] = {}
 
@@ -80,7 +94,8 @@ class Instance:
 
     def __init__(self, history: History) -> None:
         self._history = history
-        self._sdk = _RUNNER.create_instance(_details(history.begun))
+        self._sdk: Any = _RUNNER.create_instance(_details(history.begun))
+        self._sdk.get_debug = bool  # asked for each future: a function of C that says no
 
     def activate(self, activation: WorkflowActivation) -> Sequence[WorkflowCommand]:
         """The commands that follow on these jobs. Raises `TaskFailedError`."""
@@ -96,9 +111,9 @@ class Instance:
 
     def forget(self) -> None:
         """The worker has lost it, or needs it no more: nothing of it runs any further."""
-        for task in self._sdk._tasks:  # type: ignore[attr-defined]
+        for task in self._sdk._tasks:
             task._log_destroy_pending = False
-        self._sdk = None  # type: ignore[assignment]
+        self._sdk = None
 
 
 def activation(
@@ -201,7 +216,7 @@ def _details(begun: Begun) -> WorkflowInstanceDetails:
     )
     return WorkflowInstanceDetails(
         payload_converter_factory=lambda: CONVERTER,
-        failure_converter_class=DefaultFailureConverter,
+        failure_converter_class=Failures,
         interceptor_classes=(),
         defn=definition(begun.workflow),
         info=info,

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.simulation.stage import OFFER_SECONDS
 
@@ -83,8 +82,7 @@ SAYS = {
 """A callback's event -> what it says of its leg."""
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """What could be read of all legs at one moment, and who waits to hear of it."""
 
     at: float

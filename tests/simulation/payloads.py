@@ -57,7 +57,7 @@ def _value(payload: Payload, hint: Any) -> Any:
     if payload.metadata.get("encoding") != JSON or hint is RawValue:
         return SDK.from_payloads([payload], [hint] if hint else None)[0]
     try:
-        value = json.loads(payload.data)
+        value = parsed(payload.data)
         return reader(hint)(value) if hint else value
     except (TypeError, ValueError, KeyError):
         return SDK.from_payloads([payload], [hint] if hint else None)[0]
@@ -104,6 +104,18 @@ _encode = _encoder()
 
 
 # --- and back ------------------------------------------------------------------------------------
+
+_scan = json.JSONDecoder().scan_once
+
+
+def parsed(data: bytes) -> Any:
+    """What `json.loads` makes of it: for the short JSON of payloads, at half the cost."""
+    text = data.decode()
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return json.loads(data)
+    return value if end == len(text) else json.loads(data)
 
 
 @cache

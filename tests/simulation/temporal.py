@@ -113,7 +113,7 @@ class Server:
         """What must never be: failed workflow tasks, histories that do not replay."""
         self.replays = 0
         self._latency = latency
-        self._hops = hops
+        self._least, self._most = hops
         self._until_up: list[Callable[[], None]] = []
         self._until_worker: list[Callable[[], None]] = []
         self._made = 0
@@ -123,7 +123,7 @@ class Server:
 
     def hop(self) -> float:
         """How long one message takes."""
-        return self._latency.uniform(*self._hops)
+        return self._least + (self._most - self._least) * self._latency.random()
 
     def later(self, seconds: float, action: Callable[[], None]) -> asyncio.TimerHandle:
         """Do something when its time has come and the server is up."""

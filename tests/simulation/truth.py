@@ -6,12 +6,12 @@ answers as anybody would get them.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from simulator.core.model import Call, Conference, Participant
+from tests.simulation.payloads import parsed
 
 LABEL = re.compile(r"/twilio/(?:status|amd)/\w+/CF[0-9a-f]{32}/([^/?#]+)")
 OURS = re.compile(r"^[0-9a-f]{16}-[trv]\d+s?$")
@@ -144,7 +144,7 @@ class Truth:
 
 def read(payload: Any) -> Any:
     """A payload's JSON."""
-    return json.loads(payload.data)
+    return parsed(payload.data)
 
 
 def _label(call: Call) -> str:

@@ -231,8 +231,10 @@ class Rest:
     def _through_the_door(self, request: _Sent) -> Answer:
         """The simulator's own door, which waits for nothing."""
         path, headers = request.url.raw_path, request.headers
-        values = parse_qs(request.url.raw_query_string, keep_blank_values=True)
-        values.update(parse_qs(request.body.decode(), keep_blank_values=True))
+        query = request.url.raw_query_string
+        values = parse_qs(query, keep_blank_values=True) if query else {}
+        if request.body:
+            values.update(parse_qs(request.body.decode(), keep_blank_values=True))
         arrived = RestRequest(
             request.method,
             path,

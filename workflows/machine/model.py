@@ -440,9 +440,9 @@ class Transfer:
 
     def leg(self, party: Party) -> Leg:
         """The leg of `party`."""
-        return {Party.CALLER: self.caller, Party.AGENT: self.agent, Party.TARGET: self.target}[
-            party
-        ]
+        if party is Party.CALLER:
+            return self.caller
+        return self.agent if party is Party.AGENT else self.target
 
     def with_leg(self, party: Party, leg: Leg) -> Transfer:
         """This transfer with another leg for `party`."""
