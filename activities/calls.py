@@ -24,7 +24,7 @@ DIAL_SECONDS_MAX = 60.0
 """A dial is given up long before this, so a call made later is not its result."""
 DOUBT_SECONDS_MAX = 110.0
 """So long after it was sent a dial may still take effect: who looks for it later and finds nothing
-knows that it never did. A little less than one command is given to look."""
+knows that it never did."""
 CALLS_LISTED_MAX = 50
 """One page of the newest calls to one number. https://www.twilio.com/docs/voice/api/call-resource
 """
@@ -234,10 +234,10 @@ class Calls:
 
 def _is_old(dialed_at: float) -> bool:
     """Whether a dial is so long ago that it takes no effect any more. One of which the moment is
-    not known never is."""
-    return dialed_at > 0 and activity.info().scheduled_time.timestamp() >= (
-        dialed_at + DOUBT_SECONDS_MAX
-    )
+    not known never is. Each attempt has its own moment: one command may have been waiting since
+    shortly before the time was up."""
+    attempted_at = activity.info().current_attempt_scheduled_time
+    return dialed_at > 0 and attempted_at.timestamp() >= dialed_at + DOUBT_SECONDS_MAX
 
 
 def _made_by_us_since(calls: Sequence[Any], since: datetime) -> list[Any]:

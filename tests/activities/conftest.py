@@ -95,7 +95,11 @@ def act(sdk: Client, settings: TwilioSettings, believers: Believers) -> Act:
         )
         environment = ActivityEnvironment()
         if scheduled_time is not None:
-            environment.info = replace(environment.info, scheduled_time=scheduled_time)
+            environment.info = replace(
+                environment.info,
+                scheduled_time=scheduled_time,
+                current_attempt_scheduled_time=scheduled_time,
+            )
         return await environment.run(made.rescue, given)
 
     return once

@@ -85,9 +85,11 @@ async def test_a_doubtful_leg_that_is_still_not_found_minutes_later_never_was(
     )
     soon, later = (now + timedelta(seconds=DOUBT_SECONDS_MAX + seconds) for seconds in (-1.0, 1.0))
     with pytest.raises(TwilioError) as raised:
-        await attempt(calls.end_leg, given, scheduled_time=soon)
+        await attempt(calls.end_leg, given, current_attempt_scheduled_time=soon)
     assert raised.value.type == UNAVAILABLE
-    assert await attempt(calls.end_leg, given, scheduled_time=later) == EndedLeg()
+    # The same command, which began to look while the dial might still have taken effect.
+    began = {"scheduled_time": soon, "current_attempt_scheduled_time": later}
+    assert await attempt(calls.end_leg, given, 2, **began) == EndedLeg()
 
 
 async def test_a_doubtful_call_is_found_by_number_and_time_if_it_is_the_only_one(

@@ -66,7 +66,7 @@ class Order:
         self.attempt = 0
         self.details: tuple[Any, ...] = ()
         """What the last heartbeat said."""
-        self.scheduled_at = self._server.loop.time()
+        self.scheduled_at = self.attempt_scheduled_at = self._server.loop.time()
         self._failure: Failure | None = None
         self._timer: Any = None
         self._is_over = False
@@ -103,6 +103,7 @@ class Order:
             self._timer.cancel()
 
     def _begin_later(self, seconds: float) -> None:
+        self.attempt_scheduled_at = self._server.loop.time() + seconds
         self._server.later(seconds, lambda: self._server.when_working(self._begin))
 
     def _begin(self) -> None:
@@ -333,7 +334,7 @@ def _context(order: Order, run: Any) -> _Context:
         activity_id=given.activity_id,
         activity_type=given.activity_type,
         attempt=order.attempt,
-        current_attempt_scheduled_time=scheduled,
+        current_attempt_scheduled_time=datetime.fromtimestamp(order.attempt_scheduled_at, UTC),
         heartbeat_details=order.details,
         scheduled_time=scheduled,
         started_time=scheduled,
