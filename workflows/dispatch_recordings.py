@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from temporalio import workflow
 
-from workflows.dispatch_order import Order
+from workflows.dispatch_order import Notice, Order
 
 with workflow.unsafe.imports_passed_through():
+    from activities.conferences import Conferences, ReadRoomInput
     from activities.recordings import Recordings, RecordingsInput
     from activities.room import Room, RoomRecordings
     from workflows.machine.commands import Command
-    from workflows.machine.events import RecordingsReading
+    from workflows.machine.events import OwnerSought, RecordingsReading
     from workflows.machine.model import Transfer
     from workflows.machine.recordings import is_private
+    from workflows.messages import hold_workflow_id
 
 
 def must_pause(now: Transfer) -> bool:
@@ -66,6 +69,27 @@ def resume_order(conference_sid: str, sids: tuple[str, ...]) -> Order:
 
 def read_recordings(_command: Command, _begun: Transfer, now: Transfer) -> Order:
     return read_order(now.conference_sid)
+
+
+def look_order(conference_sid: str) -> Order:
+    """For whoever does not know whether others talk while the caller is on hold."""
+    return Order(
+        Conferences.read_room,
+        ReadRoomInput(conference_sid),
+        "is anybody on hold?",
+        start_to_close=3.0,
+        schedule_to_close=5.0,
+    )
+
+
+def is_anybody_held(room: Room) -> bool:
+    """Whether somebody is on hold beside whom others may talk."""
+    return any(leg.held and not leg.is_supervisor for leg in room.legs)
+
+
+def hold_sought(conference_sid: str) -> Notice:
+    """Whether an agent holds the caller on purpose."""
+    return Notice((hold_workflow_id(conference_sid),), asdict(OwnerSought()))
 
 
 def pause_recordings(_command: Command, _begun: Transfer, now: Transfer) -> Order:

@@ -198,6 +198,15 @@ class RecordingInput:
 
 
 @dataclass(frozen=True)
+class ResumeRecordingInput(RequestInput):
+    """A person wants the recording back."""
+
+    unless_private: bool = False
+    """The last transfer has ended in this moment, or was ended by force: whoever it brought
+    together may still be talking without the caller."""
+
+
+@dataclass(frozen=True)
 class StartInboundInput:
     """What an inbound call's set-up is started with."""
 
@@ -247,6 +256,7 @@ class KeyRecord:
 
 
 NOT_CARRIED_OUT = "not_carried_out"
+STILL_PRIVATE = "still_private"
 """Type of the error of a word about a recording that could not be carried out. Its details hold
 the `RecordingView`."""
 

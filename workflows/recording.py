@@ -16,7 +16,15 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows.dispatch_order import carry_out
-from workflows.dispatch_recordings import pause_order, read_order, recordings_reading, resume_order
+from workflows.dispatch_recordings import (
+    hold_sought,
+    is_anybody_held,
+    look_order,
+    pause_order,
+    read_order,
+    recordings_reading,
+    resume_order,
+)
 from workflows.shell import now
 
 with workflow.unsafe.imports_passed_through():
@@ -28,9 +36,11 @@ with workflow.unsafe.imports_passed_through():
         NOT_CARRIED_OUT,
         PERSON,
         RECORDING,
+        STILL_PRIVATE,
         RecordingInput,
         RecordingView,
         RequestInput,
+        ResumeRecordingInput,
         transfer_workflow_id,
     )
     from workflows.views import recording_view
@@ -83,10 +93,12 @@ class RecordingWorkflow:
             return self._view
 
     @workflow.update(description="Record again")
-    async def resume(self, given: RequestInput) -> RecordingView:
+    async def resume(self, given: ResumeRecordingInput) -> RecordingView:
         """Resume what is paused, and read it back. Where there was none, none is begun."""
         async with self._turn:
             try:
+                if given.unless_private:
+                    await self._refuse_if_private()
                 order = resume_order(self._conference_sid, (EVERY_RECORDING,))
                 self._learn(recordings_reading(await carry_out(order)))
             except ActivityError as error:
@@ -94,6 +106,16 @@ class RecordingWorkflow:
             finally:
                 self._has_heard = True
             return self._view
+
+    async def _refuse_if_private(self) -> None:
+        """A transfer that was ended by force leaves the caller on hold, and others together, until
+        the guardian gives the caller back. An agent who holds the caller is alone."""
+        if not is_anybody_held(await carry_out(look_order(self._conference_sid))):
+            return
+        if not (await carry_out(hold_sought(self._conference_sid))).by_anybody:
+            raise ApplicationError(
+                "others may be talking without the caller", type=STILL_PRIVATE, non_retryable=True
+            )
 
     async def _see_that_it_holds(self) -> None:
         """Read, and pause again what a transfer that has just ended resumed at the last moment."""

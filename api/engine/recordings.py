@@ -22,13 +22,16 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.engine.records import CallRecord
 from api.engine.starts import TASK_SECONDS
 from api.engine.temporal import EngineUnreachableError, Temporal, bounded
+from workflows.machine.model import Reason
 from workflows.messages import (
     MEMO_VIEW,
     NOT_CARRIED_OUT,
+    STILL_PRIVATE,
     TASK_QUEUE,
     RecordingInput,
     RecordingView,
     RequestInput,
+    ResumeRecordingInput,
     TransferView,
     recording_workflow_id,
     transfer_workflow_id,
@@ -47,8 +50,12 @@ class WordNotCarriedOutError(Exception):
     """Twilio could not be had, or did not do it."""
 
 
+class StillPrivateError(Exception):
+    """What a transfer that was ended by force has left behind may be a consult."""
+
+
 class Recordings:
-    """Raises `WordNotCarriedOutError`, and `EngineUnreachableError`."""
+    """Raises `WordNotCarriedOutError`, `StillPrivateError`, and `EngineUnreachableError`."""
 
     def __init__(self, temporal: Temporal) -> None:
         self._temporal = temporal
@@ -84,8 +91,9 @@ class Recordings:
             view = await self._ask_transfer(transfer.view, word, by, update_id)
             if view is not None:
                 return view
+        request = _request(record, word, by)
         for _ in range(TRIES):
-            view = await self._ask_recording(record.conference_sid, word, by, update_id)
+            view = await self._ask_recording(record.conference_sid, word, request, update_id)
             if view is not None:
                 return view
         raise EngineUnreachableError
@@ -118,7 +126,7 @@ class Recordings:
         return view
 
     async def _ask_recording(
-        self, conference_sid: str, word: str, by: str, update_id: str
+        self, conference_sid: str, word: str, request: RequestInput, update_id: str
     ) -> RecordingView | None:
         """None if the workflow of an earlier word ended in this moment."""
         client = await self._temporal.client()
@@ -136,7 +144,7 @@ class Recordings:
             async with bounded(ANSWER_SECONDS):
                 view: RecordingView = await client.execute_update_with_start_workflow(
                     word,
-                    RequestInput(by=by),
+                    request,
                     start_workflow_operation=start,
                     id=update_id,
                     result_type=RecordingView,
@@ -147,9 +155,21 @@ class Recordings:
             cause = error.cause
             if isinstance(cause, ApplicationError) and cause.type == NOT_CARRIED_OUT:
                 raise WordNotCarriedOutError from None
+            if isinstance(cause, ApplicationError) and cause.type == STILL_PRIVATE:
+                raise StillPrivateError from None
             return None
         except RPCError as error:
             if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
                 return None
             raise
         return view
+
+
+def _request(record: CallRecord, word: str, by: str) -> RequestInput:
+    """What the workflow of the recording is asked. A transfer that did not take the word has ended
+    since; it may have been by force, as one that shows it."""
+    transfer = record.transfer
+    if word == PAUSE or transfer is None:
+        return RequestInput(by=by)
+    was_cut_off = transfer.view.reason == Reason.ENGINE_FAULT
+    return ResumeRecordingInput(by=by, unless_private=transfer.has_the_caller or was_cut_off)

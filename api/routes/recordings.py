@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from api.auth.principal import Principal
 from api.auth.rights import may_record, may_see_call
 from api.dependencies import Parts, PartsDep, PrincipalDep
-from api.engine.recordings import PAUSE, RESUME, WordNotCarriedOutError
+from api.engine.recordings import PAUSE, RESUME, StillPrivateError, WordNotCarriedOutError
 from api.engine.records import CallRecord
 from api.errors import Problem, documented, unknown
 from api.routes.transfers import RequestKey, checked_key
@@ -92,5 +92,13 @@ async def _ask(
             "recording_unchanged",
             f"The {word} could not be had from Twilio, or has not been read back. Take it that the "
             "call is recorded, and ask again.",
+            {"Retry-After": "2"},
+        ) from None
+    except StillPrivateError:
+        raise Problem(
+            409,
+            "still_private",
+            "A transfer of this call was cut off, and the caller is still on hold: others may be "
+            "talking in private. Ask again once the caller is back.",
             {"Retry-After": "2"},
         ) from None

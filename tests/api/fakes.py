@@ -18,11 +18,13 @@ from workflows.messages import (
     MEMO_ENTRY,
     MEMO_VIEW,
     NOT_CARRIED_OUT,
+    STILL_PRIVATE,
     CallView,
     PersonView,
     RecordingInput,
     RecordingView,
     RequestInput,
+    ResumeRecordingInput,
     StartCallInput,
     StartInboundInput,
     StartTransferInput,
@@ -246,7 +248,10 @@ class FakeRecording:
         return self._say(RecordingView("paused", "person", workflow.time()))
 
     @workflow.update
-    async def resume(self, given: RequestInput) -> RecordingView:
+    async def resume(self, given: ResumeRecordingInput) -> RecordingView:
+        if given.unless_private:
+            self._view = RecordingView()
+            raise ApplicationError("private", type=STILL_PRIVATE, non_retryable=True)
         return self._say(RecordingView("recording", read_at=workflow.time()))
 
     def _say(self, view: RecordingView) -> RecordingView:

@@ -117,6 +117,16 @@ async def test_what_could_not_be_had_counts_as_recording(recorded: Site) -> None
     assert refused.json()["code"] == "recording_unchanged"
 
 
+async def test_after_a_transfer_that_was_cut_off_it_is_looked_first(recorded: Site) -> None:
+    """The fake finds that others may be talking in private."""
+    sid = (await recorded.started())["conference_sid"]
+    await recorded.temporal.get_workflow_handle(transfer_workflow_id(sid)).terminate()
+    refused = await ask(recorded, sid, "resume")
+    assert (refused.status_code, refused.json()["code"]) == (409, "still_private")
+    assert refused.headers["Retry-After"]
+    assert (await ask(recorded, sid, "pause")).status_code == 200
+
+
 async def test_none_is_begun_where_there_was_none(recorded: Site) -> None:
     sid = await recorded.call(ends_in="f")
     assert (await ask(recorded, sid, "pause")).json()["state"] == "none"

@@ -203,6 +203,20 @@ def test_agents_leg_that_comes_late_into_a_transferred_call_is_ended() -> None:
     assert len(joined) == 2, "the dial that was given up took effect as well"
 
 
+def test_target_of_a_transfer_that_was_ended_by_force_is_not_recorded() -> None:
+    """Seed 102688: the agent asked for the recording back, and then the target picked up."""
+    story = plain("recorded")
+    slow = (*(each for each in story.phones if each[0] != "target"),
+            ("target", (Behavior("answer", 4.0),)))  # fmt: skip
+    acts = (
+        Act(Entered("dialing", plus=1.0), "operator", "terminate"),
+        Act(Entered("dialing", plus=1.6), "agent", "resume_recording"),
+    )
+    outcome = play(replace(story, phones=slow, acts=acts), with_ladder=True)
+    assert outcome.violations == []
+    assert any("still_private" in line for line in outcome.ladder)
+
+
 def test_every_rare_situation_is_due_in_a_long_run() -> None:
     all_seen = dict.fromkeys(GOALS, 1)
     assert missing(all_seen, LONG) == []

@@ -34,6 +34,7 @@ from workflows.messages import (
     RecordingInput,
     RecordingView,
     RequestInput,
+    ResumeRecordingInput,
     StartInboundInput,
     StartTransferInput,
     TransferView,
@@ -199,9 +200,12 @@ class Stage:
                 return view
         raise AssertionError(f"never {state}, but {view.state}; asked {self.room.asked}")
 
-    async def record(self, word: str) -> RecordingView:
+    async def record(self, word: str, unless_private: bool = False) -> RecordingView:
         """A person's word about the recording of a call that is not being transferred, as the API
         gives it."""
+        given = RequestInput("agent")
+        if unless_private:
+            given = ResumeRecordingInput("agent", unless_private=True)
         conference_sid = self.room.conference_sid
         self.recording = self.client.get_workflow_handle(recording_workflow_id(conference_sid))
         start = WithStartWorkflowOperation(
@@ -212,7 +216,7 @@ class Stage:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
         view: RecordingView = await self.client.execute_update_with_start_workflow(
-            word, RequestInput("agent"), start_workflow_operation=start, result_type=RecordingView
+            word, given, start_workflow_operation=start, result_type=RecordingView
         )
         return view
 

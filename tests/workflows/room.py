@@ -82,6 +82,10 @@ class FakeRoom:
         """A ringing phone is picked up."""
         self._change(leg.call_sid, status="connected")
 
+    def hold(self, call_sid: str, held: bool) -> None:
+        """Somebody else changes a hold."""
+        self._change(call_sid, held=held)
+
     def room(self) -> Room:
         """The room as an activity answers it."""
         return Room(self.conference_sid, "room", self.is_live, tuple(self.legs.values()))

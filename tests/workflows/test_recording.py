@@ -10,8 +10,9 @@ from temporalio.exceptions import ApplicationError
 
 from tests.workflows import paths
 from tests.workflows.conftest import Stage
+from tests.workflows.room import CALLER
 from workflows.machine.model import Kind
-from workflows.messages import MEMO_VIEW, NOT_CARRIED_OUT, RecordingView
+from workflows.messages import MEMO_VIEW, NOT_CARRIED_OUT, STILL_PRIVATE, RecordingView
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -123,3 +124,27 @@ async def test_a_pause_holds_against_a_resume_that_was_under_way(stage: Stage) -
     await stage.recording.result()
     assert stage.room.tape == "paused"
     assert "running" in stage.room.tapes, "the resume did come last, and was taken back"
+
+
+async def test_what_a_cut_off_transfer_left_together_is_not_recorded(stage: Stage) -> None:
+    """Seed 102688: the transfer was ended by force, its target picked up, and the agent's word
+    had recorded what they said."""
+    stage.room.tape = "running"
+    await stage.start(Kind.WARM, "client:bob", policy=paths.PRIVATE)
+    await stage.answer()
+    await stage.until("consulting")
+    await stage.handle.terminate()
+    with pytest.raises(WorkflowUpdateFailedError) as failed:
+        await stage.record("resume", unless_private=True)
+    cause = failed.value.cause
+    assert isinstance(cause, ApplicationError)
+    assert (cause.type, stage.room.tape) == (STILL_PRIVATE, "paused")
+    stage.room.hold(CALLER, False)
+    assert (await stage.record("resume", unless_private=True)).state == "recording"
+
+
+async def test_an_agent_who_holds_the_caller_on_purpose_is_recorded(stage: Stage) -> None:
+    stage.room.tape = "paused"
+    await stage.start_hold()
+    await stage.until("held")
+    assert (await stage.record("resume", unless_private=True)).state == "recording"
