@@ -90,7 +90,7 @@ def differences(
     known = {(each.kind, each.conference_sid): each for each in owners}
     found: list[Suspicion] = []
     for owner in owners:
-        if not owner.is_running or not owner.conference_sid or not _has_people(owner):
+        if not owner.is_running or not owner.conference_sid or not _is_about_somebody(owner):
             continue
         if owner.conference_sid not in look.rooms:
             found.append(Suspicion(ROOM_ENDED, owner))
@@ -134,8 +134,8 @@ def overdue(running: Iterable[Owner], now: float) -> list[Suspicion]:
     ]
 
 
-def _has_people(owner: Owner) -> bool:
-    return any(each.is_on_the_line for each in owner.people)
+def _is_about_somebody(owner: Owner) -> bool:
+    return owner.is_asking or any(each.is_on_the_line for each in owner.people)
 
 
 def _of_person(owner: Owner, person: Person, look: Look, knows_holds: bool) -> Suspicion | None:

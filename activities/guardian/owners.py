@@ -88,6 +88,8 @@ class Owner:
     failures: int = 0
     """How often its next step has failed in a row; only told by `Owners.read`."""
     closed_at: float = 0.0
+    is_asking: bool = False
+    """Whether it waits for somebody to come to the call, also while it knows nobody on it."""
 
     @property
     def kind(self) -> str:
@@ -197,6 +199,7 @@ class Owners:
             part=str(view.get("id") or "").partition("-")[2],
             room_name=str(view.get("room_name") or ""),
             closed_at=closed.timestamp() if closed else 0.0,
+            is_asking=_is_asking(view),
         )
 
 
@@ -207,6 +210,12 @@ def _people(view: Mapping[str, Any]) -> tuple[Person, ...]:
     if view.get("agent_call_sid"):
         people.append(Person("agent", str(view["agent_call_sid"]), presence="present"))
     return tuple(people)
+
+
+def _is_asking(view: Mapping[str, Any]) -> bool:
+    """Whether an agent's cry for help is open."""
+    cry = view.get("help")
+    return isinstance(cry, Mapping) and cry.get("state") == "open"
 
 
 def _supervisor(told: Mapping[str, Any]) -> Person:

@@ -16,7 +16,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from api.auth.principal import Principal, Role
 from api.auth.rights import covers, may_see_call
 from api.dependencies import Parts, PartsDep, PrincipalDep
-from api.engine.records import CallRecord
+from api.engine.records import CallRecord, person_at
 from api.engine.supervisions import LIST_SECONDS, NotSupervisedError, RefusedError
 from api.engine.temporal import EngineUnreachableError
 from api.errors import Problem, documented, unknown
@@ -47,6 +47,9 @@ async def ask_help(
     known = await _own(conference_sid, principal, parts)
     if known.is_over:
         raise Problem(409, "call_is_over", REASONS["call_is_over"])
+    if principal.role is Role.AGENT and person_at(principal.address, known.people) is None:
+        # Whoever started a transfer may see it to its end, and may have left the call by then.
+        raise Problem(403, "not_on_call", "Only the agent on the call asks for a supervisor.")
     parts.rate.take(f"help for {principal.id}")
     agent = agent_of(known)
     address = principal.address or (agent.address if agent is not None else "")

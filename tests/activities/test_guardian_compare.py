@@ -182,3 +182,11 @@ def test_supervisors_are_looked_after_whoever_runs() -> None:
         (OWNER_CUT_OFF, second),
     ]
     assert len({each.key for each in found}) == 2
+
+
+@pytest.mark.parametrize("is_asking", [True, False])
+def test_room_of_a_cry_for_help_is_told_to_have_ended(is_asking: bool) -> None:
+    """Seed 300288: nobody was known to be on the call, so the cry stayed open for ten minutes."""
+    asked = owner(kind="supervision", is_asking=is_asking)
+    assert found(asked, seen=look(rooms=())) == ([(ROOM_ENDED, "")] if is_asking else [])
+    assert found(asked, seen=look()) == []

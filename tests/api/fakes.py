@@ -36,6 +36,8 @@ from workflows.views import begin, view_of
 
 AT_ONCE = "client:at-once"
 DOUBTFUL = "client:doubtful"
+LEFT_BY_AGENT = "client:left-by-agent"
+"""The agent hangs up as soon as the transfer has begun."""
 TASKS: dict[str, TaskPeople] = {}
 """What TaskRouter knows, by TaskSid."""
 
@@ -49,6 +51,9 @@ class FakeTransfer:
         attempt = Attempt(1, target.address, "t1", given.accepted_at, target.call_sid)
         if given.targets[0].is_routed:
             attempt = replace(attempt, task_sid="WT" + "e" * 32)
+        if target.address == LEFT_BY_AGENT:
+            gone = replace(transfer.agent, presence=Presence.GONE)
+            transfer = replace(transfer, agent=gone)
         self._transfer = replace(transfer, target=target, attempts=(attempt,))
         self._facts: list[dict[str, Any]] = []
         self._entries = 0

@@ -14,7 +14,7 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from tests.api.conftest import Site, auth, new_conference, site_with, start_body
-from tests.api.fakes import FakeCompanion
+from tests.api.fakes import LEFT_BY_AGENT, FakeCompanion
 from tests.api.rooms import ROOMS
 from tests.api.test_auth import token
 from tests.workflows.room import AGENT, FakeRoom
@@ -346,6 +346,16 @@ async def test_help_can_be_withdrawn_and_asked_for_again(floor: Floor) -> None:
 ])  # fmt: skip
 async def test_z7_who_may_ask_for_help(floor: Floor, name: str, status: int) -> None:
     assert (await floor.help(name)).status_code == status
+
+
+async def test_agent_who_has_left_the_call_does_not_ask_for_help(site: Site) -> None:
+    """Seed 300288: the transfer that the agent had started was not over yet."""
+    transfer = await site.started(LEFT_BY_AGENT)
+    gone = Floor(site, transfer["conference_sid"])
+    refused = await gone.help()
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_on_call")
+    there = Floor(site, (await site.started())["conference_sid"])
+    assert (await there.help()).status_code == 202
 
 
 async def test_agents_are_not_shown_who_asks(floor: Floor) -> None:

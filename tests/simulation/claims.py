@@ -17,6 +17,8 @@ ACTIVE = ("pending", "reserved", "assigned")
 RANKS = {"none": 0, "dialed": 1, "ringing": 2, "screened": 3, "present": 4, "leaving": 5, "gone": 6}
 AGENTS = 2
 """Who a new call is offered to, in turn."""
+ROUTED = ("queue:", "worker:")
+"""How addresses begin whose phones TaskRouter finds."""
 ROOM = re.compile(r"^CF[0-9a-f]{32}$")
 
 
@@ -191,9 +193,10 @@ def view_is_honest(check: Any, watch: Any, view: dict[str, Any]) -> None:
     for attempt in view.get("attempts", ()):
         known = watch.attempts.get(str(attempt["number"]), {})
         for name in ("answered_at", "ended_at", "call_sid"):
-            # A dial that was made again has a leg of its own.
+            # A dial that was made again has a leg of its own, and so has each worker whom
+            # TaskRouter rings for one task, also before the task's own SID is known.
             is_again = f"{view['id'][-16:]}-t{attempt['number']}" in check.redialled
-            is_fixed = not attempt["task_sid"] and not is_again
+            is_fixed = not attempt["address"].startswith(ROUTED) and not is_again
             if known.get(name) and attempt[name] != known[name] and is_fixed:
                 check.broken("S16", f"{name} of attempt {attempt['number']} changed")
         watch.attempts[str(attempt["number"])] = attempt
@@ -304,20 +307,18 @@ def agent_leaves_last(check: Any, record: dict[str, Any]) -> None:
     if agent is None or sid != agent.call.sid or caller is None or not caller.is_live:
         return
     is_taken = "take_over" in check.ears.verbs
-    others = [leg for leg in truth.ours() if leg.call.sid != sid and not leg.is_supervisor]
-    if any(
-        frozenset((leg.call.sid, caller.call.sid)) in truth.ever_talked
-        for leg in check.others()
-        if is_taken or not leg.is_supervisor
-    ):
+    others = [leg for leg in check.others() if is_taken or not leg.is_supervisor]
+    if any(frozenset((leg.call.sid, caller.call.sid)) in truth.ever_talked for leg in others):
         return
-    here = [leg for leg in others if leg.is_joined]
+    targets = [leg for leg in others if not leg.is_supervisor]
     was_asked = "complete" in check.asked or check.story.kind == "cold"
-    if caller.is_held and was_asked and not here:
+    if caller.is_held and was_asked and not any(leg.is_joined for leg in targets):
         return
+    # A removal that was begun while the phone still rang: somebody has picked up since, and may
+    # have hung up again, and the caller may be off hold for them already.
     late = CALM + check.cost
-    recent = [leg for leg in here if leg.joined_at and check.now - leg.joined_at < late]
-    if caller.is_held and was_asked and recent:
+    is_crossed = any(leg.joined_at and check.now - leg.joined_at < late for leg in targets)
+    if was_asked and is_crossed:
         return
     check.broken("S5", "the agent was removed before caller and target talked")
 

@@ -63,7 +63,7 @@ class Ears:
         """A supervisor asks for a mode, or to leave; a number for the answer."""
         self._check.moved()
         wish = self.wishes.setdefault(address, Wish())
-        if is_join and not wish.is_wanted:
+        if is_join and not wish.is_wanted and not self._is_still_there(address):
             wish = self.wishes[address] = Wish(newest=wish.newest)
         self.verbs.add(verb)
         wish.newest += 1
@@ -78,6 +78,10 @@ class Ears:
         wish = self.wishes[address]
         verb = wish.open.pop(number)
         # Whoever is on the way out is heard as before until the leg has ended.
+        is_join = number in wish.joins
+        if is_join and answer.is_ok and not wish.is_wanted:
+            # Taken, so the leg that was there when it was asked for has ended.
+            wish.settled, wish.is_wanted = set(), True
         is_alone = number == wish.newest and not wish.open and wish.is_wanted
         stays = wish.joins.pop(number, wish.stays)
         wish.stays = stays if answer.is_ok else wish.stays
@@ -95,6 +99,11 @@ class Ears:
             check.broken("S14", f"one key, two supervisors: {self.joins[key]}, {supervisor_id}")
         if self.shown(supervisor_id) is None:
             check.broken("S15", "a join was accepted, and there is no such supervisor")
+
+    def _is_still_there(self, address: str) -> bool:
+        """Whether a leg of this supervisor is about to end. It is heard as before until then, and
+        who asks to join meanwhile is refused."""
+        return any(leg.address == address for leg in self.legs())
 
     # --- what is shown ---
 

@@ -1,0 +1,94 @@
+"""Stories of supervisors that bad days have brought to light, and some that misled the checker."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from simulator.core.phones import Behavior
+from tests.simulation.faults import Act, After, Entered, Fault, Moment, Request, Told
+from tests.simulation.play import Outcome, Story, play
+from tests.simulation.scenarios import plain
+from tests.simulation.simulate import be_quiet
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    be_quiet()
+
+
+def a_call(**changes: object) -> Story:
+    """Caller and agent talk for half a minute, and nobody transfers anything."""
+    story = replace(plain("held"), scenario="supervised", has_transfer=False, talk_seconds=30.0)
+    people = (("agent", (Behavior("answer", 1.0),)), ("supervisor", (Behavior("answer", 2.0),)))
+    return replace(story, acts=(), phones=people, **changes)  # type: ignore[arg-type]
+
+
+def with_phone(story: Story, who: str, behavior: Behavior) -> Story:
+    """The story with another phone of `who`."""
+    others = tuple(each for each in story.phones if each[0] != who)
+    return replace(story, phones=(*others, (who, (behavior,))))
+
+
+def joins(at: Moment, mode: str = "monitor") -> Act:
+    """The supervisor asks to join."""
+    return Act(at, "supervisor", "supervise", mode)
+
+
+def test_supervision_that_dialled_into_an_outage_ends_with_its_call() -> None:
+    """Seed 226205: the dial was looked for by a command that began seconds before the dial could
+    not take effect any more, and went on for two minutes."""
+    outage = Fault(Request("*", 2, 0.15), "twilio_down", 7.9)
+    outcome = play(a_call(), acts=[joins(Request("*", 2, 0.17))], faults=[outage])
+    assert outcome.violations == []
+
+
+def test_cry_for_help_on_a_call_that_is_over_does_not_stay_open() -> None:
+    """The transfer was still being closed, and the agent who had started it, and had left, asked
+    for a supervisor, who would have had ten minutes to come."""
+    story = replace(plain("warm"), talk_seconds=8.0)
+    acts = [
+        Act(Request("*", 3, 1.95), "caller", "hang_up"),
+        Act(After(2.7), "agent", "ask_help"),
+    ]
+    late = Fault(Request("*", 1), "unreachable")
+    outcome = play(story, acts=acts, faults=[late], seed=300288, with_ladder=True)
+    assert outcome.violations == []
+    assert told(outcome, "not_on_call")
+
+
+def test_end_of_a_whisper_is_no_breach_when_a_new_join_is_refused() -> None:
+    """Seed 302076: the whisper was under way at Twilio when the supervisor asked to leave, and
+    whoever is on the way out cannot join. Nothing else was asked of that leg."""
+    acts = [
+        joins(After(0.1)),
+        Act(Entered("v1 silencing"), "supervisor", "whisper"),
+        Act(Entered("v1 opening"), "supervisor", "leave"),
+        joins(Entered("v1 leaving", plus=0.1)),
+    ]
+    outcome = play(a_call(), acts=acts, with_ladder=True)
+    assert outcome.violations == []
+    assert told(outcome, "supervises_already")
+
+
+def test_each_worker_of_one_task_has_a_leg_of_their_own() -> None:
+    """Seed 205499: also before the answer about the task has come."""
+    lost = Fault(Request("tasks.create", 1), "timeout_after")
+    story = with_phone(plain("worker"), "target", Behavior("busy"))
+    assert play(story, faults=[lost]).violations == []
+
+
+def test_agent_who_left_while_the_phone_rang_may_be_removed_after_it_was_answered() -> None:
+    """Seed 205580: the target picked up, the caller came off hold, the target hung up, and then
+    came the removal that had been asked for before all that."""
+    brief = Behavior("answer_then_hangup", 1.2, hangup_after_seconds=0.06)
+    story = with_phone(plain("warm-next"), "target", brief)
+    story = with_phone(story, "second", Behavior("unreachable"))
+    outcome = play(story, acts=[Act(Told("answered", 2, 0.03), "agent", "complete")])
+    assert outcome.violations == []
+
+
+def told(outcome: Outcome, word: str) -> bool:
+    """Whether the ladder has the word."""
+    return any(word in line for line in outcome.ladder)
