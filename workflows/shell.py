@@ -71,6 +71,7 @@ class Shell(Generic[V]):
         self._clock: asyncio.Task[None] | None = None
         self._clock_due = 0.0
         self._published = 0
+        self._shown_beside = ""
         self._bug: Exception | None = None
         """What went wrong beside the loop, for the loop to act on."""
         name = rules.name(value)
@@ -252,15 +253,18 @@ class Shell(Generic[V]):
         """View and new journal entries into the memo, the story so far into the details."""
         value = self._value
         new = [entry for entry in value.journal if entry.step > self._published]
-        if not new:
+        beside = self._rules.unjournaled(value)
+        if not new and beside == self._shown_beside:
             return
+        self._shown_beside = beside
         self._set_clock()
         memo: dict[str, Any] = {
             MEMO_VIEW: self._rules.view(value, now()),
             **{f"{MEMO_ENTRY}{entry.step:04d}": entry for entry in new},
         }
         workflow.upsert_memo(memo)
-        self._published = new[-1].step
+        if new:
+            self._published = new[-1].step
         workflow.set_current_details(self._rules.details(value))
 
     def _say_how_it_ended(self) -> None:

@@ -119,6 +119,9 @@ class Rules(Protocol[V]):
     def view(self, value: V, at: float) -> Any:
         """What a reader is shown, without the journal."""
 
+    def unjournaled(self, value: V) -> str:
+        """What the view shows and no entry tells of: a new one is shown without an entry, too."""
+
     def details(self, value: V) -> str:
         """What Temporal's Web UI shows of a live workflow, in Markdown. No numbers, no names."""
 

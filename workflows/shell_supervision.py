@@ -78,6 +78,10 @@ class SupervisionRules:
     def view(self, value: Supervision, at: float) -> SupervisionView:
         return supervision_view_of(value)
 
+    def unjournaled(self, value: Supervision) -> str:
+        """The agent's leg: the guardian looks whether it is there still."""
+        return value.agent
+
     def details(self, value: Supervision) -> str:
         story = "\n".join(
             f"{entry.at - value.started_at:>+8.2f}s  {line(entry)}" for entry in value.journal

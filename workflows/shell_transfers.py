@@ -85,6 +85,10 @@ class TransferRules:
         is_call = value.kind in (Kind.INBOUND, Kind.ROUTED)
         return call_view_of(value) if is_call else view_of(value, at)
 
+    def unjournaled(self, value: Transfer) -> str:
+        """Nothing: each change that is shown is a step of the table."""
+        return ""
+
     def details(self, value: Transfer) -> str:
         story = ladder(value.journal, value.started_at)
         ends = f", {value.reason.value}" if value.reason else ""

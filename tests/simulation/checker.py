@@ -26,6 +26,9 @@ OWNERS = ("transfer", "hold")
 AT_EVERY_STEP = (*claims.AT_EVERY_STEP, *ears.AT_EVERY_STEP)
 OF_A_REQUEST = (*claims.OF_A_REQUEST, *doors.OF_A_REQUEST)
 AT_THE_END = (*claims.AT_THE_END, *doors.AT_THE_END)
+EXPECTED = frozenset({"leg_moved_on", "leg_joined"})
+"""What the guardian may find though nothing went wrong: a transfer left a call with somebody; one
+has come whose callback is on its way."""
 ENTRY = "entry-"
 """How the memo fields begin that hold a journal's entries."""
 VIOLATIONS_MAX = 12
@@ -182,6 +185,12 @@ class Checker:
         self.has_lost_news |= fault.kind in LOSES_NEWS
         self.doubts += fault.kind in UNKNOWN_OUTCOME
         self.has_late_news |= fault.kind in LATE_NEWS
+
+    def found(self, findings: dict[str, int]) -> None:
+        """The guardian shows what it has found: each is lost news or a fault of the engine's."""
+        strange = sorted(findings.keys() - EXPECTED)
+        if strange and not self.faults and not self.was_terminated:
+            self.broken("L4", f"nothing went wrong, and the guardian found {strange}")
 
     def healed(self) -> None:
         self.is_healed = True

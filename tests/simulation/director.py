@@ -243,6 +243,7 @@ class Director:
         if self._guardian is not None and run is self._guardian.run and "view" in run.memo:
             shown = read(run.memo["view"])
             self.goals.found(shown["latest"], shown["rescues"])
+            self.checker.found(shown["findings"])
         for state in self.checker.new_states(run):
             self.say(f"{run.id.partition('/')[0]} -> {state}")
             self.goals.entered(state)

@@ -194,6 +194,13 @@ def test_new_agent_has_the_call_after_the_guardian_has_looked(scenario: str) -> 
     assert outcome.looks > 1
 
 
+@pytest.mark.parametrize("seed", [13, 68, 94])
+def test_guardian_finds_nothing_where_nothing_is_lost(seed: int) -> None:
+    """A supervision that had heard of the end of the agent's leg still showed the leg (L4)."""
+    outcome = play(story_of(seed, "supervised"))
+    assert outcome.violations == []
+
+
 def test_agents_leg_that_comes_late_into_a_transferred_call_is_ended() -> None:
     """Seeds 3408 and 3452: the first dial of the agent took effect after they had handed on."""
     late = Fault(Request("participants.create", 1), "late", 9.73)
