@@ -233,7 +233,7 @@ class Checker:
             claims.view_is_honest(self, watch, view)
         # Before the first step a view is the api's word, with the time of the api's clock.
         if kind == "supervision" and any(name.startswith(ENTRY) for name in run.memo):
-            self.cries.shown(run.run_id, view)
+            self.cries.shown(run.run_id, view, lambda: _journal(run))
         watch.view = view
         if view["is_over"] and watch.over_at is None:
             watch.over_at = self.now
@@ -406,6 +406,11 @@ class Checker:
 
 
 Claim = Callable[[Checker], None]
+
+
+def _journal(run: Any) -> list[dict[str, Any]]:
+    """The entries of a run's journal, in their order."""
+    return [read(run.memo[name]) for name in sorted(run.memo) if name.startswith(ENTRY)]
 
 
 def _shown(params: dict[str, Any]) -> str:

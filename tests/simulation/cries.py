@@ -7,8 +7,10 @@ so. S27: who is shown to have come is there, and what was withdrawn is not shown
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+Journal = Callable[[], list[dict[str, Any]]]
 OPEN, TAKEN = "open", "taken"
 
 
@@ -22,8 +24,8 @@ class Cries:
         self._under_way = 0
         """Requests of the agent that may still take effect."""
 
-    def shown(self, run_id: str, view: dict[str, Any]) -> None:
-        """A supervision shows itself."""
+    def shown(self, run_id: str, view: dict[str, Any], journal: Journal = list) -> None:
+        """A supervision shows itself; `journal` reads its entries, where they are needed."""
         cry, before = view["help"], self._last.get(run_id)
         if cry is None:
             if before is not None:
@@ -31,7 +33,8 @@ class Cries:
             return
         self._last[run_id] = cry
         is_same = before is not None and before["asked_at"] == cry["asked_at"]
-        if before is not None and not is_same and before["state"] == OPEN:
+        is_second = before is not None and not is_same and before["state"] == OPEN
+        if is_second and not _is_answered(journal(), before, cry):
             self._check.broken("S14", "an agent who asked for help twice has two cries")
         if is_same and before is not None and before["state"] != OPEN:
             words = [f"{each['state']} {each['taken_by']}" for each in (before, cry)]
@@ -57,3 +60,16 @@ class Cries:
         """A supervisor was told to be the one who came."""
         if all(cry["taken_by"] != supervisor_id for cry in self._last.values()):
             self._check.broken("S20", f"{supervisor_id} came to help, and is not shown as help")
+
+
+def _is_answered(
+    journal: list[dict[str, Any]], before: dict[str, Any] | None, cry: dict[str, Any]
+) -> bool:
+    """Whether somebody came, or the cry was withdrawn, before the next one: what happens in one
+    moment is shown once, after all of it."""
+    asked_at = before["asked_at"] if before is not None else 0.0
+    return any(
+        asked_at <= entry["at"] <= cry["asked_at"]
+        and (entry["heard"].startswith("JoinedTo") or entry["heard"] == "HelpWithdrawn")
+        for entry in journal
+    )

@@ -49,6 +49,27 @@ def test_what_is_shown_of_a_cry(views: tuple[dict[str, Any], ...], told: list[st
 
 
 @pytest.mark.parametrize(
+    ("heard", "at", "told"),
+    [
+        ("JoinedToMonitor", 1.5, []),
+        ("HelpWithdrawn", 1.0, []),
+        ("JoinedToMonitor", 0.5, ["S14"]),
+        ("HelpRequested", 1.5, ["S14"]),
+    ],
+)
+def test_second_cry_in_the_moment_in_which_the_first_was_answered(
+    heard: str, at: float, told: list[str]
+) -> None:
+    """Seed 311473: both presses of the button and a supervisor's join were heard at once, and the
+    view showed what was so after all three."""
+    check = Check()
+    cries = Cries(check)
+    cries.shown("run", view())
+    cries.shown("run", view(at=2.0), lambda: [{"heard": heard, "at": at}])
+    assert check.told == told
+
+
+@pytest.mark.parametrize(
     ("asked", "status", "told"),
     [(2, 204, ["S27"]), (3, 204, []), (2, 503, [])],
     ids=["withdrawn", "another one is under way", "not answered"],
