@@ -12,6 +12,7 @@ from twilio.rest import Client
 from twilio.twiml.voice_response import VoiceResponse
 
 from activities.creating import AddedLeg, create_once
+from activities.ending import is_old
 from activities.errors import GONE, REFUSED, TwilioError, ask, unavailable
 from activities.participants import ring_timeout
 from activities.reading import find_participant, read_call
@@ -22,9 +23,6 @@ CLOCK_SLACK_SECONDS = 2.0
 """Twilio tells a call's creation in whole seconds and by its own clock."""
 DIAL_SECONDS_MAX = 60.0
 """A dial is given up long before this, so a call made later is not its result."""
-DOUBT_SECONDS_MAX = 110.0
-"""So long after it was sent a dial may still take effect: who looks for it later and finds nothing
-knows that it never did."""
 CALLS_LISTED_MAX = 50
 """One page of the newest calls to one number. https://www.twilio.com/docs/voice/api/call-resource
 """
@@ -134,7 +132,7 @@ class Calls:
         call_sid = given.call_sid or await self._find_leg(given)
         if call_sid:
             return await self._complete(call_sid)
-        if given.is_doubtful and not _is_old(given.dialed_at):
+        if given.is_doubtful and not is_old(given.dialed_at):
             raise unavailable("the leg is not found; it may still appear")
         return EndedLeg()
 
@@ -230,14 +228,6 @@ class Calls:
             wishes["async_amd_status_callback"] = self._settings.public_url(given.amd_path)
             wishes["async_amd_status_callback_method"] = "POST"
         return wishes
-
-
-def _is_old(dialed_at: float) -> bool:
-    """Whether a dial is so long ago that it takes no effect any more. One of which the moment is
-    not known never is. Each attempt has its own moment: one command may have been waiting since
-    shortly before the time was up."""
-    attempted_at = activity.info().current_attempt_scheduled_time
-    return dialed_at > 0 and attempted_at.timestamp() >= dialed_at + DOUBT_SECONDS_MAX
 
 
 def _made_by_us_since(calls: Sequence[Any], since: datetime) -> list[Any]:

@@ -13,7 +13,7 @@ from twilio.base import values
 from twilio.rest import Client
 
 from activities.creating import AddedTask, create_task_once
-from activities.ending import complete_call
+from activities.ending import complete_call, is_old
 from activities.errors import (
     ABSENT,
     GONE,
@@ -119,7 +119,8 @@ class EndTaskInput:
     """Which task is to end, and why. By `task_sid`; else every task with the `label`.
 
     `wrap_up`: the worker who has it is given time after the call. `is_doubtful`: the outcome of the
-    create was never known, so not finding the task does not yet mean that there is none.
+    create was never known, so not finding the task does not yet mean that there is none: not before
+    `ending.DOUBT_SECONDS_MAX` have passed since `dialed_at` (seconds since the epoch).
     """
 
     task_sid: str = ""
@@ -129,6 +130,7 @@ class EndTaskInput:
     is_doubtful: bool = False
     call_sid: str = ""
     """The leg of the worker whom TaskRouter rang for it: it ends first."""
+    dialed_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -264,7 +266,7 @@ class Tasks:
             sids = [given.task_sid]
         else:
             sids = [str(task.sid) for task in await find_tasks(workspace, given.label)]
-        if not sids and given.is_doubtful:
+        if not sids and given.is_doubtful and not is_old(given.dialed_at):
             raise unavailable("the task is not found; it may still appear")
         ended = [await end_one_task(workspace, sid, given.reason, given.wrap_up) for sid in sids]
         return EndedTask(ended[0]) if ended else EndedTask()

@@ -22,6 +22,7 @@ from workflows.dispatch_hold import (
     notify_caller,
     remind_agent,
     report_hold,
+    tell_call,
     tell_hold,
     tell_supervision,
 )
@@ -38,6 +39,7 @@ from workflows.dispatch_tasks import (
     close_room_tasks,
     close_task,
     create_task,
+    dialed_at,
     end_task,
     end_told_task,
     read_task,
@@ -102,10 +104,6 @@ def _sid(now: Transfer, leg: Leg) -> str:
     known = {each.label: each.call_sid for each in now.attempts}
     known |= {each.label: each.call_sid for each in (now.target, now.agent) if each.call_sid}
     return known.get(leg.label, "")
-
-
-def _dialed_at(now: Transfer, leg: Leg) -> float:
-    return next((each.dialed_at for each in now.attempts if each.label == leg.label), 0.0)
 
 
 # --- one function per command -------------------------------------------------------------------
@@ -250,7 +248,7 @@ def _end(leg: Leg, now: Transfer, summary: str, is_doubtful: bool, patience: flo
             call_sid=_sid(now, leg),
             to=leg.address,
             is_doubtful=is_doubtful,
-            dialed_at=_dialed_at(now, leg),
+            dialed_at=dialed_at(now, leg),
         ),
         summary,
         start_to_close=5.0,
@@ -386,6 +384,7 @@ _ORDERS: dict[str, Callable[[Command, Transfer, Transfer], Order | Notice]] = {
     "AskTransfer": ask_transfer,
     "AskCall": ask_call,
     "AskOwners": ask_owners,
+    "TellCall": tell_call,
     "ReportHold": report_hold,
     "NotifyCaller": notify_caller,
     "RemindAgent": remind_agent,

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.machine.commands import Command, TellSupervision
     from workflows.machine.events import (
         HoldReported,
+        OwnerEnded,
         OwnerSought,
         TransferReported,
         TransferStarted,
@@ -53,6 +54,10 @@ def ask_call(_command: Command, _begun: Transfer, now: Transfer) -> Notice:
 def ask_owners(_command: Command, _begun: Transfer, now: Transfer) -> Notice:
     owners = (hold_workflow_id(now.conference_sid), transfer_workflow_id(now.conference_sid))
     return Notice(owners, asdict(OwnerSought()))
+
+
+def tell_call(_command: Command, _begun: Transfer, now: Transfer) -> Notice:
+    return Notice((call_workflow_id(now.conference_sid),), asdict(OwnerEnded()))
 
 
 def report_hold(_command: Command, _begun: Transfer, now: Transfer) -> Notice:

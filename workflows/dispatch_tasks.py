@@ -99,6 +99,7 @@ def end_task(begun: Transfer, now: Transfer, is_doubtful: bool, patience: float)
             reason=(now.reason or Reason.TARGET_NO_ANSWER).value,
             is_doubtful=is_doubtful,
             call_sid=now.target.call_sid if now.target.label == begun.target.label else "",
+            dialed_at=dialed_at(now, begun.target),
         ),
         "end the search for a target",
         start_to_close=5.0,
@@ -180,6 +181,11 @@ def task_reading(result: Any) -> TaskReading | None:
             longest_wait_seconds=result.longest_wait_seconds,
         )
     return None
+
+
+def dialed_at(now: Transfer, leg: Leg) -> float:
+    """When the dial of this leg was begun; 0 if that is not known."""
+    return next((each.dialed_at for each in now.attempts if each.label == leg.label), 0.0)
 
 
 def task_sid_of(now: Transfer, leg: Leg) -> str:

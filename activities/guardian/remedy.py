@@ -18,6 +18,7 @@ RESUME = "resume"
 DIVERT = "divert"
 END_ROOM = "end_room"
 END_TASK = "end_task"
+ACCEPT_TASK = "accept_task"
 
 _TASK_SID = re.compile(r"WT[0-9a-f]{32}")
 _LABEL = re.compile(r"[0-9a-f]{16}-[trv]\d{1,4}s?")
@@ -57,6 +58,8 @@ class Step:
     """Of a leg whose SID nobody knows, with whom it rings and since when."""
     address: str = ""
     dialed_at: float = 0.0
+    call_sid: str = ""
+    """Of the worker who has come, for a task that is to be theirs."""
 
 
 def is_ours(label: str) -> bool:
@@ -89,7 +92,9 @@ def remedy(left: Left, room: Room, live_calls: Iterable[str]) -> tuple[Step, ...
     ]  # fmt: skip
     steps = [Step(END_LEG, sid) for sid in dict.fromkeys(unheard) if sid != left.caller_call_sid]
     if caller is None:
-        is_over = left.caller_call_sid not in live if left.caller_call_sid else not others
+        is_over = not others or _is_alone(there)
+        if left.caller_call_sid:
+            is_over = left.caller_call_sid not in live
         steps += [Step(END_LEG, leg.call_sid) for leg in targets]
         if is_over and room.is_live and (targets or others) and _was_ours(left, room):
             steps.append(Step(END_ROOM))
@@ -137,15 +142,26 @@ def _is_of(left: Left, leg: RoomLeg) -> bool:
     return leg.label.startswith(f"{left.part}-t")
 
 
+def _is_alone(there: list[RoomLeg]) -> bool:
+    """Whether nobody is left but one whom we had rung: as where a phone was picked up too late, and
+    TwiML, which knows rooms by name only, made a new one."""
+    return len(there) == 1 and is_ours(there[0].label) and there[0].label != CALLER
+
+
 def _was_ours(left: Left, room: Room) -> bool:
     """Whether we had anything to do with this room: we end no stranger's."""
     return bool(left.caller_call_sid) or any(is_ours(leg.label) for leg in room.legs)
 
 
 def _tasks(left: Left, staying: Iterable[str]) -> list[Step]:
-    """The tasks of whoever is not there any more, or never came."""
+    """The tasks of whoever is not there any more, or never came, are over. The others are theirs
+    who are there: one that is still on offer would ring the next worker, for nobody."""
     there = frozenset(staying)
     over = [task for task, leg in left.dialled_tasks if task and leg not in there]
     if left.task_sid and left.agent_call_sid and left.agent_call_sid not in there:
         over.append(left.task_sid)
-    return [Step(END_TASK, task) for task in dict.fromkeys(over)]
+    theirs = [each for each in left.dialled_tasks if each[0] and each[1] in there]
+    return [
+        *(Step(END_TASK, task) for task in dict.fromkeys(over)),
+        *(Step(ACCEPT_TASK, task, call_sid=leg) for task, leg in theirs),
+    ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from temporalio import activity
 from temporalio.client import Client as Temporal
@@ -16,9 +16,10 @@ from twilio.rest import Client
 
 from activities.calls import Calls, DivertInput, EndLegInput
 from activities.conferences import Conferences, EndRoomInput
-from activities.errors import GONE, REFUSED, TwilioError
+from activities.errors import GONE, REFUSED, UNMET, TwilioError
 from activities.guardian.owners import Owner, Owners
 from activities.guardian.remedy import (
+    ACCEPT_TASK,
     CALLER,
     DIVERT,
     END_LEG,
@@ -36,8 +37,8 @@ from activities.participants import MuteInput, Participants, ResumeInput
 from activities.reading import read_call, read_whole
 from activities.room import CONNECTED, ENDED, Room
 from activities.settings import TwilioSettings
-from activities.task_state import OVER
-from activities.tasks import EndTaskInput, ReadTaskInput, Tasks
+from activities.task_state import OVER, WAITING
+from activities.tasks import AcceptInput, EndTaskInput, ReadTaskInput, Tasks
 
 FAILURES_MIN = 3
 """So often its step must have failed before a run counts as stuck: a worker that dies fails one or
@@ -139,8 +140,9 @@ class Rescue:
             ]
             steps = without_supervisors(dead, room, live, others)
         else:
-            live = await self._live(room, (left.caller_call_sid, *left.call_sids))
-            steps = silencing(remedy(left, room, live), room)
+            known = left if dead is not None else await self._known(left, room)
+            live = await self._live(room, (known.caller_call_sid, *known.call_sids))
+            steps = silencing(remedy(known, room, live), room)
             if dead is None:
                 steps = (*without_owner(room), *steps)
         did = [step.what for step in steps if await self._carry_out(given.conference_sid, step)]
@@ -152,6 +154,18 @@ class Rescue:
         if not given.workflow_id:
             return None
         return await owners.read(given.workflow_id, given.run_id)
+
+    async def _known(self, left: Left, room: Room) -> Left:
+        """With whom a task brought together: in a room of TaskRouter's nobody has a label."""
+        if not self._has_tasks or not is_of_task(room.room_name):
+            return left
+        task = await self.tasks.read_task(ReadTaskInput(room.room_name, with_position=False))
+        return replace(
+            left,
+            caller_call_sid=task.caller_call_sid,
+            agent_call_sid=task.worker_call_sid,
+            task_sid=task.task_sid,
+        )
 
     async def _live(self, room: Room, call_sids: Iterable[str]) -> list[str]:
         """Which of these calls are not over."""
@@ -180,6 +194,8 @@ class Rescue:
                 if task.status in OVER:
                     return False
                 await self.tasks.end_task(EndTaskInput(step.key, reason=REASON))
+            elif step.what == ACCEPT_TASK and self._has_tasks:
+                return await self._accept(step)
             else:
                 return False
         except TwilioError as error:
@@ -188,6 +204,20 @@ class Rescue:
             return False
         # A leg that was sought by its label has gone, or has never been: nothing is left of it.
         return step.what != END_LEG or bool(step.key)
+
+    async def _accept(self, step: Step) -> bool:
+        """Whether a task was still on offer: it is the worker's who has come, or nobody's."""
+        task = await self.tasks.read_task(ReadTaskInput(step.key, with_position=False))
+        if task.status not in WAITING:
+            return False
+        try:
+            given = AcceptInput(step.key, worker_call_sid=step.call_sid)
+            await self.tasks.accept_reservation(given)
+        except TwilioError as error:
+            if error.kind != UNMET:
+                raise
+            await self.tasks.end_task(EndTaskInput(step.key, reason=REASON))
+        return True
 
 
 def _is_another(owner: Owner | None, given: RescueInput) -> bool:

@@ -8,14 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.calls import (
-    DOUBT_SECONDS_MAX,
-    Calls,
-    DivertInput,
-    EndedLeg,
-    EndLegInput,
-    FindLegInput,
-)
+from activities.calls import Calls, DivertInput, EndedLeg, EndLegInput, FindLegInput
+from activities.ending import DOUBT_SECONDS_MAX
 from activities.errors import GONE, UNAVAILABLE, TwilioError
 from activities.settings import TwilioSettings
 from tests.activities.telephony import AGENT, CALLER, TARGET, Telephony, attempt, attempts

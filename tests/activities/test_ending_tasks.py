@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from activities.ending import DOUBT_SECONDS_MAX
 from activities.errors import REFUSED, UNAVAILABLE, UNMET, TwilioError
 from activities.participants import Participants, RemoveInput
-from activities.tasks import EndTaskInput, EndTasksInput, end_one_task
+from activities.tasks import EndedTask, EndTaskInput, EndTasksInput, end_one_task
 from tests.activities.centre import LABEL, LOST, Centre, in_status, made, wishes
 from tests.activities.telephony import TARGET, attempt, attempts
 
@@ -59,6 +61,17 @@ async def test_a_task_in_doubt_may_still_appear(centre: Centre) -> None:
     sid = await made(centre)
     assert (await attempt(centre.tasks.end_task, given)).status == "cancelled"
     assert centre.task(sid).status == "canceled"
+
+
+async def test_a_task_in_doubt_for_two_minutes_was_never_made(centre: Centre) -> None:
+    """Seed 102028: the call was over, and its transfer looked for another two minutes."""
+    now = datetime.now(UTC)
+    given = EndTaskInput(label=LABEL, is_doubtful=True, dialed_at=now.timestamp())
+    soon, later = (now + timedelta(seconds=DOUBT_SECONDS_MAX + seconds) for seconds in (-1.0, 1.0))
+    with pytest.raises(TwilioError) as raised:
+        await attempt(centre.tasks.end_task, given, current_attempt_scheduled_time=soon)
+    assert raised.value.type == UNAVAILABLE
+    assert await attempt(centre.tasks.end_task, given, current_attempt_scheduled_time=later) == EndedTask()
 
 
 async def test_every_task_of_a_label_ends(centre: Centre) -> None:

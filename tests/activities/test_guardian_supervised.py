@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from activities.calls import DOUBT_SECONDS_MAX
+from activities.ending import DOUBT_SECONDS_MAX
 from activities.errors import UNAVAILABLE, TwilioError
 from tests.activities.believers import Act, Believer, Believers, person
 from tests.activities.telephony import AGENT, CALLER, TARGET, Telephony

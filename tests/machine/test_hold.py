@@ -22,11 +22,13 @@ from workflows.machine.events import (
     HoldFound,
     HoldReported,
     LegReading,
+    OwnerEnded,
     OwnerSought,
     RoomReading,
     TransferStarted,
 )
 from workflows.machine.model import HoldLimit, Kind, Policy, Reason, State
+from workflows.machine.step import step
 
 SUE_LABEL = "0123456789abcdef-v1"
 
@@ -287,6 +289,24 @@ def test_caller_found_off_hold_is_held_again() -> None:
 def test_words_that_are_not_for_a_hold_change_nothing() -> None:
     story = hold()
     before = story.transfer
-    for word in (HoldReported(at=1.0), HoldReported(at=1.0, hold="off"), OwnerSought(at=1.0)):
+    for word in (HoldReported(at=1.0), HoldReported(at=1.0, hold="off"), OwnerEnded(at=1.0)):
         story.hear(word)
     assert replace(story.transfer, journal=(), step=0) == replace(before, journal=(), step=0)
+
+
+def test_call_that_asked_for_the_hold_hears_of_its_end() -> None:
+    """Its last decision is made, and somebody may leave before its last word is said."""
+    story = hold().is_in(State.HELD).stall("ReportHold").asks("resume").is_in(State.RESUMED)
+    story.hear(OwnerSought(at=story.at))
+    (report,) = story.transfer.pending
+    reported = CommandSucceeded(story.at, "ReportHold", report)
+    last = step(story.table, story.transfer, reported)
+    assert [each.name for each in last.commands] == ["TellCall"]
+    told = CommandSucceeded(story.at, "TellCall", last.commands[0].key)
+    assert not step(story.table, last.transfer, told).transfer.pending
+
+
+def test_hold_for_which_nobody_asked_has_no_last_word() -> None:
+    story = hold().is_in(State.HELD).asks("resume").ended(State.RESUMED, Reason.RESUMED_BY_AGENT)
+    assert "TellCall" not in {each for entry in story.transfer.journal for each in entry.began}
+    assert not story.transfer.pending

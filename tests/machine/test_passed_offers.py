@@ -6,13 +6,24 @@ from dataclasses import replace
 
 import pytest
 
-from tests.machine.harness import Story, assert_no_one_left_over, assert_talking, assert_waiting
+from tests.machine.harness import (
+    Story,
+    a_transfer,
+    assert_no_one_left_over,
+    assert_talking,
+    assert_waiting,
+)
 from tests.machine.switchboard import decline
 from tests.machine.test_scenarios import began, to_queue
+from workflows.machine.commands import EndStray
 from workflows.machine.events import (
+    CancellationRequested,
     CommandSucceeded,
+    LegAnswered,
+    LegEnded,
     LegJoined,
     LegScreened,
+    RoomEnded,
     WorkerDeclined,
     WorkerTimedOut,
 )
@@ -173,3 +184,39 @@ def booked(story: Story, key: str) -> None:
     story.lines = story.lines._replace(jobs=jobs)
     story.hear(CommandSucceeded(at=story.at, command="AcceptTask", key=key))
     story.settle()
+
+
+@pytest.mark.parametrize("asked", ["cancel", "caller leaves", "room ends"])
+def test_worker_who_picks_up_while_the_task_is_being_ended_is_let_go(asked: str) -> None:
+    """The end of a task ends no leg that was picked up before it: seeds 203950 and 211911 left a
+    worker alone in a room that the name of the ended one had made."""
+    story = to_queue().is_in(State.DIALING).stall()
+    transfer = story.transfer
+    event = {
+        "cancel": CancellationRequested(story.at),
+        "caller leaves": LegEnded(story.at, transfer.caller.call_sid),
+        "room ends": RoomEnded(story.at, transfer.conference_sid),
+    }[asked]
+    ending = step(story.table, transfer, event).transfer
+    leg = LegAnswered(story.at, "CAlate", transfer.target.label)
+    stepped = step(story.table, ending, leg)
+    (command,) = stepped.commands
+    assert isinstance(command, EndStray)
+    assert command.call_sid == "CAlate"
+
+
+def test_worker_who_picks_up_after_the_task_has_ended_is_let_go() -> None:
+    story = to_queue().is_in(State.DIALING).stall("GiveCallerBack")
+    leg = story.transfer.target
+    story.asks("cancel").is_in(State.CANCELLING)
+    assert not story.transfer.target.is_live
+    stepped = step(story.table, story.transfer, LegAnswered(story.at, leg.call_sid, leg.label))
+    assert [each.name for each in stepped.commands] == ["EndStray"]
+
+
+def test_phone_that_is_picked_up_as_its_own_end_is_under_way_needs_no_second_request() -> None:
+    story = Story(a_transfer(Kind.WARM)).settle().is_in(State.DIALING).stall()
+    leg = story.transfer.target
+    ending = step(story.table, story.transfer, CancellationRequested(story.at)).transfer
+    stepped = step(story.table, ending, LegAnswered(story.at, leg.call_sid, leg.label))
+    assert stepped.commands == ()

@@ -211,13 +211,20 @@ class Checker:
         self.asked.add(verb)
         if answer.is_ok:
             self.pressed.add(verb)
-            # A later transfer of the same call may hold the caller again.
+            # A later transfer of the same call may hold the caller again, and one that begins as
+            # the agent's hold ends has the caller: a hold yields to a transfer.
             if verb not in ears.VERBS:
-                self.is_cancelled = verb in ("cancel", "resume")
+                is_yielding = verb == "resume" and self._has_transfer()
+                self.is_cancelled = verb in ("cancel", "resume") and not is_yielding
         if answer.status == 500:
             self.broken("edge", f"{verb} was answered 500: {answer.body}")
         if verb == "start" and answer.is_ok:
             claims.start_is_kept(self, key, str(answer.body["id"]))
+
+    def _has_transfer(self) -> bool:
+        return any(
+            watch.run.id.startswith("transfer/") and not watch.is_over for watch in self.running()
+        )
 
     # --- what is seen ---
 

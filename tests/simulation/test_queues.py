@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.faults import Act, Entered, Fault, Rings
+from tests.simulation.faults import Act, Entered, Fault, Request, Rings, Told
 from tests.simulation.play import play
 from tests.simulation.simulate import be_quiet
 from tests.simulation.stage import CALLER, PEOPLE
@@ -44,4 +44,32 @@ def test_worker_who_hangs_up_unheard_as_the_agent_goes_is_not_left_busy() -> Non
         ],
         faults=[Fault(Entered("leaving"), "cut_off", 2.0)],
     )
+    assert outcome.violations == []
+
+
+def test_task_of_a_worker_who_came_as_the_transfer_was_ended_by_force_rings_nobody_else() -> None:
+    """Seed 212191: the task was not accepted yet, and TaskRouter asked the next one for nobody."""
+    outcome = play(
+        "queue",
+        acts=[
+            Act(Entered("consulting", plus=1.0), "agent", "complete"),
+            Act(Entered("consulting", plus=1.3), "operator", "terminate"),
+        ],
+        faults=[Fault(Request("reservations.update"), "timeout_before")],
+        with_ladder=True,
+    )
+    assert "guardian rescues" in outcome.goals
+    assert outcome.violations == []
+    assert not [line for line in outcome.ladder if f"ringing {SECOND}" in line]
+
+
+def test_worker_of_a_call_that_ended_before_it_had_an_owner_is_not_kept_on_the_phone() -> None:
+    """Seed 102843: the caller hangs up as they meet, and no news of the call is heard at all."""
+    met = Told("participant-join", 2)
+    outcome = play(
+        "queue",
+        acts=[Act(met, "caller", "hang_up")],
+        faults=[Fault(met, "server_crash", 2.5)],
+    )
+    assert outcome.state == "no transfer"
     assert outcome.violations == []

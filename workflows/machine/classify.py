@@ -39,6 +39,7 @@ from workflows.machine.events import (
     LegJoined,
     LegRang,
     LegScreened,
+    OwnerEnded,
     OwnerSought,
     RecordingPausedByPerson,
     RecordingPauseRequested,
@@ -66,7 +67,7 @@ from workflows.machine.model import (
     State,
     Transfer,
 )
-from workflows.machine.offers import hear_task, is_routed, passed_on
+from workflows.machine.offers import hear_task, is_routed, outlives_task, passed_on
 from workflows.machine.outcomes import hear_hold, hear_outcome, still_silent
 from workflows.machine.readings import news_in as news_in
 from workflows.machine.recordings import paused_by_person, resumed_by_person
@@ -119,7 +120,7 @@ def hear(transfer: Transfer, event: Event) -> Heard:
         if not isinstance(party, Party):
             return transfer, Stimulus.NOTED
         return hear_hold(transfer, party, event.held)
-    if isinstance(event, TransferStarted | HoldReported | OwnerSought):
+    if isinstance(event, TransferStarted | HoldReported | OwnerSought | OwnerEnded):
         return hear_hold_fact(transfer, event)
     if isinstance(event, SupervisorStays):
         return _hear_supervisor(transfer)
@@ -243,7 +244,7 @@ def _hear_target(transfer: Transfer, fact: LegFact) -> Heard:
     target = transfer.target
     if not target.is_live:
         is_alive = not isinstance(fact, LegEnded)
-        is_stray = is_alive and target.is_doubtful
+        is_stray = is_alive and (target.is_doubtful or outlives_task(transfer))
         return transfer, Stimulus.STRAY_LEG if is_stray else Stimulus.NOTED
     if isinstance(fact, LegEnded):
         if is_routed(transfer) and target.presence in NOT_YET_TAKEN:

@@ -234,15 +234,24 @@ SETTLING = row(
     },
 )
 
+_PICKS_UP_TOO_LATE: Row = {
+    stimulus: stay(EndStray, why="the end of a task ends no leg that was picked up before it")
+    for stimulus in (
+        On.TARGET_PICKED_UP,
+        On.TARGET_COMING,
+        On.TARGET_ANSWERED,
+        On.TARGET_UNWILLING,
+    )
+}
+"""A worker whose phone is picked up while the task is being ended. Any other leg is ended by the
+request that is under way: then there is no stray."""
+
 _BEING_DROPPED: Row = {
+    **_PICKS_UP_TOO_LATE,
     On.TARGET_DIALED: stay(why="it is ended next"),
     On.TARGET_QUEUED: ignore("its task is being ended"),
     On.TARGET_RANG: ignore("its leg is being ended"),
-    On.TARGET_PICKED_UP: ignore("its leg is being ended"),
-    On.TARGET_COMING: ignore("its leg is being ended"),
-    On.TARGET_ANSWERED: ignore("its leg is being ended, by a request that ends answered ones"),
-    On.TARGET_UNWILLING: ignore("its leg is being ended"),
-    On.TARGET_PASSED_ON: stay(RestoreWorker, why="its task is being ended"),
+    On.TARGET_PASSED_ON: stay(EndStray, RestoreWorker, why="its task is being ended"),
     On.TARGET_DECLINED: ignore("its leg is being ended"),
     On.TARGET_UNBOOKED: stay(RestoreWorker, why="its task is being ended"),
     On.TARGET_SILENT: ignore("its leg is being ended"),
@@ -301,14 +310,11 @@ FORGOING = row(
 )
 
 _GIVING_BACK: Row = {
+    **_PICKS_UP_TOO_LATE,
     On.TARGET_DIALED: stay(why="it is ended next"),
     On.TARGET_QUEUED: ignore("its task is being ended"),
     On.TARGET_RANG: ignore("its leg is being ended"),
-    On.TARGET_PICKED_UP: ignore("its leg is being ended"),
-    On.TARGET_COMING: ignore("its leg is being ended"),
-    On.TARGET_ANSWERED: ignore("its leg is being ended, by a request that ends answered ones"),
-    On.TARGET_UNWILLING: ignore("its leg is being ended"),
-    On.TARGET_PASSED_ON: stay(RestoreWorker, why="its task is being ended"),
+    On.TARGET_PASSED_ON: stay(EndStray, RestoreWorker, why="its task is being ended"),
     On.TARGET_DECLINED: ignore("its leg is being ended"),
     On.TARGET_UNBOOKED: stay(RestoreWorker, why="its task is being ended"),
     On.TARGET_SILENT: ignore("its leg is being ended"),
@@ -393,6 +399,8 @@ DIVERTING = row(
     NO_TARGET_HOLD,
     NO_REMOVAL,
     own={
+        **_PICKS_UP_TOO_LATE,
+        On.TARGET_PASSED_ON: stay(EndStray, RestoreWorker, why="its task is being ended"),
         On.AGENT_REPLACED: ignore("too late: the caller is on the way to the apology"),
         On.CALLER_DIVERTED: go(State.DIVERTED),
         On.CALLER_DIVERTED_FROM_AGENT: ignore("only a hold diverts a caller whose agent is there"),
@@ -438,6 +446,8 @@ RELEASING = row(
             )
             for stimulus in fragment
         },
+        **_PICKS_UP_TOO_LATE,
+        On.TARGET_PASSED_ON: stay(EndStray, RestoreWorker, why="its task is being ended"),
         On.AGENT_REPLACED: ignore(_CALLER_GONE),
         On.SETTLED: go(State.ABANDONED),
         On.ROOM_UNAVAILABLE: stay(EndRoom),

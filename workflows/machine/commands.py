@@ -186,6 +186,12 @@ class AskOwners(Command):
 
 
 @dataclass(frozen=True)
+class TellCall(Command):
+    """The call's own workflow, which has asked for this one, that it looks after nobody any more:
+    the last thing that is done."""
+
+
+@dataclass(frozen=True)
 class ReportHold(Command):
     """A transfer, if one lives, what this hold did to the caller last, and whose exit flags it had
     switched off. On the caller's leg, so that no change of the hold is under way any more."""
@@ -320,6 +326,7 @@ COMMANDS: dict[str, type[Command]] = {
         AskTransfer,
         AskCall,
         AskOwners,
+        TellCall,
         ReportHold,
         NotifyCaller,
         RemindAgent,

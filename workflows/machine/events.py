@@ -209,6 +209,15 @@ class OwnerSought:
 
 
 @dataclass(frozen=True)
+class OwnerEnded:
+    """The later answer to that question: who was alive has ended, and whoever was left to it is
+    nobody's business any more."""
+
+    at: float = 0.0
+    kind: Literal["owner_ended"] = "owner_ended"
+
+
+@dataclass(frozen=True)
 class LegReading:
     """One leg as Twilio tells it when asked.
 
@@ -412,6 +421,7 @@ Fact = (
     | TransferStarted
     | HoldReported
     | OwnerSought
+    | OwnerEnded
 )
 Outcome = CommandSucceeded | CommandFailed
 Request = (

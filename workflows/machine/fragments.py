@@ -43,6 +43,7 @@ CALL_CAN_END: Row = {
 OTHERS_COME_AND_GO: Row = {
     On.STRAY_LEG: stay(EndStray, why="a leg that was given up must not ring or talk"),
     On.STRANGER_LEFT: ignore("only the three of the transfer decide it"),
+    On.OWNER_ENDED: ignore("only a call between transfers is left to somebody"),
     On.AGENT_TASK_OPEN: stay(CloseTask),
 }
 

@@ -11,6 +11,7 @@ from workflows.machine.copies import replace
 from workflows.machine.events import (
     HoldReported,
     LegReading,
+    OwnerEnded,
     OwnerSought,
     RoomReading,
     TransferStarted,
@@ -19,7 +20,7 @@ from workflows.machine.labels import is_supervisor
 from workflows.machine.model import HoldLimit, Kind, Leg, Party, Reason, State, Transfer
 from workflows.machine.stimuli import Stimulus
 
-HoldFact = TransferStarted | HoldReported | OwnerSought
+HoldFact = TransferStarted | HoldReported | OwnerSought | OwnerEnded
 
 HOLD_CHANGES = {
     "SecureCaller": True,
@@ -39,8 +40,12 @@ def hear_hold_fact(transfer: Transfer, fact: HoldFact) -> Heard:
         return transfer, (
             Stimulus.TRANSFER_STARTED_BEFORE if is_owing else Stimulus.TRANSFER_STARTED
         )
-    is_transfer = transfer.kind in (Kind.WARM, Kind.COLD)
-    if isinstance(fact, OwnerSought) or not is_transfer:
+    is_call = transfer.kind in (Kind.INBOUND, Kind.ROUTED)
+    if isinstance(fact, OwnerEnded):
+        return transfer, Stimulus.OWNER_ENDED if is_call else Stimulus.NOTED
+    if isinstance(fact, OwnerSought):
+        return replace(transfer, is_sought=not is_call), Stimulus.NOTED
+    if transfer.kind not in (Kind.WARM, Kind.COLD):
         return transfer, Stimulus.NOTED
     return _hear_report(transfer, fact)
 

@@ -399,6 +399,8 @@ class Transfer:
     told_supervision: str = ""
     """Whether it was told last that agent and target talk without the caller: `on`, `off`; empty:
     nothing yet."""
+    is_sought: bool = False
+    """Whether a call has asked for this workflow, and is to be told when it has ended."""
     due: str = ""
     """What the deadline is for, if not for the end of the state: `notice` or `reminder` of a hold,
     `queue` for a look at the caller's place in it."""

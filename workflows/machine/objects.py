@@ -135,7 +135,12 @@ def stray(transfer: Transfer, event: Event | None) -> EndStray | None:
     has_declined = isinstance(event, LegScreened) and not event.willing
     if isinstance(event, LegEnded) or (has_declined and declined_offer(event)):
         return None
-    return EndStray(label=getattr(event, "label", ""), call_sid=getattr(event, "call_sid", ""))
+    found = EndStray(label=getattr(event, "label", ""), call_sid=getattr(event, "call_sid", ""))
+    target = transfer.target
+    is_targets = target.is_live and found.label == target.label
+    if is_targets and not is_routed(transfer):
+        return None  # its own end is under way
+    return found if found.label or found.call_sid else None
 
 
 def left_task(transfer: Transfer, event: Event | None) -> EndTask | None:

@@ -44,6 +44,13 @@ def is_routed(transfer: Transfer) -> bool:
     return current is not None and current.is_routed
 
 
+def outlives_task(transfer: Transfer) -> bool:
+    """Whether a leg of the attempt's may live on though its task has ended: the end of a task ends
+    no leg that was picked up before it."""
+    attempt = transfer.attempt
+    return is_routed(transfer) and attempt is not None and attempt.answered_at is None
+
+
 def passed_on(transfer: Transfer, stimulus: Stimulus = Stimulus.TARGET_PASSED_ON) -> Heard:
     """One offer came to nothing; the task goes on looking."""
     asked = transfer.current_target

@@ -28,6 +28,7 @@ from workflows.machine.commands import (
     ResumeCaller,
     ResumeTarget,
     SecureCaller,
+    TellCall,
     TellHold,
     TellSupervision,
 )
@@ -111,6 +112,23 @@ def step(table: Table, transfer: Transfer, event: Event) -> Stepped:
     Facts never fail; a request that makes no sense now comes back with a refusal and the transfer
     unchanged.
     """
+    return _with_last_word(_step(table, transfer, event))
+
+
+def _with_last_word(stepped: Stepped) -> Stepped:
+    """A call that has left its caller to this workflow learns of its end: what befell the caller in
+    its last moments, after its last decision, is the call's to see."""
+    transfer = stepped.transfer
+    is_last = transfer.state in TERMINAL and not transfer.pending
+    if not (is_last and transfer.is_sought and transfer.caller.is_here):
+        return stepped
+    word = TellCall(key=f"{transfer.part}-{transfer.step}-{TellCall.__name__}")
+    told = replace(transfer, is_sought=False, pending=(word.key,))
+    return replace(stepped, transfer=told, commands=(*stepped.commands, word))
+
+
+def _step(table: Table, transfer: Transfer, event: Event) -> Stepped:
+    """`step`, without the last word."""
     heard, stimulus = hear(transfer, event)
     is_request = stimulus in REQUESTED
     if stimulus is Stimulus.NOTED or (transfer.state in TERMINAL and not is_request):

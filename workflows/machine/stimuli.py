@@ -123,6 +123,8 @@ class Stimulus(StrEnum):
     """A supervisor is on the call who is to be apart while agent and target talk in private."""
     OWNER_FOUND = "owner_found"
     """Asked, another workflow lives that looks after the caller."""
+    OWNER_ENDED = "owner_ended"
+    """Who was found to live when asked, and to look after the caller, does so no more."""
     OWNER_MISSING = "owner_missing"
     """Asked, no other workflow lives, and the caller is on hold."""
     OWNER_MISSING_OFF_HOLD = "owner_missing_off_hold"

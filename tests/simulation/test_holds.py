@@ -1,0 +1,38 @@
+"""Stories of holds that bad days have brought to light: whose the caller is as a hold ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.simulation.faults import Act, After, Entered
+from tests.simulation.play import play
+from tests.simulation.scenarios import plain
+from tests.simulation.simulate import be_quiet
+
+HOLD = Act(After(0.1), "agent", "hold")
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    be_quiet()
+
+
+def test_agent_who_hangs_up_as_the_hold_ends_does_not_leave_the_caller_in_silence() -> None:
+    """Pair H-65-102: the call asked for an owner, and found the hold, which had decided its last."""
+    resume = Act(Entered("held", plus=3.0), "agent", "resume")
+    leave = Act(Entered("resumed"), "agent", "hang_up")
+    outcome = play(replace(plain("held"), acts=(HOLD, resume, leave)))
+    assert outcome.violations == []
+    assert (outcome.state, outcome.reason) == ("resumed", "resumed_by_agent")
+
+
+@pytest.mark.parametrize("seconds", [6.1, 6.12, 6.14, 6.16])
+def test_hold_that_a_transfer_overtakes_is_not_given_back(seconds: float) -> None:
+    """Seed 205622: the agent took the caller back and transferred them in the same moment. The
+    checker wanted caller and agent to talk, against decision 11."""
+    resume = Act(Entered("held", plus=6.13 - 0.5), "agent", "resume")
+    story = replace(plain("warm"), acts=(HOLD, resume), talk_seconds=seconds)
+    outcome = play(story)
+    assert outcome.violations == []
