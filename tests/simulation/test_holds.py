@@ -20,7 +20,7 @@ def _quiet() -> None:
 
 
 def test_agent_who_hangs_up_as_the_hold_ends_does_not_leave_the_caller_in_silence() -> None:
-    """Pair H-65-102: the call asked for an owner, and found the hold, which had decided its last."""
+    """Pair H-65-102: the call asked for an owner, and found the hold, which had decided all."""
     resume = Act(Entered("held", plus=3.0), "agent", "resume")
     leave = Act(Entered("resumed"), "agent", "hang_up")
     outcome = play(replace(plain("held"), acts=(HOLD, resume, leave)))
