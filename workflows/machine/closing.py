@@ -194,6 +194,7 @@ CONNECTING = row(
     TARGET_HAS_TAKEN,
     _OFF_HOLD,
     own={
+        On.TARGET_DOUBTFUL: stay(FindTarget, why="the room did not show the target"),
         On.CALLER_MET_TARGET: go(State.SETTLING, ResumeRecordings),
         On.CALLER_RESUMED: stay(ResumeRecordings, why="the target is being taken off hold"),
         On.TARGET_RESUMED: stay(why="the caller is still being taken off hold"),
@@ -215,6 +216,7 @@ SETTLING = row(
     TARGET_HAS_TAKEN,
     _OFF_HOLD,
     own={
+        On.TARGET_DOUBTFUL: stay(FindTarget, why="the room did not show the target"),
         On.CALLER_HELD: go(State.CONNECTING, ResumeCaller),
         On.TARGET_HELD: go(State.CONNECTING, ResumeTarget),
         On.DEADLINE: go(State.COMPLETED, ResumeRecordings),

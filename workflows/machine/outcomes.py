@@ -12,6 +12,7 @@ from workflows.machine.beliefs import (
     WINDING_UP,
     Heard,
     caller_gone,
+    has_met_target,
     target_gone,
     with_attempt,
     with_presence,
@@ -35,7 +36,7 @@ from workflows.machine.events import (
 from workflows.machine.holding import hear_reading, next_for_caller, with_word
 from workflows.machine.labels import is_supervisor
 from workflows.machine.model import Cause, Kind, Leg, Party, Presence, Transfer
-from workflows.machine.offers import hear_accepted, hear_not_accepted
+from workflows.machine.offers import hear_accepted, hear_not_accepted, is_routed
 from workflows.machine.recordings import ABOUT_RECORDINGS, names_under_way
 from workflows.machine.stimuli import Stimulus
 from workflows.machine.supervised import hear_no_supervision, learn_supervisors
@@ -129,7 +130,7 @@ def _hear_success(transfer: Transfer, done: CommandSucceeded) -> Heard:
     elif command == "FindTarget":
         if done.task is not None and done.task.is_over and _is_waited_for(transfer):
             return target_gone(transfer, done.at, Cause.NO_ANSWER)
-        return still_silent(transfer)
+        return _looked_for(transfer)
     elif command == "ReadQueue" and done.task is not None:
         if done.task.is_over and _is_waited_for(transfer):
             return target_gone(transfer, done.at, Cause.NO_ANSWER)
@@ -197,8 +198,18 @@ def _caller_changed(transfer: Transfer, done: CommandSucceeded) -> Heard:
     if is_held:
         return transfer, Stimulus.CALLER_HELD
     if done.command == "ResumeCaller" and transfer.target.is_here and not transfer.target.held:
-        return transfer, Stimulus.CALLER_MET_TARGET
+        is_missing = _is_missing(transfer, done.reading)
+        return transfer, Stimulus.TARGET_DOUBTFUL if is_missing else Stimulus.CALLER_MET_TARGET
     return transfer, Stimulus.CALLER_RESUMED
+
+
+def _is_missing(transfer: Transfer, reading: RoomReading | None) -> bool:
+    """Whether the room that was read does not show the target, for whom the agent has gone. Where
+    the agent is still there, nobody is removed before a look that caller and target talk."""
+    target = transfer.target
+    if reading is None or transfer.agent.is_live or not target.call_sid or is_routed(transfer):
+        return False
+    return all(leg.call_sid != target.call_sid for leg in reading.legs)
 
 
 def _target_changed(transfer: Transfer, command: str) -> Heard:
@@ -275,6 +286,14 @@ def _is_waited_for(transfer: Transfer) -> bool:
     return transfer.target.presence in NOT_YET_TAKEN
 
 
+def _looked_for(transfer: Transfer) -> Heard:
+    """The target was looked for, and what was seen has been told before this outcome. Who had taken
+    the call, and is not seen to have gone, is there."""
+    if has_met_target(transfer) and not transfer.agent.is_live:
+        return transfer, Stimulus.CALLER_MET_TARGET
+    return still_silent(transfer)
+
+
 def still_silent(transfer: Transfer) -> Heard:
     if transfer.target.presence not in NOT_YET_TAKEN:
         return transfer, Stimulus.NOTED
@@ -347,7 +366,7 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
             return transfer, Stimulus.NOTED
         return target_gone(transfer, failed.at, Cause.UNAVAILABLE, is_doubtful=True)
     if command == "FindTarget":
-        return still_silent(transfer)
+        return _looked_for(transfer)
     if command == "AcceptTask":
         return hear_not_accepted(transfer, failed)
     if command in REMOVALS:
