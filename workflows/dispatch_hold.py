@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
         TransferReported,
         TransferStarted,
     )
-    from workflows.machine.holding import flagged_sids
+    from workflows.machine.holding import CALL, flagged_sids
     from workflows.machine.model import Transfer
     from workflows.messages import (
         ANNOUNCE_PATH,
@@ -53,7 +53,7 @@ def ask_call(_command: Command, _begun: Transfer, now: Transfer) -> Notice:
 
 def ask_owners(_command: Command, _begun: Transfer, now: Transfer) -> Notice:
     owners = (hold_workflow_id(now.conference_sid), transfer_workflow_id(now.conference_sid))
-    return Notice(owners, asdict(OwnerSought()))
+    return Notice(owners, asdict(OwnerSought(by=CALL)))
 
 
 def tell_call(_command: Command, _begun: Transfer, now: Transfer) -> Notice:

@@ -446,6 +446,7 @@ _EFFECTS = {
     "EndStray": _end_leg,
     "TellHold": _ask("hold"),
     "TellSupervision": _ask("supervision"),
+    "TellCall": _ask("call"),
     "AskTransfer": _ask("transfer"),
     "ReportHold": _ask("transfer"),
     "AskCall": _ask("call"),

@@ -289,7 +289,8 @@ def test_caller_found_off_hold_is_held_again() -> None:
 def test_words_that_are_not_for_a_hold_change_nothing() -> None:
     story = hold()
     before = story.transfer
-    for word in (HoldReported(at=1.0), HoldReported(at=1.0, hold="off"), OwnerEnded(at=1.0)):
+    words = (HoldReported(at=1.0), HoldReported(at=1.0, hold="off"), OwnerSought(at=1.0))
+    for word in (*words, OwnerEnded(at=1.0)):
         story.hear(word)
     assert replace(story.transfer, journal=(), step=0) == replace(before, journal=(), step=0)
 
@@ -297,7 +298,7 @@ def test_words_that_are_not_for_a_hold_change_nothing() -> None:
 def test_call_that_asked_for_the_hold_hears_of_its_end() -> None:
     """Its last decision is made, and somebody may leave before its last word is said."""
     story = hold().is_in(State.HELD).stall("ReportHold").asks("resume").is_in(State.RESUMED)
-    story.hear(OwnerSought(at=story.at))
+    story.hear(OwnerSought(at=story.at, by="call"))
     (report,) = story.transfer.pending
     reported = CommandSucceeded(story.at, "ReportHold", report)
     last = step(story.table, story.transfer, reported)

@@ -202,9 +202,13 @@ class HoldReported:
 
 @dataclass(frozen=True)
 class OwnerSought:
-    """A question whose answer is that it arrived: is this workflow alive?"""
+    """A question whose answer is that it arrived: is this workflow alive?
+
+    `by` is `call` where a call's own workflow asks, which leaves the caller to whoever lives.
+    """
 
     at: float = 0.0
+    by: str = ""
     kind: Literal["owner_sought"] = "owner_sought"
 
 

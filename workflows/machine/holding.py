@@ -22,6 +22,8 @@ from workflows.machine.stimuli import Stimulus
 
 HoldFact = TransferStarted | HoldReported | OwnerSought | OwnerEnded
 
+CALL = "call"
+"""Who asks for an owner of the call, and wants to be told of its end."""
 HOLD_CHANGES = {
     "SecureCaller": True,
     "HoldCaller": True,
@@ -44,7 +46,8 @@ def hear_hold_fact(transfer: Transfer, fact: HoldFact) -> Heard:
     if isinstance(fact, OwnerEnded):
         return transfer, Stimulus.OWNER_ENDED if is_call else Stimulus.NOTED
     if isinstance(fact, OwnerSought):
-        return replace(transfer, is_sought=not is_call), Stimulus.NOTED
+        is_sought = transfer.is_sought or fact.by == CALL
+        return replace(transfer, is_sought=is_sought), Stimulus.NOTED
     if transfer.kind not in (Kind.WARM, Kind.COLD):
         return transfer, Stimulus.NOTED
     return _hear_report(transfer, fact)
