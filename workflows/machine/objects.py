@@ -137,8 +137,8 @@ def stray(transfer: Transfer, event: Event | None) -> EndStray | None:
         return None
     found = EndStray(label=getattr(event, "label", ""), call_sid=getattr(event, "call_sid", ""))
     target = transfer.target
-    is_targets = target.is_live and found.label == target.label
-    if is_targets and not is_routed(transfer):
+    is_targets = found.label == target.label and target.call_sid in ("", found.call_sid)
+    if is_targets and target.is_live and not is_routed(transfer):
         return None  # its own end is under way
     return found if found.label or found.call_sid else None
 
