@@ -71,7 +71,10 @@ async def test_a_task_in_doubt_for_two_minutes_was_never_made(centre: Centre) ->
     with pytest.raises(TwilioError) as raised:
         await attempt(centre.tasks.end_task, given, current_attempt_scheduled_time=soon)
     assert raised.value.type == UNAVAILABLE
-    assert await attempt(centre.tasks.end_task, given, current_attempt_scheduled_time=later) == EndedTask()
+    assert (
+        await attempt(centre.tasks.end_task, given, current_attempt_scheduled_time=later)
+        == EndedTask()
+    )
 
 
 async def test_every_task_of_a_label_ends(centre: Centre) -> None:
