@@ -32,6 +32,8 @@ class Wish:
     """The modes that may be in effect by answers that have come."""
     open: dict[int, str] = field(default_factory=dict)
     """Requests that are not answered yet."""
+    crossed: set[int] = field(default_factory=set)
+    """Requests that were under way at the same time as another: they have no order."""
     newest: int = 0
     stays: bool = False
     """Whether the supervisor is to hear nothing of a consult, by a join that was accepted."""
@@ -69,6 +71,8 @@ class Ears:
         wish.newest += 1
         if is_join:
             wish.joins[wish.newest] = stays
+        if wish.open:
+            wish.crossed |= {wish.newest, *wish.open}
         wish.open[wish.newest] = verb
         return wish.newest
 
@@ -82,7 +86,7 @@ class Ears:
         if is_join and answer.is_ok and not wish.is_wanted:
             # Taken, so the leg that was there when it was asked for has ended.
             wish.settled, wish.is_wanted = set(), True
-        is_alone = number == wish.newest and not wish.open and wish.is_wanted
+        is_alone = number == wish.newest and number not in wish.crossed and wish.is_wanted
         stays = wish.joins.pop(number, wish.stays)
         wish.stays = stays if answer.is_ok else wish.stays
         if verb == "leave":

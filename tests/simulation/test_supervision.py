@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from simulator.core.phones import Behavior
+from tests.simulation.ears import Ears
 from tests.simulation.faults import Act, After, Entered, Fault, Moment, Request, Told
 from tests.simulation.play import Outcome, Story, play
 from tests.simulation.scenarios import plain
@@ -70,6 +72,19 @@ def test_end_of_a_whisper_is_no_breach_when_a_new_join_is_refused() -> None:
     outcome = play(a_call(), acts=acts, with_ladder=True)
     assert outcome.violations == []
     assert told(outcome, "supervises_already")
+
+
+def test_of_two_modes_that_are_asked_for_at_once_either_may_be_in_effect() -> None:
+    """Seed 322495: the newer request was heard first, and its answer was taken for the last
+    word. What is asked for after an answer has that order."""
+    done = SimpleNamespace(is_ok=True, status=200, code="")
+    ears = Ears(SimpleNamespace(moved=lambda: None))
+    barge, monitor = (ears.asked("sue", verb) for verb in ("barge", "monitor"))
+    ears.answered("sue", barge, done)
+    ears.answered("sue", monitor, done)
+    assert ears.wishes["sue"].may == {"barge", "monitor"}
+    ears.answered("sue", ears.asked("sue", "monitor"), done)
+    assert ears.wishes["sue"].may == {"monitor"}
 
 
 def test_each_worker_of_one_task_has_a_leg_of_their_own() -> None:
