@@ -2,7 +2,7 @@
 
 The rules are those of Temporal's page on actions
 (https://docs.temporal.io/cloud/actions). What leaves no event is not seen here: queries, heartbeats
-and updates that a validator refused.
+and updates that a validator refused. A signal to another workflow is counted where it arrives.
 """
 
 from __future__ import annotations
