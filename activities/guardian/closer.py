@@ -15,7 +15,10 @@ from twilio.rest import Client
 
 from activities.errors import GONE, TwilioError, ask
 from activities.guardian.compare import (
+    HOLD_DIFFERS,
     LEG_AWAITED,
+    LEG_ENDED,
+    LEG_MOVED_ON,
     OWNER_CUT_OFF,
     OWNER_OVERDUE,
     OWNER_STUCK,
@@ -34,6 +37,7 @@ from activities.reading import find_participant, read_call, read_conference, rea
 from activities.room import CONNECTED, ENDED
 from activities.task_state import TaskState
 
+_ENDS = frozenset({LEG_ENDED, LEG_MOVED_ON})
 PARALLEL_MAX = 20
 ROOMS_MAX = 10
 """Unknown rooms read per look: an account shared with other applications may have many."""
@@ -71,11 +75,11 @@ class Closer:
         read = await asyncio.gather(*(self._one(self._owners.read(each)) for each in sorted(ids)))
         fresh = {each.workflow_id: each for each in read if each is not None}
         look = await self._narrow(of_legs)
-        subjects = {each.subject for each in of_legs}
+        first = {each.subject: each for each in of_legs}
         of_legs = [
             each
             for each in differences(fresh.values(), look, self._silent_while, self._knows_holds)
-            if each.subject in subjects and each.kind != LEG_AWAITED
+            if each.subject in first and lasts(first[each.subject], each)
         ]
         return of_legs + [each for each in of_owners if _holds(each, fresh, now)]
 
@@ -162,6 +166,22 @@ class Closer:
     async def _one(self, reading: Coroutine[Any, Any, T]) -> T:
         async with self._gate:
             return await reading
+
+
+def lasts(first: Suspicion, again: Suspicion) -> bool:
+    """Whether a difference is the one that was seen before. One that has only just come about may
+    be told this very moment: it is for the next look."""
+    if again.kind == LEG_AWAITED:
+        return False
+    if again.kind == HOLD_DIFFERS and first.kind == HOLD_DIFFERS:
+        return _held(first) is _held(again)
+    # Of a leg whose SID is not known a list can show no end.
+    is_shown = first.kind != LEG_AWAITED or (first.person is not None and first.person.call_sid)
+    return again.kind not in _ENDS or first.kind in _ENDS or not is_shown
+
+
+def _held(suspicion: Suspicion) -> bool:
+    return suspicion.seen is not None and suspicion.seen.held
 
 
 def _holds(suspicion: Suspicion, fresh: Mapping[str, Owner], now: float) -> bool:
