@@ -36,7 +36,7 @@ MODULE = "tests.simulation.simulate"
 RUNS = 400
 RUNS_MAX = 10**9
 """Where only the clock ends a run."""
-CHUNK = 100
+CHUNK = 50
 PROGRESS_SECONDS = 10.0
 SHOWN_MAX = 3
 """So many failing seeds are shrunk and told in full; the others are named."""
