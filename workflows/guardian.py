@@ -50,6 +50,7 @@ with workflow.unsafe.imports_passed_through():
         GUARDIAN_WORKFLOW_ID,
         MEMO_VIEW,
         TASK_QUEUE,
+        TASK_SECONDS,
         GuardianFinding,
         GuardianInput,
         GuardianView,
@@ -65,7 +66,6 @@ LATEST_MAX = 20
 """How many findings are shown."""
 SETTLED_SECONDS = 7200.0
 """How long a complete rescue is remembered: longer than who was cut off is listed."""
-TASK_SECONDS = 3.0
 FAILURES_MAX = 3
 """A worker that dies fails one step or two."""
 

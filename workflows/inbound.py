@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import (
         MEMO_VIEW,
         SEARCH_KIND,
+        TASK_SECONDS,
         StartCallInput,
         StartInboundInput,
         call_workflow_id,
@@ -58,7 +59,7 @@ class InboundWorkflow:
                 call,
                 id=call_workflow_id(room.conference_sid),
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                task_timeout=timedelta(seconds=3),
+                task_timeout=timedelta(seconds=TASK_SECONDS),
                 memo={MEMO_VIEW: call_view_of(begin_call(call))},
                 search_attributes=TypedSearchAttributes([kind]),
                 static_summary="an inbound call",

@@ -16,6 +16,12 @@ from workflows.machine.supervision.requests import HelpRequested, JoinRequested
 TASK_QUEUE = "handover"
 """One queue for workflows and activities: only then are activities started eagerly."""
 
+TASK_SECONDS = 1.5
+"""A workflow task takes milliseconds; one that is lost with its worker is repeated after this. The
+price: a worker that needs longer for one has it given to another as well, and its own answer is
+refused. `make chaos ARGS=--crowd` counts how often that happens when workers have the most to do:
+with three seconds it was as often."""
+
 GUARDIAN_TASK_QUEUE = "handover-guardian"
 """The guardian's own, so that it works while the other one is blocked."""
 

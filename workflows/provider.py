@@ -13,11 +13,10 @@ from workflows.dispatch_order import carry_out
 from workflows.dispatch_provider import probe_order
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.messages import PROVIDER_WORKFLOW_ID, TASK_QUEUE
+    from workflows.messages import PROVIDER_WORKFLOW_ID, TASK_QUEUE, TASK_SECONDS
 
 OUTAGE_SECONDS_MAX = 3600.0
 """A worker that still finds Twilio down tells so again."""
-TASK_SECONDS = 3.0
 
 
 @workflow.defn(name="ProviderWorkflow")

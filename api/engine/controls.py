@@ -15,10 +15,15 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.engine.starts import TASK_SECONDS
 from api.engine.temporal import EngineUnreachableError, Temporal, bounded
 from workflows.hold_messages import AnnounceOrder, ControlView, MuteOrder
-from workflows.messages import MEMO_TEXT, TASK_QUEUE, announce_workflow_id, control_workflow_id
+from workflows.messages import (
+    MEMO_TEXT,
+    TASK_QUEUE,
+    TASK_SECONDS,
+    announce_workflow_id,
+    control_workflow_id,
+)
 
 CARRY_OUT_SECONDS = 5.0
 """One request to Twilio, a look that it took effect, and a second attempt."""

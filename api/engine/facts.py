@@ -18,7 +18,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.engine.records import Records
-from api.engine.starts import TASK_SECONDS, shown
+from api.engine.starts import shown
 from api.engine.temporal import REQUEST_ID, Temporal, bounded
 from workflows.machine.events import (
     Fact,
@@ -40,6 +40,7 @@ from workflows.messages import (
     MEMO_VIEW,
     SEARCH_KIND,
     TASK_QUEUE,
+    TASK_SECONDS,
     StartCallInput,
     StartInboundInput,
     call_part,

@@ -24,7 +24,6 @@ from api.engine.records import CallRecord, Records, journal
 from api.engine.requests import send_update
 from api.engine.starts import (
     DECISIONS_MAX,
-    TASK_SECONDS,
     Busy,
     Free,
     KeyReusedError,
@@ -43,6 +42,7 @@ from workflows.messages import (
     SEARCH_AGENT,
     SEARCH_KIND,
     TASK_QUEUE,
+    TASK_SECONDS,
     KeyRecord,
     RequestInput,
     hold_workflow_id,

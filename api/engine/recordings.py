@@ -20,7 +20,6 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.engine.records import CallRecord
-from api.engine.starts import TASK_SECONDS
 from api.engine.temporal import EngineUnreachableError, Temporal, bounded
 from workflows.machine.model import Reason
 from workflows.messages import (
@@ -28,6 +27,7 @@ from workflows.messages import (
     NOT_CARRIED_OUT,
     STILL_PRIVATE,
     TASK_QUEUE,
+    TASK_SECONDS,
     RecordingInput,
     RecordingView,
     RequestInput,

@@ -38,6 +38,7 @@ from workflows.messages import (
     SEARCH_AGENT,
     SEARCH_KIND,
     TASK_QUEUE,
+    TASK_SECONDS,
     KeyRecord,
     StartTransferInput,
     TransferView,
@@ -46,8 +47,6 @@ from workflows.messages import (
 from workflows.views import begin, view_of
 
 WORKFLOW_TYPES = {Kind.WARM: "WarmTransferWorkflow", Kind.COLD: "ColdTransferWorkflow"}
-TASK_SECONDS = 3
-"""A workflow task takes milliseconds; one that is lost with its worker is repeated after this."""
 SET_UP = frozenset({State.AWAITING.value, State.FORGOING.value})
 """States of a call that looks for its first agent."""
 HEARD_SECONDS, LOOK_SECONDS = 2.0, 0.1

@@ -27,7 +27,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.engine.provider import Provider, ProviderDownError
 from api.engine.records import journal
-from api.engine.starts import DECISIONS_MAX, TASK_SECONDS
+from api.engine.starts import DECISIONS_MAX
 from api.engine.temporal import LIVE, REQUEST_ID, EngineUnreachableError, Temporal, bounded
 from workflows.machine.supervision.requests import (
     HelpRequested,
@@ -42,6 +42,7 @@ from workflows.messages import (
     MEMO_VIEW,
     SEARCH_KIND,
     TASK_QUEUE,
+    TASK_SECONDS,
     KeyRecord,
     StartSupervisionInput,
     SupervisionView,

@@ -13,9 +13,8 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from api.engine.starts import TASK_SECONDS
 from api.engine.temporal import EngineUnreachableError, Temporal, bounded
-from workflows.messages import TASK_QUEUE, TaskInput, TaskPeople, task_workflow_id
+from workflows.messages import TASK_QUEUE, TASK_SECONDS, TaskInput, TaskPeople, task_workflow_id
 
 LOOK_SECONDS = 5.0
 """One request to Twilio and a second attempt. Past this somebody waits too long for their click."""

@@ -114,13 +114,14 @@ async def test_call_gets_one_owner_however_many_events_its_room_has(
     conference_sid = new_conference()
     client = routed.temporal
     started = []
-    start = client.start_workflow
+    own = await routed.app.state.parts.engine.temporal.client()
+    start = own.start_workflow
 
     async def counted(*given: Any, **more: Any) -> Any:
         started.append(more["id"])
         return await start(*given, **more)
 
-    monkeypatch.setattr(client, "start_workflow", counted)
+    monkeypatch.setattr(own, "start_workflow", counted)
     for kind in ("participant-join", "participant-join", "conference-start", "participant-join"):
         response = await routed.webhook("/twilio/conference", room_event(conference_sid, kind))
         assert response.status_code == 204

@@ -7,6 +7,7 @@ make chaos ARGS="--cell FM-W4-F01-applied"  cells by name
 make chaos ARGS=--measure                   how long the engine is gone after each fault
 make chaos ARGS=--deployment                a deployment in the middle
 make chaos ARGS="--idempotency 1000 100"    so many keys, each posted so many times at once
+make chaos ARGS="--crowd 40"                so many calls at once, and a worker that dies
 make soak MINUTES=2                         steady load and random faults
 """
 
@@ -27,6 +28,7 @@ from typing import Any
 from tests.chaos import report
 from tests.chaos.cells import STEPS
 from tests.chaos.checker import Bounds
+from tests.chaos.crowd import crowd
 from tests.chaos.deployment import deploy, deploy_pinned
 from tests.chaos.faults import FAULTS
 from tests.chaos.forced import forced
@@ -39,6 +41,7 @@ from tests.chaos.storm import Storm, storm
 CELLS, CELLS_SHORT = 60, 6
 SAMPLES = 30
 CALLS = 50
+CROWD = 40
 KEYS, POSTS = 100, 100
 SHORT_KEYS, SHORT_POSTS = 10, 20
 SOAK_MINUTES = 60.0
@@ -68,18 +71,21 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--deployment", action="store_true", help="exchange the workers in mid-transfer")
     add("--idempotency", type=int, nargs="*", metavar="N", help="keys, and posts of each")
     add("--terminated", type=int, nargs="?", const=CALLS, metavar="N", help="N calls by force")
+    add("--crowd", type=int, nargs="?", const=CROWD, metavar="N", help="N calls at once")
     add("--soak", type=float, nargs="?", const=SOAK_MINUTES, metavar="MINUTES")
     add("--keep", action="store_true", help="write the figures into docs and README")
     options = parser.parse_args(arguments)
     if options.cell and options.cells is None:
         options.cells = 0
-    parts = (options.cells, options.measure, options.idempotency, options.terminated, options.soak)
+    parts = (options.cells, options.measure, options.idempotency, options.terminated)
+    parts = (*parts, options.crowd, options.soak)
     if options.deployment or any(each is not None for each in parts):
         return options
     options.cells = CELLS_SHORT if options.short else CELLS
     options.measure = None if options.short else SAMPLES
     options.idempotency = [SHORT_KEYS, SHORT_POSTS] if options.short else [KEYS, POSTS]
     options.terminated = None if options.short else CALLS
+    options.crowd = None if options.short else CROWD
     options.deployment = True
     return options
 
@@ -124,6 +130,9 @@ async def _parts(options: argparse.Namespace) -> int:
     if options.terminated is not None:
         told["forced"] = (await forced(options.terminated)).as_dict()
         is_bad |= bool(told["forced"]["problems"])
+    if options.crowd is not None:
+        told["crowd"] = (await crowd(options.crowd, options.seed)).as_dict()
+        is_bad |= bool(told["crowd"]["problems"])
     if options.soak is not None:
         told["soak"] = (await soak(options.seed, options.soak, _soaking)).as_dict()
         is_bad |= bool(told["soak"]["problems"])

@@ -27,6 +27,7 @@ COMMANDS = {
     "deployment": "make chaos ARGS=--deployment",
     "storm": 'make chaos ARGS="--idempotency {keys} {posts}"',
     "forced": 'make chaos ARGS="--terminated {number}"',
+    "crowd": 'make chaos ARGS="--crowd {number} --seed {seed}"',
     "soak": "make soak MINUTES={minutes:g}",
 }
 
@@ -106,6 +107,7 @@ def _section(name: str, told: Any) -> str:
         "deployment": _deployment,
         "storm": _storm,
         "forced": _forced,
+        "crowd": _crowd,
         "soak": _soak,
     }[name](told)
 
@@ -199,6 +201,19 @@ def _forced(told: Json) -> str:
     return "\n".join([*lines, *(f"- {each}" for each in told["problems"])])
 
 
+def _crowd(told: Json) -> str:
+    lines = [
+        "## Many calls at once\n",
+        f"{told['number']} warm transfers started in the same moment, a worker killed among them: "
+        f"the last one had ended after {told['seconds']:.0f} s, and {told['clean_seconds']:.0f} s "
+        f"after the callers had hung up nothing was left. Of {told['tasks']} workflow tasks "
+        f"{told['overdue']} were given out again because no answer came in time, and "
+        f"{told['passed_on']} because the worker that had the call in memory did not take them. "
+        f"Problems: {len(told['problems'])}.",
+    ]
+    return "\n".join([*lines, *(f"- {each}" for each in told["problems"])])
+
+
 def _soak(told: Json) -> str:
     rows = [
         [
@@ -252,6 +267,9 @@ def _short(kept: Json) -> str:
         what = f"{told['ended']} workflows of {told['number']} calls ended by force, workers killed"
         wrong = " **missed**: something was left over" if told["problems"] else ""
         rows.append([what, f"everybody looked after in {told['seconds']:.0f} s{wrong}", "60 s"])
+    if told := kept.get("crowd", {}).get("told"):
+        what = f"{told['number']} calls at once, a worker killed among them"
+        rows.append([what, f"{len(told['problems'])} problems", "0"])
     if told := kept.get("soak", {}).get("told"):
         faults = sum(told["faults"].values())
         what = f"soak, {told['minutes']:g} min: {told['calls']} calls, {faults} faults"

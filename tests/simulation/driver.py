@@ -29,6 +29,7 @@ from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.worker._workflow_instance import UnsandboxedWorkflowRunner, WorkflowInstanceDetails
 
 from tests.simulation.payloads import Converter
+from workflows.messages import TASK_SECONDS
 
 NAMESPACE, TASK_QUEUE = "default", "handover"
 CONVERTER = Converter()
@@ -208,7 +209,7 @@ def _details(begun: Begun) -> WorkflowInstanceDetails:
         start_time=started,
         workflow_start_time=started,
         task_queue=TASK_QUEUE,
-        task_timeout=timedelta(seconds=3),
+        task_timeout=timedelta(seconds=TASK_SECONDS),
         typed_search_attributes=TypedSearchAttributes.empty,
         workflow_id=begun.workflow_id,
         workflow_type=name_of(begun.workflow),

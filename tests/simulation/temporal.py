@@ -41,9 +41,8 @@ from tests.simulation.driver import (
     first_job,
     replayed,
 )
+from workflows.messages import TASK_SECONDS
 
-TASK_SECONDS = 3.0
-"""The task time-out that the product asks for: a task lost with its worker is repeated after it."""
 Job = WorkflowActivationJob
 ALREADY_EXISTS = child_workflow.StartChildWorkflowExecutionFailedCause.Value(
     "START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS"

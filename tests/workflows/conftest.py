@@ -30,6 +30,7 @@ from workflows.messages import (
     SEARCH_AGENT,
     SEARCH_KIND,
     SEARCH_OUTCOME,
+    TASK_SECONDS,
     CallView,
     RecordingInput,
     RecordingView,
@@ -113,7 +114,7 @@ class Stage:
             given,
             id=transfer_workflow_id(self.room.conference_sid),
             task_queue=self.queue,
-            task_timeout=timedelta(seconds=3),
+            task_timeout=timedelta(seconds=TASK_SECONDS),
         )
         self.part = given.part
         return self.handle
@@ -137,7 +138,7 @@ class Stage:
             given,
             id=hold_workflow_id(self.room.conference_sid),
             task_queue=self.queue,
-            task_timeout=timedelta(seconds=3),
+            task_timeout=timedelta(seconds=TASK_SECONDS),
         )
         return self.handle
 

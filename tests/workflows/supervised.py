@@ -16,6 +16,7 @@ from workflows.machine.model import Kind
 from workflows.machine.supervision.model import Consult, Mode, SupervisorPolicy
 from workflows.machine.supervision.requests import HelpRequested, JoinRequested, ModeRequested
 from workflows.messages import (
+    TASK_SECONDS,
     StartSupervisionInput,
     SupervisionView,
     SupervisorView,
@@ -65,7 +66,7 @@ class Supervised:
             given,
             id=supervision_workflow_id(given.conference_sid),
             task_queue=self.stage.queue,
-            task_timeout=timedelta(seconds=3),
+            task_timeout=timedelta(seconds=TASK_SECONDS),
         )
 
     async def join(self, wish: JoinRequested) -> SupervisionView:

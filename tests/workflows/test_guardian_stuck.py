@@ -25,7 +25,7 @@ from tests.activities.telephony import TARGET, telephony
 from worker import workflow_runner
 from workflows import dispatch_guardian
 from workflows.guardian import GuardianWorkflow
-from workflows.messages import GuardianInput, GuardianView, PersonView, TransferView
+from workflows.messages import TASK_SECONDS, GuardianInput, GuardianView, PersonView, TransferView
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
@@ -68,7 +68,7 @@ async def test_caller_of_a_stuck_transfer_is_given_back_within_a_minute(
             None,
             id=f"transfer/{phones.room}",
             task_queue=queue,
-            task_timeout=timedelta(seconds=3),
+            task_timeout=timedelta(seconds=TASK_SECONDS),
             memo={"view": view},
         )
         watch = await client.start_workflow(
