@@ -63,9 +63,10 @@ def findings(day: Day, bounds: Bounds = Bounds()) -> list[str]:
 
 
 def dialled_twice(day: Day) -> list[str]:
-    """Each label is dialled at most once: a phone that rings again rings for another attempt."""
+    """Each label is dialled at most once: a phone that rings again rings for another attempt.
+    Whoever is asked for a key has no label, and here a phone of their own."""
     made = Counter(
-        each["params"].get("Label", "")
+        each["params"].get("Label") or each["params"].get("To", "")
         for each in day.requests
         if each["route"] in CREATES and each["effect"]
     )

@@ -1,48 +1,64 @@
-"""A deployment in the middle (F27): every phase of a transfer is parked, all workers are stopped as
-a supervisor stops them, workers of the next build are started, and everything goes on and ends.
+"""A deployment in the middle (F27): a call is parked in every state of every table, all workers are
+stopped as a supervisor stops them, workers of the next build are started, and everything goes on
+and ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.service import RPCError
 
 from tests.chaos.checker import Bounds
-from tests.chaos.links import Match, Trap
+from tests.chaos.links import Trap
+from tests.chaos.parked import LOOKS, Phase, Plan, consulting
 from tests.chaos.people import AGENT, BadDay
+from tests.chaos.phases import PASSING, PHASES
 from tests.chaos.rig import Rig
 from tests.e2e.processes import Process
 from tests.e2e.stories import worker_of
-from tests.e2e.telephones import until
+from tests.e2e.telephones import NeverSeenError, until
 from worker import DEPLOYMENT
 
 STOP_SECONDS_MAX = 15.0
 """The worker's promise."""
 STUCK_SECONDS = 4.0
 """How long a careless build is watched: a second is what a transfer needs."""
-RING_SECONDS = 60.0
-GUARD_SECONDS = 20.0
-"""The deployment has to fit in."""
-PRESS_SECONDS = 5.0
+LET_GO_SECONDS = 1.0
+"""A request that is caught goes on so long after the stop was asked for, and before its own time is
+up."""
+CATCH_SECONDS = 15.0
+PARKED_AT_A_TIME = 4
+END_SECONDS = 40.0
+HOLD_SECONDS_MAX = 300.0
+"""So many calls need so long to be seen to their ends, one after the other."""
 NONDETERMINISM = "ondeterminis"
-
-Act = Callable[["Parked"], Awaitable[None]]
+SETTINGS = {"HANDOVER_AGENT_RING_SECONDS": "110"}
+"""The first agent's phone rings while workers are exchanged."""
 
 
 @dataclass
 class Parked:
-    """A transfer that waits in one phase."""
+    """A call that waits in one state."""
 
-    phase: str
+    state: Phase
     day: BadDay
-    act: Act
-    """What people do once the next build is there, up to the transfer's end."""
-    ends: tuple[str, str]
+    plan: Plan
+    trap: Trap | None = None
+    triggered: asyncio.Task[None] | None = None
+
+    @property
+    def phase(self) -> str:
+        """For people: `warm consulting`."""
+        return " ".join(self.state).replace("_", " ")
+
+    async def looks(self) -> tuple[str, str]:
+        """The state now, and the reason if it is over."""
+        return await LOOKS[self.state[0]](self.day)
 
 
 @dataclass
@@ -61,15 +77,14 @@ class Deployed:
 async def deploy(build: str) -> Deployed:
     """Park, stop the old build, start the next one, and see everything to its end."""
     told = Deployed(build)
-    async with Rig() as rig:
-        parked = await _park(rig)
-        told.phases = [each.phase for each in parked]
+    async with Rig(SETTINGS) as rig:
+        parked = await _park(rig, told, PASSING if build == "careless" else frozenset())
         began = time.monotonic()
-        await _stop_old(rig, told)
+        await _stop_old(rig, told, parked)
         told.stop_seconds = time.monotonic() - began
         if build == "careless":
-            await _careless(rig, parked, told)
-            parked = []
+            first = await _careless(rig, parked, told)
+            parked.remove(first)
         else:
             await _next(rig, build)
         told.gap_seconds = time.monotonic() - began
@@ -86,12 +101,12 @@ async def deploy_pinned() -> Deployed:
     The next build's code is the careless one, which does no harm here.
     """
     told = Deployed("pinned")
-    pinned = {"HANDOVER_VERSIONING": "true", "HANDOVER_BUILD_ID": "old"}
+    pinned = SETTINGS | {"HANDOVER_VERSIONING": "true", "HANDOVER_BUILD_ID": "old"}
     async with Rig(pinned) as rig:
         await _make_current(rig, "old")
-        parked = await _park(rig)
-        told.phases = [each.phase for each in parked]
+        parked = await _park(rig, told)
         began = time.monotonic()
+        _let_go_soon(parked)
         await _next(rig, "careless")
         await _make_current(rig, "next-careless")
         told.gap_seconds = time.monotonic() - began
@@ -128,10 +143,10 @@ async def _one_more(rig: Rig, told: Deployed) -> None:
     day = BadDay(rig, "+15550179999", "client:target-after")
     await day.phones.behave(AGENT, "answer")
     await day.open()
-    act, ends = await _consulting(day)
+    plan = await consulting(day)
     if (name := await worker_of(day)) not in rig.processes or not name.startswith("next"):
         told.problems.append(f"a transfer after the deployment was carried out by {name}")
-    await _see_to_its_end(Parked("begun after it", day, act, ends), told)
+    await _see_to_its_end(Parked(("warm", "begun after it"), day, plan), told)
 
 
 def _complaints(rig: Rig) -> list[str]:
@@ -143,9 +158,16 @@ def _complaints(rig: Rig) -> list[str]:
     ]
 
 
-async def _stop_old(rig: Rig, told: Deployed) -> None:
+def _let_go_soon(parked: list[Parked]) -> None:
+    for each in parked:
+        if each.trap:
+            asyncio.get_running_loop().call_later(LET_GO_SECONDS, each.trap.let_go)
+
+
+async def _stop_old(rig: Rig, told: Deployed, parked: list[Parked] | None = None) -> None:
     """SIGTERM to all at once: what is under way ends, nothing new is begun."""
     olds = [rig.processes[name] for name in rig.workers if name.startswith("worker-")]
+    _let_go_soon(parked or [])
     await asyncio.gather(*(process.stop() for process in olds))
     for process in olds:
         if process.returncode != 0:
@@ -158,11 +180,12 @@ async def _next(rig: Rig, build: str) -> list[Process]:
     return [rig.processes[name] for name in names]
 
 
-async def _careless(rig: Rig, parked: list[Parked], told: Deployed) -> None:
-    """A build that does not replay must be noticed, must harm nobody, and can be taken back."""
+async def _careless(rig: Rig, parked: list[Parked], told: Deployed) -> Parked:
+    """A build that does not replay must be noticed, must harm nobody, and can be taken back.
+    Answers the transfer that it was tried with, which has ended."""
     bad = await _next(rig, "careless")
-    consulting = next(each for each in parked if each.phase == "consulting")
-    acting = asyncio.create_task(consulting.act(consulting))
+    first = next(each for each in parked if each.state == ("warm", "consulting"))
+    acting = asyncio.ensure_future(first.plan.act(first.day))
     await asyncio.wait({acting}, timeout=STUCK_SECONDS)
     if acting.done():
         told.problems.append("a build that does not replay went on as if nothing were")
@@ -172,190 +195,105 @@ async def _careless(rig: Rig, parked: list[Parked], told: Deployed) -> None:
     for name in [name for name in rig.processes if name.startswith("worker-")]:
         await rig.start_again(name)
     await acting
-    await _ended_well(consulting, told)
-    for each in parked:
-        if each is not consulting:
-            await _see_to_its_end(each, told)
+    await _ended_well(first, told)
+    return first
 
 
 async def _see_to_its_end(parked: Parked, told: Deployed) -> None:
     try:
-        await parked.act(parked)
+        if parked.triggered:
+            await parked.triggered
+        await parked.plan.act(parked.day)
         await _ended_well(parked, told)
     except Exception as error:
         told.problems.append(f"{parked.phase}: {type(error).__name__}: {error}")
 
 
 async def _ended_well(parked: Parked, told: Deployed) -> None:
-    day, bounds = parked.day, Bounds(on_hold=180.0)
-    view = await day.desk.over(day.transfer_id)
-    if (view["state"], view["reason"]) != parked.ends:
-        told.problems.append(f"{parked.phase}: ended as {view['state']} ({view['reason']})")
+    day, plan, bounds = parked.day, parked.plan, Bounds(on_hold=HOLD_SECONDS_MAX)
+
+    async def look() -> bool | None:
+        return True if await parked.looks() == plan.ends else None
+
+    try:
+        await until(look, "the end", END_SECONDS)
+    except NeverSeenError:
+        told.problems.append(f"{parked.phase}: ended as {await parked.looks()}, not {plan.ends}")
     if day.people["caller"] in await day.phones.live_legs():
         await day.hangs_up("caller")
-    await day.phones.idle(day.people["caller"], day.people["target"])
+    others = [part for part in day.people.values() if part != AGENT]
+    await day.phones.idle(*others)
     told.problems += [f"{parked.phase}: {each}" for each in await day.findings(bounds)]
 
 
-# --- the phases ---
+# --- parking ---
 
 
-async def _park(rig: Rig) -> list[Parked]:
-    """One transfer in each phase, and one caught in the middle of a request."""
-    parked = []
-    for number, (phase, park) in enumerate(PHASES.items(), 1):
+async def _park(rig: Rig, told: Deployed, without: frozenset[Phase] = frozenset()) -> list[Parked]:
+    """A call in each state. Whoever opens one is answered at once; then phones just ring."""
+    days: dict[Phase, BadDay] = {}
+    for number, phase in enumerate((each for each in PHASES if each not in without), 1):
         day = BadDay(rig, f"+1555017{number:04d}", f"client:target-{number}")
-        await day.phones.behave(AGENT, "answer", "ring")
         await day.phones.behave(day.people["target"], "ring")
-        await day.open()
-        act, ends = await park(day)
-        parked.append(Parked(phase, day, act, ends))
+        if phase[0] == "inbound":
+            await day.phones.behave(AGENT, "ring")
+            await _calls(day)
+        else:
+            await day.phones.behave(AGENT, "answer")
+            await day.open()
+        days[phase] = day
+    await days["warm", "consulting"].phones.behave(AGENT, "ring")
+    gate = asyncio.Semaphore(PARKED_AT_A_TIME)
+
+    async def park(phase: Phase, day: BadDay) -> Parked:
+        async with gate:
+            try:
+                return Parked(phase, day, await PHASES[phase](day))
+            except Exception as error:
+                seen = await LOOKS[phase[0]](day)
+                what = f"{' '.join(phase)} was not reached, but {seen}"
+                raise AssertionError(f"{what}: {error}") from error
+
+    ordered = sorted(days.items(), key=lambda each: each[0] in PASSING)
+    parked = list(await asyncio.gather(*(park(*each) for each in ordered)))
+    await _catch(rig, parked)
+    told.phases = [each.phase for each in parked]
+    looks = await asyncio.gather(*(_state_of(each) for each in parked))
+    told.problems += [
+        f"{each.phase}: parked while {state.replace('_', ' ')}"
+        for each, state in zip(parked, looks, strict=True)
+        if state != each.state[1]
+    ]
     return parked
 
 
-COMPLETED = ("completed", "completed")
-Park = Callable[[BadDay], Awaitable[tuple[Act, tuple[str, str]]]]
+async def _state_of(parked: Parked) -> str:
+    return (await parked.looks())[0]
 
 
-async def _complete(parked: Parked) -> None:
-    await parked.day.press("complete")
+async def _calls(day: BadDay) -> None:
+    """The caller dials us, and hears the music of who waits for the first agent."""
+    await day.phones.call_us(day.people["caller"])
 
+    async def look() -> str | None:
+        (call,) = (await day.phones.phone(day.people["caller"]))["calls"]
+        return call["conference_sid"]
 
-async def _cancel(parked: Parked) -> None:
-    await parked.day.press("cancel")
-
-
-async def _nothing(_: Parked) -> None:
-    return
-
-
-async def _answer_and_complete(parked: Parked) -> None:
-    await parked.day.answers("target")
-    await parked.day.until("consulting")
-    await parked.day.press("complete")
-
-
-async def _dialing(day: BadDay) -> tuple[Act, tuple[str, str]]:
-    await day.transfer("warm", "target", ring_seconds=RING_SECONDS)
-    await day.rings("target")
-    await day.until("dialing")
-    return _answer_and_complete, COMPLETED
-
-
-async def _dialing_cold(day: BadDay) -> tuple[Act, tuple[str, str]]:
-    await day.transfer("cold", "target", ring_seconds=RING_SECONDS)
-    await day.rings("target")
-
-    async def act(parked: Parked) -> None:
-        await parked.day.answers("target")
-
-    return act, COMPLETED
-
-
-async def _screening(day: BadDay) -> tuple[Act, tuple[str, str]]:
-    """The key is pressed while the workers are being exchanged: the question waits for seconds."""
-    address = day.people["target"]
-    await day.phones.behave(address, "answer", digits="1", digits_after_seconds=PRESS_SECONDS)
-    await day.transfer_to("warm", address, ring_seconds=RING_SECONDS, accept="press_1")
-    await day.until("screening")
-
-    async def act(parked: Parked) -> None:
-        await parked.day.until("consulting")
-        await parked.day.press("complete")
-
-    return act, COMPLETED
-
-
-async def _dialing_aside(day: BadDay) -> tuple[Act, tuple[str, str]]:
-    await _dialing(day)
-    await day.press("swap")
-    await day.until("dialing_aside")
-    return _cancel, ("cancelled", "cancelled_by_agent")
-
-
-async def _consulting(day: BadDay) -> tuple[Act, tuple[str, str]]:
-    await day.transfer("warm", "target")
-    await day.answers("target")
-    await day.until("consulting")
-    return _complete, COMPLETED
-
-
-async def _revisiting(day: BadDay) -> tuple[Act, tuple[str, str]]:
-    await _consulting(day)
-    await day.press("swap")
-    await day.until("revisiting")
-    return _complete, COMPLETED
-
-
-async def _conferring(day: BadDay) -> tuple[Act, tuple[str, str]]:
-    await _consulting(day)
-    await day.press("join")
-    await day.until("conferring")
-    return _complete, COMPLETED
-
-
-async def _awaiting(day: BadDay) -> tuple[Act, tuple[str, str]]:
-    await _dialing(day)
-    await day.press("complete")
-    await day.until("awaiting")
-
-    async def act(parked: Parked) -> None:
-        await parked.day.answers("target")
-
-    return act, COMPLETED
-
-
-async def _recalling(day: BadDay) -> tuple[Act, tuple[str, str]]:
-    policy = {"release_agent": "on_dial", "recall_ring_seconds": RING_SECONDS}
-    await day.transfer("cold", "target", ring_seconds=RING_SECONDS, **policy)
-    await day.rings("target")
-    await day.until("awaiting")
-    await day.hangs_up("target")
-    await day.until("recalling")
+    day.conference_sid = await until(look, "the caller to be in a room")
     await day.rings("agent")
 
-    async def act(parked: Parked) -> None:
-        await parked.day.answers("agent")
 
-    return act, ("failed", "target_rejected")
-
-
-async def _settling(day: BadDay) -> tuple[Act, tuple[str, str]]:
-    await day.transfer("warm", "target", guard_seconds=GUARD_SECONDS)
-    await day.answers("target")
-    await day.until("consulting")
-    await day.press("complete")
-    await day.until("settling")
-    return _nothing, COMPLETED
-
-
-async def _holding(day: BadDay) -> tuple[Act, tuple[str, str]]:
-    """The stop comes while the request that holds the caller is on its way, and it may end."""
-    rig = day.stack
-    assert isinstance(rig, Rig)
-    trap = Trap(Match("POST", r"/Participants/CA", (("Hold", "true"),)), "asked")
-    for link in rig.to_twilio.values():
-        link.traps.append(trap)
-    await day.transfer("warm", "target", ring_seconds=RING_SECONDS)
-    await trap.caught
-    asyncio.get_running_loop().call_later(LET_GO_SECONDS, trap.let_go)
-    return _answer_and_complete, COMPLETED
-
-
-LET_GO_SECONDS = 1.0
-"""After the stop was asked for, and before the request's own time is up."""
-
-PHASES: dict[str, Park] = {
-    "dialing": _dialing,
-    "dialing, cold": _dialing_cold,
-    "dialing aside": _dialing_aside,
-    "consulting": _consulting,
-    "revisiting": _revisiting,
-    "conferring": _conferring,
-    "awaiting": _awaiting,
-    "recalling": _recalling,
-    "settling": _settling,
-    "screening": _screening,
-    "holding": _holding,
-}
-"""The last two are parked last: something is under way in them when the stop comes."""
+async def _catch(rig: Rig, parked: list[Parked]) -> None:
+    """Bring the requests about that are to be under way when the stop comes, all at once: none of
+    them may wait for long."""
+    for each in parked:
+        if match := each.plan.match(each.day):
+            each.trap = Trap(match, "asked")
+            for link in rig.to_twilio.values():
+                link.traps.append(each.trap)
+    for each in parked:
+        if each.trap:
+            each.triggered = asyncio.ensure_future(each.plan.trigger(each.day))
+    caught = [each.trap.caught for each in parked if each.trap]
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.gather(*caught), CATCH_SECONDS)

@@ -163,11 +163,15 @@ def _deployment(builds: list[Json]) -> str:
     )
     wrong = [f"- {each['build']}: {problem}" for each in builds for problem in each["problems"]]
     about = (
-        "One transfer is parked in each phase ("
+        "A call is parked in each of these states: "
         + ", ".join(builds[0]["phases"])
-        + "), both workers are stopped with SIGTERM, and two of a changed build are started. "
+        + ". Where a state lasts for one request to Twilio, that request is on its way. Then both "
+        "workers are stopped with SIGTERM, and two of a changed build are started. Which states "
+        "are not parked in, and why, stands in `tests/chaos/phases.py`; a new state is in neither "
+        "list, and a test says so. "
         "`patched`: its new step stands behind `patched()`. `careless`: it does not, which has to "
-        "show, harm nobody, and be mended by starting the old build again. `pinned`: the "
+        "show, harm nobody, and be mended by starting the old build again; states that end by a "
+        "clock of seconds do not wait for that, and are left out. `pinned`: the "
         "same careless build beside the old one, with `HANDOVER_VERSIONING`: each transfer ends on "
         "the build it began with, and the old workers go last."
     )
@@ -261,7 +265,7 @@ def _short(kept: Json) -> str:
         what = f"{told['keys']} keys × {told['posts']} parallel posts, {told['kills']} kills"
         rows.append([what, f"{told['transfers']} transfers", str(told["keys"])])
     if told := kept.get("deployment", {}).get("told"):
-        what = f"{len(told[0]['phases'])} transfers parked, all workers exchanged"
+        what = f"{len(told[0]['phases'])} calls parked in as many states, all workers exchanged"
         rows.append([what, f"{sum(len(each['problems']) for each in told)} problems", "0"])
     if told := kept.get("forced", {}).get("told"):
         what = f"{told['ended']} workflows of {told['number']} calls ended by force, workers killed"
