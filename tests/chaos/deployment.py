@@ -32,7 +32,7 @@ LET_GO_SECONDS = 1.0
 """A request that is caught goes on so long after the stop was asked for, and before its own time is
 up."""
 CATCH_SECONDS = 15.0
-PARKED_AT_A_TIME = 4
+PARKED_AT_A_TIME = 7
 END_SECONDS = 40.0
 HOLD_SECONDS_MAX = 300.0
 """So many calls need so long to be seen to their ends, one after the other."""
@@ -254,8 +254,10 @@ async def _park(rig: Rig, told: Deployed, without: frozenset[Phase] = frozenset(
                 what = f"{' '.join(phase)} was not reached, but {seen}"
                 raise AssertionError(f"{what}: {error}") from error
 
-    ordered = sorted(days.items(), key=lambda each: each[0] in PASSING)
-    parked = list(await asyncio.gather(*(park(*each) for each in ordered)))
+    parked: list[Parked] = []
+    for is_passing in (False, True):
+        chosen = [each for each in days.items() if (each[0] in PASSING) is is_passing]
+        parked += await asyncio.gather(*(park(*each) for each in chosen))
     await _catch(rig, parked)
     told.phases = [each.phase for each in parked]
     looks = await asyncio.gather(*(_state_of(each) for each in parked))

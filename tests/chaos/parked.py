@@ -22,7 +22,8 @@ RING_SECONDS = 110.0
 GUARD_SECONDS = 30.0
 """The deployment has to fit in."""
 ANSWER_SECONDS = 5.0
-PRESS_SECONDS = 20.0
+PRESS_SECONDS = 9.0
+BOSS_SECONDS = 20.0
 """A phone that is asked for a key answers and presses by itself, while workers are exchanged."""
 HOLD_SECONDS = 300.0
 REMINDER_SECONDS = HOLD_SECONDS - 2.0
@@ -314,7 +315,7 @@ async def supervisor_dialing(day: BadDay) -> Plan:
     """The supervisor's phone rings, not for as long as others may: it is picked up meanwhile."""
     ears = _ears(day)
     boss = day.people["supervisor"]
-    await day.phones.behave(boss, "answer", after_seconds=PRESS_SECONDS)
+    await day.phones.behave(boss, "answer", after_seconds=BOSS_SECONDS)
     body = {"mode": "monitor", "supervisor": day.people["supervisor"]}
     answer = await ears.desk.request("POST", ears.path, body, key=ears.path)
     assert answer.status_code == 202, answer.text
