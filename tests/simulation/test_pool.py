@@ -1,0 +1,57 @@
+"""Chunks of histories in processes of their own: each comes back, and one that dies is told."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.simulation.pool import is_stopping, spread
+from tests.simulation.simulate import Tally, be_quiet
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    be_quiet()
+
+
+def _process(chunk: int) -> tuple[int, int]:
+    return chunk, os.getpid()
+
+
+def _die(chunk: int) -> int:
+    os._exit(chunk)
+
+
+def _play_until_stopped(chunk: int) -> bool:
+    while chunk and not is_stopping():
+        pass
+    return is_stopping()
+
+
+def test_each_chunk_is_played_in_a_process_of_its_own() -> None:
+    found = dict(spread(_process, range(1, 6), jobs=2))
+    assert {chunk: played for chunk, (played, _) in found.items()} == {n: n for n in range(1, 6)}
+    assert len({pid for _, pid in found.values()} | {os.getpid()}) == 6
+
+
+def test_process_that_dies_is_told_with_its_chunk() -> None:
+    with pytest.raises(RuntimeError, match="died over 3"):
+        list(spread(_die, [3], jobs=2))
+
+
+@pytest.mark.timeout(60)
+def test_processes_end_soon_where_nobody_waits_for_them_any_more() -> None:
+    parts = spread(_play_until_stopped, [0, 1], jobs=2)
+    assert next(parts) == (0, False)
+    parts.close()  # type: ignore[attr-defined]
+    assert not is_stopping()
+
+
+def test_seed_in_which_a_process_held_most_is_named() -> None:
+    tally, other = Tally(), Tally()
+    tally.held(100.0, 7)
+    other.held(120.0, 11)
+    other.held(110.0, 12)
+    tally.merge(other)
+    assert (tally.memory_mb, tally.memory_seed) == (120.0, 11)
