@@ -131,12 +131,13 @@ class EndTaskInput:
     call_sid: str = ""
     """The leg of the worker whom TaskRouter rang for it: it ends first."""
     dialed_at: float = 0.0
+    conference_sid: str = ""
+    """Only if its people are in no other room: TaskRouter makes one for each worker it rings."""
 
 
 @dataclass(frozen=True)
 class EndTasksInput:
-    """Whose tasks are to end: of everybody for whose leg in the room a task was made, and the task
-    that set the call up."""
+    """Whose tasks end: of all for whose leg in the room one was made, and the call's own."""
 
     conference_sid: str
     task_sid: str = ""
@@ -152,11 +153,8 @@ class EndedTask:
 
 @dataclass(frozen=True)
 class AcceptInput:
-    """Whose pending reservation of which task is accepted.
-
-    `worker_call_sid`: only if this is the leg that TaskRouter rang for it. Without `worker_sid`
-    there must be one pending reservation, not several.
-    """
+    """Whose pending reservation of which task is accepted: with `worker_call_sid` only if this is
+    the leg that TaskRouter rang for it, without `worker_sid` only if it is the only one."""
 
     task_sid: str
     worker_call_sid: str = ""
@@ -177,8 +175,7 @@ class RejectInput:
 
 @dataclass(frozen=True)
 class ReadTaskInput:
-    """Which task is asked about; without `with_position` its place in the queue is not, which
-    saves two requests while it waits."""
+    """Which task is asked about; `with_position` costs two more requests while it waits."""
 
     task_sid: str = ""
     label: str = ""
@@ -268,7 +265,8 @@ class Tasks:
             sids = [str(task.sid) for task in await find_tasks(workspace, given.label)]
         if not sids and given.is_doubtful and not is_old(given.dialed_at):
             raise unavailable("the task is not found; it may still appear")
-        ended = [await end_one_task(workspace, sid, given.reason, given.wrap_up) for sid in sids]
+        why, room = given.reason, given.conference_sid
+        ended = [await end_one_task(workspace, sid, why, given.wrap_up, room) for sid in sids]
         return EndedTask(ended[0]) if ended else EndedTask()
 
     @activity.defn(name="end_tasks_of_room")
@@ -432,8 +430,11 @@ class Tasks:
         return wishes
 
 
-async def end_one_task(workspace: Any, task_sid: str, reason: str, wrap_up: bool) -> str:
-    """End a task as its present status allows; answers the status it has then.
+async def end_one_task(
+    workspace: Any, task_sid: str, reason: str, wrap_up: bool, conference_sid: str = ""
+) -> str:
+    """End a task as its status allows, with a room only if its people are in no other; answers the
+    status it has then.
 
     With the ETag that was read, so that what happens in between is refused (412) instead of being
     decided about unseen; then it is read and decided again. Codes that stand for "not in that
@@ -448,7 +449,8 @@ async def end_one_task(workspace: Any, task_sid: str, reason: str, wrap_up: bool
         task, tag = found
         status = status_of(task.assignment_status)
         follows = _ENDS.get(status, ("", ""))[wrap_up]
-        if not follows:
+        room = state_of_task(task).conference_sid if conference_sid else ""
+        if not follows or room not in ("", conference_sid):
             return status
         if failure is not None and failure.status != STALE_STATUS and before == (status, tag):
             raise failure

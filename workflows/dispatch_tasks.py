@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.machine.commands import AcceptTask, Command, EndTask, RejectTask, RestoreWorker
     from workflows.machine.events import TaskReading
-    from workflows.machine.model import Leg, Reason, Target, Transfer
+    from workflows.machine.model import Kind, Leg, Reason, Target, Transfer
     from workflows.messages import TaskPeople
 
 CALL_OVER = "call ended"
@@ -152,7 +152,12 @@ def reject_task(command: Command, begun: Transfer, now: Transfer) -> Order:
 def close_task(_command: Command, _begun: Transfer, now: Transfer) -> Order:
     return Order(
         Tasks.end_task,
-        EndTaskInput(task_sid=now.task_sid, reason=TASK_REASON, wrap_up=now.wrap_up),
+        EndTaskInput(
+            task_sid=now.task_sid,
+            reason=TASK_REASON,
+            wrap_up=now.wrap_up,
+            conference_sid=now.conference_sid if now.kind is Kind.ROUTED else "",
+        ),
         "close the task of the agent who left",
         start_to_close=5.0,
         schedule_to_close=30.0,

@@ -354,6 +354,11 @@ class Checker:
         """The call's room, as the engine knows it."""
         if self.room_sid:
             return self.room_sid
+        caller = self.truth.caller
+        room = caller.room if caller is not None else None
+        # A worker who declines while ringing leaves a room behind that ended without the caller.
+        if room is not None and f"call/{room.sid}" in self.stage.server.runs:
+            return str(room.sid)
         for name in self.stage.server.runs:
             if name.startswith("call/"):
                 return str(name.partition("/")[2])

@@ -58,6 +58,8 @@ async def whoever_talks_is_let_in(director: Any) -> None:
             continue
         shown = {each["address"] for each in answer.body["people"] if each["presence"] == "present"}
         absent = shown - {each.address for each in legs.values() if each.is_live}
+        if check.was_terminated and check.room_sid:
+            absent = set()  # the call is another application's, and who knew of it has been ended
         is_known = leg.address in shown or check.was_terminated
         if not is_known or absent:
             check.broken("S27", f"{leg.address} has the caller; on the call, it says: {shown}")

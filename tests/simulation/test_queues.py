@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.simulation.faults import Act, Entered, Fault, Request, Rings, Told
 from tests.simulation.play import play
+from tests.simulation.scenarios import plain
 from tests.simulation.simulate import be_quiet
 from tests.simulation.stage import CALLER, PEOPLE
 
@@ -61,6 +64,20 @@ def test_task_of_a_worker_who_came_as_the_transfer_was_ended_by_force_rings_nobo
     assert "guardian rescues" in outcome.goals
     assert outcome.violations == []
     assert not [line for line in outcome.ladder if f"ringing {SECOND}" in line]
+
+
+def test_worker_who_declines_at_first_and_is_rung_again_keeps_the_task() -> None:
+    """Seed 440397: a room that ended before anybody was in it took the task along, of which
+    TaskRouter had made another room by then."""
+    outcome = play(
+        replace(plain("queue"), switches=(("join_event_at", "ringing"),)),
+        acts=[
+            Act(Request("*"), "agent", "hang_up"),
+            Act(Entered("consulting", plus=1.0), "agent", "complete"),
+        ],
+    )
+    assert outcome.violations == []
+    assert (outcome.state, outcome.reason) == ("completed", "completed")
 
 
 def test_worker_of_a_call_that_ended_before_it_had_an_owner_is_not_kept_on_the_phone() -> None:
