@@ -223,3 +223,13 @@ async def test_call_that_is_over_leaves_no_task_of_somebody_who_left_unheard(
     centre.phones.forget_requests()
     assert await attempt(centre.tasks.end_tasks_of_room, EndTasksInput(room)) == 0
     assert centre.phones.asked == ["tasks.list"]
+
+
+async def test_end_of_a_room_ends_no_task_whose_people_are_in_another(centre: Centre) -> None:
+    """Seed 440397: TaskRouter makes a room for each worker it rings, of one name."""
+    here, there = "CF" + "1" * 32, "CF" + "2" * 32
+    sid = await made(centre, attributes=wishes(conference_sid=there))
+    left = await attempt(centre.tasks.end_task, EndTaskInput(sid, conference_sid=here))
+    assert left.status in ("pending", "reserved")
+    ended = await attempt(centre.tasks.end_task, EndTaskInput(sid, conference_sid=there))
+    assert ended.status == "cancelled"
