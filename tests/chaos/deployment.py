@@ -32,6 +32,7 @@ LET_GO_SECONDS = 1.0
 """A request that is caught goes on so long after the stop was asked for, and before its own time is
 up."""
 CATCH_SECONDS = 15.0
+RESCUED = ("failed", "engine_fault")
 PARKED_AT_A_TIME = 7
 END_SECONDS = 40.0
 HOLD_SECONDS_MAX = 300.0
@@ -71,6 +72,8 @@ class Deployed:
     """Until the last of the old workers was gone."""
     gap_seconds: float = 0.0
     """From the stop to the first of the next build at work."""
+    rescued: list[str] = field(default_factory=list)
+    """Parked in mid-request, and ended by the guardian because the next build failed at it."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -201,19 +204,39 @@ async def _careless(rig: Rig, parked: list[Parked], told: Deployed) -> Parked:
 
 async def _see_to_its_end(parked: Parked, told: Deployed) -> None:
     try:
-        if parked.triggered:
-            await parked.triggered
-        await parked.plan.act(parked.day)
+        await _act(parked, told)
         await _ended_well(parked, told)
     except Exception as error:
         told.problems.append(f"{parked.phase}: {type(error).__name__}: {error}")
+
+
+async def _act(parked: Parked, told: Deployed) -> None:
+    """What people do, who have nothing to do any more if the transfer was ended for them."""
+    try:
+        if parked.triggered:
+            await parked.triggered
+        await parked.plan.act(parked.day)
+    except Exception:
+        if not await _was_rescued(parked, told):
+            raise
+
+
+async def _was_rescued(parked: Parked, told: Deployed) -> bool:
+    """Whether the guardian has ended a transfer whose step failed again and again. It may, but only
+    under a build that cannot take the step, and only where somebody waits for it."""
+    if told.build != "careless" or not parked.trap or await parked.looks() != RESCUED:
+        return False
+    if parked.phase not in told.rescued:
+        told.rescued.append(parked.phase)
+    return True
 
 
 async def _ended_well(parked: Parked, told: Deployed) -> None:
     day, plan, bounds = parked.day, parked.plan, Bounds(on_hold=HOLD_SECONDS_MAX)
 
     async def look() -> bool | None:
-        return True if await parked.looks() == plan.ends else None
+        is_over = await parked.looks() == plan.ends or await _was_rescued(parked, told)
+        return True if is_over else None
 
     try:
         await until(look, "the end", END_SECONDS)

@@ -21,7 +21,7 @@ from workflows.messages import MEMO_VIEW, call_workflow_id
 RING_SECONDS = 110.0
 GUARD_SECONDS = 30.0
 """The deployment has to fit in."""
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 3.0
 PRESS_SECONDS = 9.0
 BOSS_SECONDS = 20.0
 """A phone that is asked for a key answers and presses by itself, while workers are exchanged."""

@@ -162,6 +162,12 @@ def _deployment(builds: list[Json]) -> str:
         rows,
     )
     wrong = [f"- {each['build']}: {problem}" for each in builds for problem in each["problems"]]
+    wrong += [
+        f"\nUnder `{each['build']}` the guardian ended what failed again and again: "
+        + f"{', '.join(ones)}."
+        for each in builds
+        if (ones := each.get("rescued"))
+    ]
     about = (
         "A call is parked in each of these states: "
         + ", ".join(builds[0]["phases"])
