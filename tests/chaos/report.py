@@ -217,7 +217,7 @@ def _crowd(told: Json) -> str:
         f"{told['number']} warm transfers started in the same moment, a worker killed among them: "
         f"the last one had ended after {told['seconds']:.0f} s, and {told['clean_seconds']:.0f} s "
         f"after the callers had hung up nothing was left. Of {told['tasks']} workflow tasks "
-        f"{told['overdue']} were given out again because no answer came in time, and "
+        f"{told['overdue']} had to be given out again because no answer came in time, and "
         f"{told['passed_on']} because the worker that had the call in memory did not take them. "
         f"Problems: {len(told['problems'])}.",
     ]
