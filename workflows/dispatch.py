@@ -230,10 +230,8 @@ def _screened_call(
 def _end_target(_command: Command, begun: Transfer, now: Transfer) -> Order:
     leg = begun.target
     is_doubtful = now.target.is_doubtful and now.target.label == leg.label
-    patience = 20.0
-    if is_doubtful:
-        # Somebody on hold waits for the outcome in the one case, and nobody in the other.
-        patience = 120.0 if now.state in WINDING_UP else 6.0
+    # Where the transfer ends nobody waits for the outcome, and a leg that was given up would stay.
+    patience = 120.0 if now.state in WINDING_UP else 6.0 if is_doubtful else 20.0
     if begun.current_target is not None and begun.current_target.is_routed:
         return end_task(begun, now, is_doubtful, patience)
     return _end(leg, now, "end the target's leg", is_doubtful, patience)
@@ -319,7 +317,7 @@ def _end_stray(command: Command, _begun: Transfer, now: Transfer) -> Order:
     leg = Leg()
     if isinstance(command, EndStray):
         leg = Leg(call_sid=command.call_sid, label=command.label)
-    return _end(leg, now, "end a leg that was given up", False, 20.0)
+    return _end(leg, now, "end a leg that was given up", False, 120.0)
 
 
 def _end_room(_command: Command, _begun: Transfer, now: Transfer) -> Order:

@@ -224,6 +224,26 @@ def test_target_of_a_transfer_that_was_ended_by_force_is_not_recorded() -> None:
     assert any("still_private" in line for line in outcome.ladder)
 
 
+def test_target_given_up_in_an_outage_does_not_stay_in_the_call() -> None:
+    """Seed 1001498: its leg was to be ended for 20 s, and then talked with caller and agent."""
+    act = Act(Entered("consulting", plus=1.0), "agent", "cancel")
+    down = Fault(Entered("consulting"), "twilio_down", 30.0)
+    outcome = play(replace(plain("warm"), acts=(act,), faults=(down,)))
+    assert (outcome.violations, outcome.state) == ([], "cancelled")
+
+
+def test_agent_let_go_whose_removal_came_too_late_is_removed_all_the_same() -> None:
+    """Pair C-85-147: the room could not be read while the caller was on hold for the agent's sake,
+    and then the agent stayed with caller and target."""
+    faults = (
+        Fault(Request("participants.list", 3), "timeout_before"),
+        Fault(Request("participants.list", 5), "timeout_after"),
+    )
+    policy = (*plain("cold").policy, ("release_agent", "on_ringing"))
+    outcome = play(replace(plain("cold"), faults=faults, policy=policy))
+    assert (outcome.violations, outcome.state) == ([], "completed")
+
+
 def test_every_rare_situation_is_due_in_a_long_run() -> None:
     all_seen = dict.fromkeys(GOALS, 1)
     assert missing(all_seen, LONG) == []

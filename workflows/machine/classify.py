@@ -153,6 +153,11 @@ def _hear_deadline(transfer: Transfer, passed: DeadlinePassed) -> Heard:
     if transfer.state in _DONE_WITH_TARGET and awaits(transfer, "EndTarget"):
         # The end of the leg cannot be had in time. Nobody must wait for it.
         return target_gone(transfer, passed.at, Cause.UNAVAILABLE, is_doubtful=True)
+    if transfer.state is State.SETTLING and transfer.agent.presence is Presence.LEAVING:
+        # Let go while the caller was on hold, and not heard of since: it may not be done any more
+        # by a request that looks for a caller on hold.
+        back = with_presence(transfer, Party.AGENT, Presence.PRESENT)
+        return back, Stimulus.AGENT_NOT_REMOVED
     if transfer.state is State.RECALLING:
         return _hear_recall_overdue(transfer, passed.at)
     if transfer.state in _RINGING and awaits(transfer, "FindTarget"):

@@ -476,7 +476,7 @@ CLOSING_ROWS: dict[State, Row] = {
 
 CLOSING_DEADLINES: dict[State, Deadline] = {
     State.HANDING_OVER: Deadline(60.0),
-    State.LEAVING: Deadline(60.0),
+    State.LEAVING: Deadline(3600.0),
     State.DOUBTING: Deadline(30.0),
     State.AWAITING: Deadline(10.0, of="ring"),
     State.VETTING: Deadline(30.0),
@@ -492,4 +492,5 @@ CLOSING_DEADLINES: dict[State, Deadline] = {
 }
 """Ring times get 10 s on top: Twilio itself adds 5 s to what it is asked for, and news of the end
 may take some more. States that only wait for commands get the time in which a command is retried,
-and then some; 180 s covers the two minutes in which a doubtful dial is looked for."""
+and then some; 180 s covers the two minutes in which a doubtful dial is looked for. An agent who is
+to leave is not given up before an outage of Twilio is over: they would stay, and hear all."""
