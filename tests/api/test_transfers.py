@@ -282,6 +282,7 @@ async def test_calls_show_people_and_transfer_to_those_on_them(site: Site) -> No
     assert conference_sid not in {item["conference_sid"] for item in listed}
 
 
+@pytest.mark.timeout(240)  # five hundred starts, beside other tests
 async def test_f8_start_and_cancel_in_a_loop_rings_so_many_phones_and_no_more(
     temporal: Client,
 ) -> None:

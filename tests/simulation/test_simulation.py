@@ -254,6 +254,7 @@ def test_every_rare_situation_is_due_in_a_long_run() -> None:
     assert missing({}, SHORT - 1) == []
 
 
+@pytest.mark.timeout(240)
 def test_run_that_is_interrupted_sums_up() -> None:
     command = [sys.executable, "-m", "tests.simulation.simulate", "--runs", "100000"]
     running = subprocess.Popen(
@@ -262,7 +263,7 @@ def test_run_that_is_interrupted_sums_up() -> None:
     assert running.stdout is not None
     assert "histories," in running.stdout.readline()
     os.killpg(running.pid, signal.SIGINT)
-    said, _ = running.communicate(timeout=60)
+    said, _ = running.communicate(timeout=150)
     assert "interrupted" in said
     assert "rare situations" in said
     assert running.returncode == 130
