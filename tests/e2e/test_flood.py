@@ -24,8 +24,8 @@ AT_ONCE = 20
 """Forged requests that one connection sends without waiting for answers."""
 GENUINE_EVERY_SECONDS = 0.05
 P99_SECONDS_MAX = 3.0
-"""Twilio waits five times as long for an answer. On two idle cores it is far less; other tests run at
-the same time."""
+"""Twilio waits five times as long for an answer. On idle cores it is far less; other tests run
+at the same time."""
 
 
 @dataclass
