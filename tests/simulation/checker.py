@@ -219,6 +219,7 @@ class Checker:
             if verb not in ears.VERBS:
                 is_yielding = verb == "resume" and self._has_transfer()
                 self.is_cancelled = verb in ("cancel", "resume") and not is_yielding
+        doors.refused_as_told(self, verb, answer)
         if answer.status == 500:
             self.broken("edge", f"{verb} was answered 500: {answer.body}")
         if verb == "start" and answer.is_ok:

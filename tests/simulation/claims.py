@@ -7,6 +7,7 @@ when it may be so for a moment.
 from __future__ import annotations
 
 import re
+from itertools import permutations
 from typing import Any
 
 from tests.simulation.tape import recorded_again, recorded_as_allowed
@@ -83,6 +84,23 @@ def hold_is_told(check: Any) -> None:
         )
         check.lasting("S28", watch.run.run_id, differs, check.bounds.hold_seconds,
                       "the hold that is shown is not the one that is")  # fmt: skip
+
+
+def hearing_is_told(check: Any) -> None:
+    """S28: who hears whom is as the api shows it."""
+    legs, running = check.truth.legs, check.running()
+    idle = [] if running else check.calls.values()
+    for watch in (*running, *idle):
+        if watch.is_over or not watch.run.is_running:
+            continue
+        known = [p for p in watch.view.get("people", ()) if p["call_sid"] in legs]
+        for speaker, listener in permutations(known, 2):
+            is_shown = speaker["party"] in listener["hears"]
+            is_so = listener["call_sid"] in legs[speaker["call_sid"]].listeners()
+            pair = f"{listener['party']} hears {speaker['party']}"
+            check.lasting("S28", f"{watch.run.run_id} {pair}", is_shown != is_so,
+                          check.bounds.hold_seconds,
+                          f"{pair}: {is_shown}, it is shown, and it is not so")  # fmt: skip
 
 
 # --- legs --------------------------------------------------------------------------------------
@@ -421,9 +439,9 @@ def nothing_left(check: Any) -> None:
 
 
 AT_EVERY_STEP = (
-    nobody_stranded, consult_is_private, cancel_is_heard, hold_is_told, one_leg_per_attempt,
-    no_leg_left_over, one_owner, bounded, nobody_booked_twice, workers_are_true,
-    recorded_as_allowed,
+    nobody_stranded, consult_is_private, cancel_is_heard, hold_is_told, hearing_is_told,
+    one_leg_per_attempt, no_leg_left_over, one_owner, bounded, nobody_booked_twice,
+    workers_are_true, recorded_as_allowed,
 )  # fmt: skip
 OF_A_REQUEST = (
     understood, dialled_once, well_addressed, flags_before_hold, agent_leaves_last,

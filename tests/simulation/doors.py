@@ -1,5 +1,5 @@
-"""S18, S23, S27: who has no right to a call changes nothing of it, and whoever has the caller may;
-addresses say nothing of people.
+"""S18, S23, S27, S28: who has no right to a call changes nothing of it, and whoever has the caller
+may; what is refused is as the api tells; addresses say nothing of people.
 
 The stranger is an agent of the same contact centre who knows the ids of the call and of its
 transfer, and is not on it.
@@ -37,6 +37,12 @@ def turned_away(check: Any, verb: str, answer: Any) -> None:
     """S18: a stranger is refused, as if there were no such call, or not answered at all."""
     if answer.status not in (0, 403, 404, 503):
         check.broken("S18", f"a stranger's {verb} was answered {answer.status} {answer.code}")
+
+
+def refused_as_told(check: Any, verb: str, answer: Any) -> None:
+    """S28: what is refused because it makes no sense now is not among what makes sense now."""
+    if answer.status == 409 and verb in (answer.body or {}).get("allowed", ()):
+        check.broken("S28", f"{verb} is refused, and said to be allowed: {answer.code}")
 
 
 async def whoever_talks_is_let_in(director: Any) -> None:

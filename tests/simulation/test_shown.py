@@ -1,0 +1,38 @@
+"""S28: what is shown is held against what is so, what is refused against what is allowed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.doors import refused_as_told
+from tests.simulation.edge import Answer
+from tests.simulation.play import play
+from workflows import views
+
+
+class Check:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def broken(self, name: str, text: str) -> None:
+        self.told.append(f"{name} {text}")
+
+
+def test_wrong_word_of_who_hears_whom_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "hears", lambda transfer, party: ())
+    found = {f"{each.name} {each.text}" for each in play("warm").violations}
+    assert any(each.startswith("S28 agent hears caller: False") for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("status", "allowed", "told"),
+    [
+        (409, ["cancel"], []),
+        (200, ["complete"], []),
+        (409, ["cancel", "complete"], ["S28 complete is refused, and said to be allowed: no"]),
+    ],
+)
+def test_what_is_refused_is_not_allowed(status: int, allowed: list[str], told: list[str]) -> None:
+    check = Check()
+    refused_as_told(check, "complete", Answer(status, "no", {"allowed": allowed}))
+    assert check.told == told
