@@ -18,6 +18,7 @@ from activities.guardian.compare import (
     HOLD_DIFFERS,
     LEG_AWAITED,
     LEG_ENDED,
+    LEG_LEFT,
     LEG_MOVED_ON,
     OWNER_CUT_OFF,
     OWNER_OVERDUE,
@@ -38,6 +39,7 @@ from activities.room import CONNECTED, ENDED
 from activities.task_state import TaskState
 
 _ENDS = frozenset({LEG_ENDED, LEG_MOVED_ON})
+_GONE = frozenset({*_ENDS, LEG_LEFT})
 PARALLEL_MAX = 20
 ROOMS_MAX = 10
 """Unknown rooms read per look: an account shared with other applications may have many."""
@@ -177,7 +179,8 @@ def lasts(first: Suspicion, again: Suspicion) -> bool:
         return _held(first) is _held(again)
     # Of a leg whose SID is not known a list can show no end.
     is_shown = first.kind != LEG_AWAITED or (first.person is not None and first.person.call_sid)
-    return again.kind not in _ENDS or first.kind in _ENDS or not is_shown
+    before = _GONE if again.kind == LEG_MOVED_ON else _ENDS
+    return again.kind not in _ENDS or first.kind in before or not is_shown
 
 
 def _held(suspicion: Suspicion) -> bool:

@@ -17,7 +17,8 @@ from activities.task_marks import is_of_task
 LEG_ENDED = "leg_ended"
 """Believed on the line, and its call is over."""
 LEG_MOVED_ON = "leg_moved_on"
-"""As `LEG_ENDED`, because somebody who knows better has let it go since: no news was lost."""
+"""Ended or not in the room, because somebody who knows better has let it go, or sent it elsewhere,
+since: no news was lost."""
 LEG_ANSWERED = "leg_answered"
 """Believed to ring, and picked up."""
 LEG_JOINED = "leg_joined"
@@ -173,7 +174,8 @@ def _in_room(owner: Owner, person: Person, seen: CallSeen, knows_holds: bool) ->
 
 def _explained(difference: Suspicion, better: Owner | None) -> Suspicion:
     """The difference, or what it is if who knew better has ended since the owner last heard."""
-    if difference.kind != LEG_ENDED or better is None or difference.person is None:
+    is_gone = difference.kind in (LEG_ENDED, LEG_LEFT)
+    if not is_gone or better is None or difference.person is None:
         return difference
     last = better.person(difference.person.call_sid)
     was_there = last is not None and last.presence == "present"

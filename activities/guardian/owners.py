@@ -206,9 +206,14 @@ class Owners:
 def _people(view: Mapping[str, Any]) -> tuple[Person, ...]:
     """Everybody whom a view names: people, supervisors, and the agent whom these advise."""
     people = [_person(each) for each in view.get("people") or ()]
-    people += [_supervisor(each) for each in view.get("supervisors") or ()]
+    supervisors = [_supervisor(each) for each in view.get("supervisors") or ()]
+    people += supervisors
     if view.get("agent_call_sid"):
-        people.append(Person("agent", str(view["agent_call_sid"]), presence="present"))
+        # Until a supervisor has come the room was not read: the agent is the api's word, and may
+        # have left while nobody was there to be told.
+        is_known = any(each.presence == "present" for each in supervisors)
+        presence = "present" if is_known else "none"
+        people.append(Person("agent", str(view["agent_call_sid"]), presence=presence))
     return tuple(people)
 
 

@@ -345,6 +345,21 @@ async def test_supervisor_who_hung_up_unheard_is_found(
     assert finding.workflow_id == f"supervision/{phones.room}"
 
 
+@pytest.mark.parametrize(("state", "kinds"), [("dialing", []), ("listening", ["leg_ended"])])
+async def test_agent_of_a_supervision_counts_once_a_supervisor_has_come(
+    look: Look, phones: Telephony, believers: Believers, state: str, kinds: list[str]
+) -> None:
+    """Seed 716470: until then it is the api's word, older than the supervision."""
+    caller, agent = phones.people_talk()
+    boss = phones.enter("client:sue", Label=f"{PART}-v1")
+    told = {"id": f"{PART}-v1", "call_sid": boss, "state": state, "is_over": False}
+    believers.add(f"supervision/{phones.room}", supervisors=[told], agent_call_sid=agent)
+    believers.add(f"call/{phones.room}", person("caller", caller))
+    phones.hangs_up("client:anna")
+    about_agent = [each for each in (await look()).findings if each.call_sid == agent]
+    assert [each.kind for each in about_agent] == kinds
+
+
 async def test_supervision_that_was_ended_by_force_is_found_beside_a_new_one(
     look: Look, phones: Telephony, believers: Believers
 ) -> None:

@@ -29,6 +29,9 @@ def seen(kind: str, person: Person = LEG, held: bool = False) -> Suspicion:
         (seen("leg_awaited", UNKNOWN), seen("leg_ended", UNKNOWN), True),
         (seen("leg_awaited"), seen("leg_awaited"), False),
         (seen("hold_differs", held=True), seen("hold_differs", held=True), True),
+        # Seed 701569: sent elsewhere by a transfer, of which only the second look knows.
+        (seen("leg_left"), seen("leg_moved_on"), True),
+        (seen("leg_awaited"), seen("leg_moved_on"), False),
         # Seed 420575: the leg was ended between the two looks, and the callback was on its way.
         (seen("leg_awaited"), seen("leg_ended"), False),
         # Seed 420989: the first look fell into a swap, and the second into a join.

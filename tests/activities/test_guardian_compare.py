@@ -160,6 +160,17 @@ def test_leg_that_a_transfer_let_go_is_no_lost_news(
     assert found(call, transfer, seen=look()) == [(expected, "agent")]
 
 
+@pytest.mark.parametrize(("last", "expected"), [("gone", LEG_MOVED_ON), ("present", LEG_LEFT)])
+def test_caller_whom_a_transfer_sent_elsewhere_is_no_lost_news(last: str, expected: str) -> None:
+    """Seed 701569: the room lived on, with a supervisor in it."""
+    call = owner(leg("caller", CALLER), kind="call", since=10.0)
+    transfer = owner(
+        leg("caller", CALLER, presence=last), kind="transfer", is_running=False, closed_at=20.0
+    )
+    elsewhere = look(c=CallSeen(CONNECTED, is_in_room=False))
+    assert found(call, transfer, seen=elsewhere) == [(expected, "caller")]
+
+
 def test_keys_tell_runs_kinds_and_legs_apart() -> None:
     one = owner(leg("agent", AGENT), leg())
     other = replace(one, run_id="another")

@@ -33,6 +33,9 @@ def with_phone(story: Story, who: str, behavior: Behavior) -> Story:
     return replace(story, phones=(*others, (who, (behavior,))))
 
 
+RINGS_LONG = Behavior("answer", 7.0)
+
+
 def joins(at: Moment, mode: str = "monitor") -> Act:
     """The supervisor asks to join."""
     return Act(at, "supervisor", "supervise", mode)
@@ -101,6 +104,16 @@ def test_agent_who_left_while_the_phone_rang_may_be_removed_after_it_was_answere
     story = with_phone(plain("warm-next"), "target", brief)
     story = with_phone(story, "second", Behavior("unreachable"))
     outcome = play(story, acts=[Act(Told("answered", 2, 0.03), "agent", "complete")])
+    assert outcome.violations == []
+
+
+@pytest.mark.parametrize("seconds", [2.0, 2.2, 2.4])
+def test_agent_who_left_as_the_supervision_began_is_no_finding(seconds: float) -> None:
+    """Seed 716470: nobody was there yet to be told (L4)."""
+    story = replace(plain("cold"), talk_seconds=seconds)
+    story = with_phone(with_phone(story, "target", RINGS_LONG), "supervisor", RINGS_LONG)
+    story = replace(story, policy=(*story.policy, ("release_agent", "on_ringing")))
+    outcome = play(story, acts=[joins(Entered("awaiting", plus=0.3), "whisper")])
     assert outcome.violations == []
 
 

@@ -84,6 +84,7 @@ def identity(world: World) -> Any:
     )
     facts = frozenset((fact.kind, fact.call_sid) for fact in world.facts)
     known = (value.agent, value.is_consulting, value.is_told, value.has_ended, value.taken)
+    known = (*known, value.is_unread)
     rest = (world.permitted, world.removal, world.faults, world.told, world.leak)
     rest = (*rest, world.words, world.is_private)
     return people, jobs, facts, known, world.room, rest

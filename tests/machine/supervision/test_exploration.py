@@ -13,7 +13,7 @@ from activities import voices
 from activities.room import RoomLeg
 from tests.machine.supervision.claims import BrokenClaimError
 from tests.machine.supervision.explore import RIGS, STARTS, Figures, explore
-from tests.machine.supervision.moves import asked_and_settled
+from tests.machine.supervision.moves import asked_and_settled, moves
 from tests.machine.supervision.worlds import Rig, beginning
 from workflows.machine.invariants import BrokenInvariantError
 from workflows.machine.supervision import classify, readings, table
@@ -155,7 +155,7 @@ def does_not_hear_the_transfer(monkeypatch: pytest.MonkeyPatch) -> Rig:
 SEEDS: tuple[tuple[Seed, str, str], ...] = (
     (unmutes_before_it_aims, "monitor", "S7: the caller hears"),
     (aims_and_unmutes_at_once, "monitor", "S7: the caller hears"),
-    (unmutes_a_whisper_without_its_listener, "monitor", "S7: the caller hears"),
+    (unmutes_a_whisper_without_its_listener, "as a target comes", "S7: the caller hears"),
     (unaims_before_it_mutes, "whisper", "middle of a sentence"),
     (leaves_it_when_the_agent_leaves, "whisper", "heard by frozenset.*'caller'"),
     (aims_at_the_next_agent_without_silence, "whisper", "whisper_has_one_listener"),
@@ -169,8 +169,16 @@ SEEDS: tuple[tuple[Seed, str, str], ...] = (
 )
 
 
+TARGET_COMES = ("bob answers", "transfer looks", "v1 asks to whisper")
+_MODES = {"as a target comes": "monitor"}
+
+
 def _search(rig: Rig, verb: str) -> None:
-    first = beginning(rig) if verb == "dialing" else asked_and_settled(rig, verb)
+    """From where a supervisor rings, or has the mode `verb`, or asks to whisper while a transfer is
+    about to remove the agent."""
+    first = beginning(rig) if verb == "dialing" else asked_and_settled(rig, _MODES.get(verb, verb))
+    for what in TARGET_COMES if verb in _MODES else ():
+        first = next(move.to for move in moves(first, rig) if move.what == what)
     explore(replace(rig, verbs=rig.verbs[:-1]), 7, first)
 
 

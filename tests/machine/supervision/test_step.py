@@ -302,6 +302,22 @@ def test_room_is_read_more_often_for_who_stays_beside_the_caller() -> None:
         assert [each.name for each in after.commands] == ["ReadSupervised"]
 
 
+def test_what_is_told_while_the_room_is_read_is_not_left_unread() -> None:
+    """Seed 701569: the caller left while the room was read, and no step lay between; the supervisor
+    stayed alone in the room."""
+    turn, looks = Stepped(listening(Rig()).value), []
+    for who in ("CA-first", CALLER, "CA-last"):
+        turn = step(turn.value, LegEnded(at=2.0, call_sid=who))
+        looks.append(turn.commands)
+    assert [len(each) for each in looks] == [1, 1, 0], "two at once, and one that waits"
+    first, second = looks[0][0], looks[1][0]
+    assert first.key != second.key
+    after = step(turn.value, CommandFailed(at=3.0, command=first.name, key=first.key))
+    assert [each.name for each in after.commands] == ["ReadSupervised"]
+    done = step(after.value, CommandFailed(at=4.0, command=second.name, key=second.key))
+    assert not done.commands
+
+
 def test_buttons_are_what_makes_sense() -> None:
     world = listening(Rig())
     mine = world.value.supervisors[0]

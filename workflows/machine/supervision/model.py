@@ -224,6 +224,8 @@ class Supervision:
     """The step of a transfer's last word: a reading begun before it tells nothing of a consult."""
     has_ended: bool = False
     """Whether the room is over."""
+    is_unread: bool = False
+    """Whether the room must be read once more, as soon as a look at it is over."""
     supervisors: tuple[Supervisor, ...] = ()
     help: Help | None = None
     taken: tuple[str, ...] = ()

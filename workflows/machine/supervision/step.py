@@ -61,7 +61,8 @@ from workflows.machine.supervision.table import (
 from workflows.machine.table import Verdict
 
 READS_MAX = 2
-"""Looks at the room under way at once: one that was begun too early, and one that was not."""
+"""Looks at the room under way at once: one that was begun too early, and one that was not. What is
+told while there are two is for a third, as soon as one of them is over."""
 
 HELP_TAKEN = "help_taken"
 SUPERVISES_ALREADY = "supervises_already"
@@ -271,15 +272,18 @@ def _with_reading(turn: Stepped, must_read: bool) -> Stepped:
     """The look at the room, once, with a key; left out where a change reads the room anyway."""
     wanted = must_read or any(isinstance(each, ReadSupervised) for each in turn.commands)
     commands = tuple(each for each in turn.commands if not isinstance(each, ReadSupervised))
-    reads = sum(key.endswith("/ReadSupervised") for key in turn.value.pending)
+    value, turn = turn.value, replace(turn, commands=commands)
+    wanted = (wanted or value.is_unread) and any(each.is_live for each in value.supervisors)
     is_read_anyway = any(each.name in VOICES for each in commands)
-    is_watched = any(each.is_live for each in turn.value.supervisors)
-    if not wanted or is_read_anyway or reads >= READS_MAX or not is_watched:
-        return replace(turn, commands=commands)
-    read = ReadSupervised(key=f"/{turn.value.step}/ReadSupervised")
-    if read.key in turn.value.pending:
-        return replace(turn, commands=commands)
-    value = replace(turn.value, pending=(*turn.value.pending, read.key))
+    reads = sum(key.endswith("/ReadSupervised") for key in value.pending)
+    is_unread = wanted and not is_read_anyway and reads >= READS_MAX
+    if is_unread is not value.is_unread:
+        value = replace(value, is_unread=is_unread)
+    if not wanted or is_read_anyway or is_unread:
+        return replace(turn, value=value)
+    keys = (f"{name}/{value.step}/ReadSupervised" for name in ("", "again"))
+    read = ReadSupervised(key=next(key for key in keys if key not in value.pending))
+    value = replace(value, pending=(*value.pending, read.key))
     return replace(turn, value=value, commands=(*commands, read))
 
 
