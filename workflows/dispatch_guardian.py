@@ -48,7 +48,8 @@ KNOWS_HOLDS = ("transfer", "hold")
 """Owners whose views say who is on hold. A call between transfers does not know."""
 
 EXPECTED = frozenset({compare.LEG_MOVED_ON})
-"""Findings that are no fault: a call learns by them whom a transfer has left it with, if anybody."""
+"""Findings that are no fault: a call learns by them whom a transfer has left it with, if with
+anybody."""
 
 ROUND_SECONDS = 8.0
 """How long one attempt looks. Longer would cost fewer actions, and a worker's death would be missed
