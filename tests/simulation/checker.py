@@ -73,6 +73,8 @@ class Watch:
         self.over_at: float | None = None
         self.ranks: dict[str, int] = {}
         self.attempts: dict[str, dict[str, Any]] = {}
+        self.held_before: float | None = None
+        """The caller's seconds on hold when it began; None: on hold already."""
 
     @property
     def state(self) -> str:
@@ -240,6 +242,11 @@ class Checker:
         known = self.watches if kind in OWNERS else beside
         watch = known.setdefault(run.run_id, Watch(run))
         view = read(run.memo["view"])
+        if kind in OWNERS and not watch.view:
+            self.look()
+            caller = self.truth.caller
+            if caller is not None and not caller.is_held:
+                watch.held_before = caller.held_seconds(self.now)
         if kind in OWNERS:
             claims.view_is_honest(self, watch, view)
         # Before the first step a view is the api's word, with the time of the api's clock.

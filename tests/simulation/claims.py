@@ -247,6 +247,24 @@ def _end_is_true(check: Any, watch: Any, view: dict[str, Any]) -> None:
         check.broken("S27", f"{reason}, and the legs ended as {sorted(causes)}")
     if not reason:
         check.broken("S27", "an end without a reason")
+    _seconds_are_true(check, watch, view)
+
+
+def _seconds_are_true(check: Any, watch: Any, view: dict[str, Any]) -> None:
+    """S27: what is said of the caller's time is so, but for the way of the news."""
+    truth, slack = check.truth, CALM + check.cost
+    if truth.caller is not None and watch.held_before is not None:
+        held = truth.caller.held_seconds(check.now) - watch.held_before
+        if abs(view["hold_seconds"] - held) > slack:
+            check.broken("S27", f"on hold for {view['hold_seconds']} s, it says, not {held:.3f}")
+    waited = view.get("seconds_to_human")
+    pairs = [frozenset((truth.caller_sid, each["call_sid"])) for each in view.get("attempts", ())]
+    met = [truth.ever_talked[pair] for pair in pairs if pair in truth.ever_talked]
+    if waited is None or (not met and check.has_lost_news):
+        return  # That the target had gone before they could meet may be told to nobody.
+    so = min(met) - view["started_at"] if met else None
+    if so is None or abs(waited - so) > slack:
+        check.broken("S27", f"with a human after {waited} s, it says, not {so}")
 
 
 def start_is_kept(check: Any, key: str, transfer_id: str) -> None:

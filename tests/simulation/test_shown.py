@@ -25,6 +25,16 @@ def test_wrong_word_of_who_hears_whom_is_seen(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
+    ("name", "told"),
+    [("_hold_seconds", "S27 on hold for 90.0 s"), ("seconds_to_human", "S27 with a human after")],
+)
+def test_wrong_seconds_are_seen(name: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, name, lambda *_: 90.0)
+    found = [f"{each.name} {each.text}" for each in play("warm").violations]
+    assert any(each.startswith(told) for each in found), found
+
+
+@pytest.mark.parametrize(
     ("status", "allowed", "told"),
     [
         (409, ["cancel"], []),

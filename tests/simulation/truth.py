@@ -29,6 +29,10 @@ class Leg:
     is_live: bool = True
     is_joined: bool = False
     is_held: bool = False
+    held_at: float | None = None
+    """Since when, while it is held."""
+    held_before: float = 0.0
+    """Seconds of all holds that are over."""
     joined_at: float | None = None
     left_at: float | None = None
     """When it was seen to be out of the room it had been in."""
@@ -43,6 +47,10 @@ class Leg:
         """Its label has become known."""
         self.label, self.is_ours = label, bool(OURS.match(label))
         self.is_supervisor = bool(SUPERVISOR.match(label))
+
+    def held_seconds(self, now: float) -> float:
+        """How long it has been on hold, all in all."""
+        return self.held_before + (0.0 if self.held_at is None else now - self.held_at)
 
     def listeners(self) -> set[str]:
         """The call SIDs of those who hear whoever is on this leg."""
@@ -60,7 +68,8 @@ class Truth:
         self.legs: dict[str, Leg] = {}
         self.talks: frozenset[tuple[str, str]] = frozenset()
         """Pairs that hear each other, both ways, by SID."""
-        self.ever_talked: set[frozenset[str]] = set()
+        self.ever_talked: dict[frozenset[str], float] = {}
+        """Who ever talked, by SID, and since when."""
         self.caller_sid = ""
 
     @property
@@ -83,7 +92,7 @@ class Truth:
         self.talks = frozenset(pairs)
         for one, other in pairs:
             if one < other:
-                self.ever_talked.add(frozenset((one, other)))
+                self.ever_talked.setdefault(frozenset((one, other)), now)
 
     def _new(self, call: Call) -> Leg:
         is_caller = call.direction == "inbound" and call.phone == self._caller
@@ -111,6 +120,10 @@ class Truth:
         leg.is_joined = is_joined
         if not is_joined:
             leg.is_held = False
+        if leg.is_held and leg.held_at is None:
+            leg.held_at = now
+        elif not leg.is_held and leg.held_at is not None:
+            leg.held_before, leg.held_at = leg.held_seconds(now), None
 
     def who_talked(self) -> set[str]:
         """Pairs that ever heard each other, by the addresses of their phones."""
