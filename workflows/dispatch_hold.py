@@ -18,9 +18,8 @@ with workflow.unsafe.imports_passed_through():
         OwnerEnded,
         OwnerSought,
         TransferReported,
-        TransferStarted,
     )
-    from workflows.machine.holding import CALL, flagged_sids
+    from workflows.machine.holding import CALL, flagged_sids, transfer_started
     from workflows.machine.model import Transfer
     from workflows.messages import (
         ANNOUNCE_PATH,
@@ -34,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 def tell_hold(_command: Command, _begun: Transfer, now: Transfer) -> Notice:
-    return Notice((hold_workflow_id(now.conference_sid),), asdict(TransferStarted()))
+    return Notice((hold_workflow_id(now.conference_sid),), asdict(transfer_started(now)))
 
 
 def tell_supervision(command: Command, _begun: Transfer, now: Transfer) -> Notice:

@@ -16,6 +16,7 @@ from tests.machine.harness import (
 )
 from tests.machine.switchboard import Line
 from workflows.machine.events import (
+    NOBODY,
     AgentReplaced,
     CancellationRequested,
     CommandSucceeded,
@@ -268,6 +269,19 @@ def test_hold_that_finds_a_transfer_waits_for_its_word() -> None:
     story.hear(TransferStarted(at=story.at))
     story.settle().ended(State.TAKEN_OVER, Reason.TAKEN_OVER)
     assert_waiting(story)
+
+
+@pytest.mark.parametrize("agent", [NOBODY, "CAagent", "CAr1", ""])
+def test_agent_rung_back_is_let_go_if_the_transfer_does_not_know_them(agent: str) -> None:
+    """Seed 710928: the transfer knew only the leg of the agent's that had left, and the one that
+    was rung back heard caller and target to the end of the call."""
+    story = hold().hangs_up("agent").is_in(State.RECALLING)
+    story.lines = story.lines._replace(alive=frozenset({"transfer"}))
+    story.answers("r1").is_in(State.YIELDING)
+    story.hear(TransferStarted(at=story.at, agent=agent))
+    story.settle().ended(State.TAKEN_OVER, Reason.TAKEN_OVER)
+    is_unknown = agent in (NOBODY, "CAagent")
+    assert story.line("r1").status == ("gone" if is_unknown else "in")
 
 
 def test_hold_goes_on_when_the_transfer_ended_without_the_caller() -> None:

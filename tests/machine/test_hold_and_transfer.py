@@ -38,10 +38,9 @@ from workflows.machine.events import (
     HoldReported,
     LegAnswered,
     LegEnded,
-    TransferStarted,
 )
 from workflows.machine.hold import HOLD
-from workflows.machine.holding import flagged_sids
+from workflows.machine.holding import flagged_sids, transfer_started
 from workflows.machine.invariants import check
 from workflows.machine.journal import ladder
 from workflows.machine.model import Kind, Leg, Party, Policy, Presence, State, Target, Transfer
@@ -145,7 +144,7 @@ def carried(both: Both, job: Job) -> Both:
 
 def _word(job: Job, sender: Transfer) -> Event:
     if job.command == "TellHold":
-        return TransferStarted(at=AT)
+        return replace(transfer_started(sender), at=AT)
     if job.command == "AskTransfer":
         return HoldReported(at=AT)
     is_held = sender.caller.held is not sender.caller.is_hold_doubtful

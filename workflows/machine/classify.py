@@ -215,6 +215,8 @@ def _hear_leg(transfer: Transfer, fact: LegFact) -> Heard:
         return transfer, Stimulus.STRANGER_LEFT if has_left else Stimulus.NOTED
     leg = transfer.leg(party)
     if fact.call_sid and leg.call_sid and leg.call_sid != fact.call_sid:
+        if not leg.is_live and not isinstance(fact, LegEnded):
+            return transfer, Stimulus.STRAY_LEG  # a later offer, made before the task's end
         if isinstance(fact, LegEnded) or leg.presence not in NOT_YET_TAKEN:
             return transfer, Stimulus.NOTED  # an earlier offer of the same task
         transfer = adopt(transfer, party, fact.call_sid)

@@ -180,11 +180,17 @@ class TransferReported:
     kind: Literal["transfer_reported"] = "transfer_reported"
 
 
+NOBODY = "nobody"
+"""In the place of a call's SID: there is none any more."""
+
+
 @dataclass(frozen=True)
 class TransferStarted:
     """A transfer has the caller's leg: whoever held it for the agent lets go."""
 
     at: float = 0.0
+    agent: str = ""
+    """Call SID of the transfer's agent, or `NOBODY` if that one has left; empty: not known yet."""
     kind: Literal["transfer_started"] = "transfer_started"
 
 

@@ -64,7 +64,7 @@ _NOTHING_DUE: Row = not_under_way("notice or reminder", On.NOTICE_DUE, On.REMIND
 _CALL_CAN_END: Row = {
     On.CALLER_LEFT: go(State.RELEASING, AskCall, because=Reason.CALLER_HUNG_UP),
     On.ROOM_ENDED: go(State.DIVERTING, DivertCaller, because=Reason.CALL_ENDED),
-    On.TRANSFER_STARTED: go(State.TAKEN_OVER, ReportHold, because=Reason.TAKEN_OVER),
+    On.TRANSFER_STARTED: go(State.TAKEN_OVER, ReportHold, EndStray, because=Reason.TAKEN_OVER),
     On.TRANSFER_STARTED_BEFORE: go(
         State.YIELDING, ReportHold, then(AskTransfer), because=Reason.TAKEN_OVER
     ),

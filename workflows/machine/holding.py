@@ -9,6 +9,7 @@ from __future__ import annotations
 from workflows.machine.beliefs import Heard, caller_gone, left_alone
 from workflows.machine.copies import replace
 from workflows.machine.events import (
+    NOBODY,
     HoldReported,
     LegReading,
     OwnerEnded,
@@ -72,6 +73,12 @@ def _hear_report(transfer: Transfer, told: HoldReported) -> Heard:
         return transfer, Stimulus.NOTED
     transfer = replace(transfer, caller=replace(caller, held=is_held))
     return transfer, Stimulus.CALLER_HELD if is_held else Stimulus.CALLER_RESUMED
+
+
+def transfer_started(transfer: Transfer) -> TransferStarted:
+    """A transfer's word to an agent's hold, which may have rung the agent back meanwhile."""
+    agent = transfer.agent
+    return TransferStarted(agent=agent.call_sid if agent.is_live else NOBODY)
 
 
 def wanted_hold(transfer: Transfer) -> bool | None:

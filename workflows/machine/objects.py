@@ -34,6 +34,7 @@ from workflows.machine.events import (
     HoldReported,
     LegEnded,
     LegScreened,
+    TransferStarted,
     WorkerDeclined,
     WorkerTimedOut,
 )
@@ -122,6 +123,8 @@ def _is_being_accepted(transfer: Transfer) -> bool:
 
 def stray(transfer: Transfer, event: Event | None) -> EndStray | None:
     """The leg that must not ring or talk; None if it is gone, or goes by itself."""
+    if isinstance(event, TransferStarted):
+        return _recall_unknown_to(transfer, event)
     is_taken_over = getattr(event, "command", "") == TellSupervision.__name__
     if isinstance(event, AgentReplaced) or is_taken_over:
         # The recall: somebody else is the agent.
@@ -141,6 +144,17 @@ def stray(transfer: Transfer, event: Event | None) -> EndStray | None:
     if is_targets and target.is_live and not is_routed(transfer):
         return None  # its own end is under way
     return found if found.label or found.call_sid else None
+
+
+def _recall_unknown_to(hold: Transfer, told: TransferStarted) -> EndStray | None:
+    """The agent whom a hold has rung back, where the transfer that has the caller now knows
+    another leg as the agent's: nobody would look after this one."""
+    agent = hold.agent
+    is_recall = bool(hold.recalls) and agent.label == f"{hold.part}-r{hold.recalls}"
+    is_another = told.agent not in ("", agent.call_sid)
+    if not is_recall or not is_another or not agent.is_live:
+        return None
+    return EndStray(label=agent.label, call_sid=agent.call_sid)
 
 
 def left_task(transfer: Transfer, event: Event | None) -> EndTask | None:
