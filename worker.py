@@ -217,7 +217,7 @@ def build_guardian(
         client,
         task_queue=GUARDIAN_TASK_QUEUE,
         workflows=[GuardianWorkflow],
-        activities=[guard.guard, rescue.rescue, rescue.tasks.end_task],
+        activities=[guard.guard, rescue.rescue, rescue.end_strays, rescue.tasks.end_task],
         workflow_runner=workflow_runner(settings.handover_sandbox),
         interceptors=[Pulse()],
         identity=client.identity,

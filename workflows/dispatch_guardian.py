@@ -82,11 +82,13 @@ def guard_order(given: GuardianInput) -> Order:
 
 
 def rescue_order(finding: Finding) -> Order | None:
-    """Look after the people of whoever was cut off; None if nobody is to be looked after."""
-    if finding.kind not in (compare.OWNER_CUT_OFF, compare.OWNER_STUCK, compare.ROOM_UNOWNED):
+    """Look after the people of whoever was cut off, or after who is on a call unasked; None if
+    nobody is to be looked after."""
+    is_astray = finding.kind == compare.LEG_STRAY
+    if finding.kind not in (*PAGE, compare.LEG_STRAY):
         return None
     return Order(
-        Rescue.rescue,
+        Rescue.end_strays if is_astray else Rescue.rescue,
         RescueInput(
             conference_sid=finding.conference_sid,
             types=OWNERS,

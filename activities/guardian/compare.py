@@ -42,6 +42,8 @@ OWNER_OVERDUE = "owner_overdue"
 """A state's time was up long ago, and nothing has come of it."""
 TASK_LEFT = "task_left"
 """A task is open that nobody works on any more."""
+LEG_STRAY = "leg_stray"
+"""A leg of ours is on a call that goes on, and nobody wants it any more."""
 ROOM_UNOWNED = "room_unowned"
 """Legs of ours are in a room in which no workflow was ever known."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from temporalio import activity
@@ -20,6 +20,7 @@ from twilio.rest import Client
 
 from activities.guardian.closer import Closer
 from activities.guardian.compare import (
+    LEG_STRAY,
     OWNER_CUT_OFF,
     OWNER_OVERDUE,
     OWNER_STUCK,
@@ -32,14 +33,21 @@ from activities.guardian.compare import (
 )
 from activities.guardian.left_tasks import OpenTasks, label_of, left_over
 from activities.guardian.look import Look, look_around, with_room
-from activities.guardian.owners import Owner, Owners
+from activities.guardian.owners import Owner, Owners, Person
+from activities.guardian.strays import Strays
 from activities.reading import read_legs
 from activities.room import Room
 from activities.task_state import TaskState
 
 GRACE_SECONDS = 1.0
 """Between a suspicion and the second look: a report that is on its way arrives within this time."""
-QUIET_SECONDS = {OWNER_CUT_OFF: 6.0, OWNER_STUCK: 6.0, ROOM_UNOWNED: 6.0, OWNER_OVERDUE: 300.0}
+QUIET_SECONDS = {
+    OWNER_CUT_OFF: 6.0,
+    OWNER_STUCK: 6.0,
+    ROOM_UNOWNED: 6.0,
+    LEG_STRAY: 6.0,
+    OWNER_OVERDUE: 300.0,
+}
 QUIET_SECONDS_ELSE = 30.0
 """How long a finding is not reported again. Who did not act on what was told is told again, but not
 with every look: each telling costs. A rescue is looked after until nothing is left to be done."""
@@ -76,6 +84,8 @@ class GuardInput:
     knows_holds: tuple[str, ...] = ()
     transfer: str = "transfer"
     """The kind of owner whose tasks are its own business as long as it runs."""
+    call: str = "call"
+    """The kind that has a call between its transfers."""
     seconds: float = 20.0
     looked_at: float = 0.0
     quiet: dict[str, float] = field(default_factory=dict)
@@ -136,8 +146,10 @@ class Guard:
         self._tasks_looked_at = 0.0
         self._strange: set[str] = set()
         """Rooms that are none of ours, so that each is asked about once. Only a cache."""
-        self._last_room = ""
-        """Where the next look goes on reading rooms."""
+        self._strays = Strays(client)
+        self._last_rooms = ["", ""]
+        """Where the next look goes on reading rooms: those with an owner that knows of holds, and
+        the others."""
         self._knows_problems = True
         """Whether this Temporal tells whose code fails: servers before 1.30 do not."""
 
@@ -172,7 +184,7 @@ class Guard:
             owners.cut_off(began - CUT_OFF_SECONDS),
             self._stuck(owners),
         )
-        look = await self._with_rooms(look, running, given.knows_holds)
+        look, read = await self._with_rooms(look, running, given.knows_holds)
         suspected = [
             *differences(running, look, given.silent_while, given.knows_holds),
             *(Suspicion(OWNER_STUCK, each) for each in stuck),
@@ -182,13 +194,16 @@ class Guard:
         suspected = [each for each in suspected if each.key not in report.quiet]
         rooms = self._unknown_rooms(look, running, cut_off, began)
         tasks = await self._left_tasks(given, look, running, began)
+        astray = await self._strays.rooms(read, running, owners, given.knows_holds, look.calls)
         found: list[Suspicion] = []
         left: list[TaskState] = []
-        if (suspected or rooms or tasks) and await _pause(GRACE_SECONDS):
+        if (suspected or rooms or tasks or astray) and await _pause(GRACE_SECONDS):
             closer = Closer(self._client, owners, given.silent_while, given.knows_holds)
             found = await closer.look(suspected[:AGAIN_MAX], began)
             unowned, strange = await closer.look_into(rooms)
-            found += [each for each in unowned if each.key not in report.quiet]
+            found += unowned
+            for sid in astray:
+                found += await self._stray_legs(sid, owners, given)
             self._strange = (self._strange | strange) & look.rooms.keys()
             if self._tasks is not None:
                 left = await closer.look_at_tasks(tasks, self._tasks, given.transfer)
@@ -207,6 +222,15 @@ class Guard:
             quiet=quiet | report.quiet,
         )
 
+    async def _stray_legs(
+        self, conference_sid: str, owners: Owners, given: GuardInput
+    ) -> list[Suspicion]:
+        _, legs = await self._strays.confirmed(
+            conference_sid, owners, given.knows_holds, given.call
+        )
+        nobody = Owner("", conference_sid, conference_sid=conference_sid)
+        return [Suspicion(LEG_STRAY, nobody, Person("", leg.call_sid, leg.label)) for leg in legs]
+
     async def _look_around(self) -> Look:
         return await look_around(self._client, self._page_size)
 
@@ -221,16 +245,16 @@ class Guard:
 
     async def _with_rooms(
         self, look: Look, running: list[Owner], knows_holds: Collection[str]
-    ) -> Look:
-        """This look, with a few rooms read: lists of calls tell neither who is on hold nor who has
-        left a room without hanging up. Owners that know of holds come first, in turn."""
+    ) -> tuple[Look, list[Room]]:
+        """This look, with a few rooms read, and the rooms: lists of calls tell neither who is on
+        hold, nor who has left a room without hanging up, nor who is in it unasked. Owners that know
+        of holds come first, in turn; one room is for the others, where there are any."""
         owners = [each for each in running if each.conference_sid in look.rooms]
-        first = [each for each in owners if each.kind in knows_holds] or owners
-        first.sort(key=lambda each: each.conference_sid)
-        later = [each for each in first if each.conference_sid > self._last_room]
-        chosen = [*later, *first][:ROOMS_READ_MAX]
-        sids = {each.conference_sid for each in chosen}
-        read = await asyncio.gather(*(self._read_room(sid) for sid in sids))
+        first = {each.conference_sid for each in owners if each.kind in knows_holds}
+        others = {each.conference_sid for each in owners} - first
+        sids = self._in_turn(0, first, ROOMS_READ_MAX - bool(others))
+        sids += self._in_turn(1, others, ROOMS_READ_MAX - len(sids))
+        read = list(await asyncio.gather(*(self._read_room(sid) for sid in sids)))
         for room in read:
             people = [
                 person.call_sid
@@ -239,8 +263,15 @@ class Guard:
                 for person in owner.people
             ]
             look = with_room(look, room, people)
-        self._last_room = chosen[-1].conference_sid if chosen else ""
-        return look
+        return look, read
+
+    def _in_turn(self, which: int, rooms: Iterable[str], most: int) -> list[str]:
+        """The next few of these rooms."""
+        ordered = sorted(rooms)
+        later = [sid for sid in ordered if sid > self._last_rooms[which]]
+        chosen = list(dict.fromkeys((*later, *ordered)))[:most]
+        self._last_rooms[which] = chosen[-1] if chosen else ""
+        return chosen
 
     async def _read_room(self, conference_sid: str) -> Room:
         return await read_legs(self._client, conference_sid)

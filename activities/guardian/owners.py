@@ -154,6 +154,12 @@ class Owners:
             f"ExecutionStatus = 'Running' AND TemporalReportedProblems IN ({failing})"
         )
 
+    async def past(self, conference_sid: str, kinds: Iterable[str]) -> list[Owner]:
+        """Every owner of these kinds that this call has had and that runs no more."""
+        ids = ", ".join(f"'{kind}/{conference_sid}'" for kind in kinds)
+        listed = await self._list(f"WorkflowId IN ({ids})")
+        return [each for each in listed if not each.is_running]
+
     async def read(self, workflow_id: str, run_id: str | None = None) -> Owner | None:
         """This run, or the latest of this id, as fresh as can be had; None if there is none."""
         handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)

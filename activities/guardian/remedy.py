@@ -44,6 +44,9 @@ class Left:
     """The agent's own task, with TaskRouter."""
     dialled_tasks: tuple[tuple[str, str], ...] = ()
     """Task and leg's call, of each attempt that TaskRouter was asked for; either may be empty."""
+    sought_label: str = ""
+    """Of the target that TaskRouter was asked for, where the answer was not heard: the task is
+    known by nothing else."""
     is_hold_foreign: bool = False
     """Another owner holds the caller on purpose."""
 
@@ -101,7 +104,7 @@ def remedy(left: Left, room: Room, live_calls: Iterable[str]) -> tuple[Step, ...
         return (*steps, *_tasks(left, ()))
     steps += _for_caller(left, caller, targets, others)
     ended = {step.key for step in steps if step.what == END_LEG}
-    staying = [leg.call_sid for leg in there if leg.call_sid not in ended]
+    staying = [leg for leg in there if leg.call_sid not in ended]
     return (*steps, *_tasks(left, staying))
 
 
@@ -153,15 +156,18 @@ def _was_ours(left: Left, room: Room) -> bool:
     return bool(left.caller_call_sid) or any(is_ours(leg.label) for leg in room.legs)
 
 
-def _tasks(left: Left, staying: Iterable[str]) -> list[Step]:
+def _tasks(left: Left, staying: Iterable[RoomLeg]) -> list[Step]:
     """The tasks of whoever is not there any more, or never came, are over. The others are theirs
     who are there: one that is still on offer would ring the next worker, for nobody."""
-    there = frozenset(staying)
+    staying = tuple(staying)
+    there = frozenset(leg.call_sid for leg in staying)
     over = [task for task, leg in left.dialled_tasks if task and leg not in there]
     if left.task_sid and left.agent_call_sid and left.agent_call_sid not in there:
         over.append(left.task_sid)
     theirs = [each for each in left.dialled_tasks if each[0] and each[1] in there]
+    is_sought = left.sought_label and all(leg.label != left.sought_label for leg in staying)
     return [
         *(Step(END_TASK, task) for task in dict.fromkeys(over)),
+        *([Step(END_TASK, label=left.sought_label)] if is_sought else []),
         *(Step(ACCEPT_TASK, task, call_sid=leg) for task, leg in theirs),
     ]

@@ -17,7 +17,7 @@ from twilio.rest import Client
 from activities.calls import Calls, DivertInput, EndLegInput
 from activities.conferences import Conferences, EndRoomInput
 from activities.errors import GONE, REFUSED, UNMET, TwilioError
-from activities.guardian.owners import Owner, Owners
+from activities.guardian.owners import Owner, Owners, Person
 from activities.guardian.remedy import (
     ACCEPT_TASK,
     CALLER,
@@ -32,11 +32,13 @@ from activities.guardian.remedy import (
     is_of_task,
     remedy,
 )
+from activities.guardian.strays import Strays
 from activities.guardian.supervised import silencing, without_owner, without_supervisors
 from activities.participants import MuteInput, Participants, ResumeInput
 from activities.reading import read_call, read_whole
 from activities.room import CONNECTED, ENDED, Room
 from activities.settings import TwilioSettings
+from activities.task_marks import is_of_task as is_of_label
 from activities.task_state import OVER, WAITING
 from activities.tasks import AcceptInput, EndTaskInput, ReadTaskInput, Tasks
 
@@ -150,6 +152,17 @@ class Rescue:
         watch = None if is_watched or did else _watch(left, room)
         return RescueReport(tuple(did), is_settled=not did, watch=watch)
 
+    @activity.defn(name="end_strays")
+    async def end_strays(self, given: RescueInput) -> RescueReport:
+        """End the legs of ours that nobody wants any more, on a call that goes on."""
+        owners = Owners(self._temporal, given.types, given.view, given.task_queue, given.task)
+        kinds = (given.transfer, given.hold)
+        sid = given.conference_sid
+        room, legs = await Strays(self._client).confirmed(sid, owners, kinds, given.call)
+        steps = silencing((Step(END_LEG, leg.call_sid) for leg in legs), room)
+        did = [step.what for step in steps if await self._carry_out(sid, step)]
+        return RescueReport(tuple(did), is_settled=False)
+
     async def _dead(self, owners: Owners, given: RescueInput) -> Owner | None:
         if not given.workflow_id:
             return None
@@ -190,10 +203,11 @@ class Rescue:
             elif step.what == END_ROOM:
                 await self._conferences.end_room(EndRoomInput(conference_sid))
             elif step.what == END_TASK and self._has_tasks:
-                task = await self.tasks.read_task(ReadTaskInput(step.key, with_position=False))
+                sought = ReadTaskInput(step.key, step.label, with_position=False)
+                task = await self.tasks.read_task(sought)
                 if task.status in OVER:
                     return False
-                await self.tasks.end_task(EndTaskInput(step.key, reason=REASON))
+                await self.tasks.end_task(EndTaskInput(task.task_sid, reason=REASON))
             elif step.what == ACCEPT_TASK and self._has_tasks:
                 return await self._accept(step)
             else:
@@ -256,8 +270,15 @@ def _left(given: RescueInput, dead: Owner | None, is_held: bool) -> Left:
         dialled_tasks=tuple(
             (each.task_sid, each.call_sid) for each in dead.attempts if each.task_sid
         ),
+        sought_label=_sought(dead, target) if is_transfer else "",
         is_hold_foreign=is_held,
     )
+
+
+def _sought(dead: Owner, target: Person) -> str:
+    """The label of a task of which its owner had not learnt more."""
+    is_known = any(each.task_sid for each in dead.attempts[-1:])
+    return target.label if is_of_label(target.label) and not is_known else ""
 
 
 def _leg_of(conference_sid: str, step: Step) -> EndLegInput:

@@ -28,7 +28,7 @@ OF_A_REQUEST = (*claims.OF_A_REQUEST, *doors.OF_A_REQUEST)
 AT_THE_END = (*claims.AT_THE_END, *doors.AT_THE_END)
 STRANGE = frozenset(
     {"leg_ended", "leg_left", "owner_cut_off", "owner_stuck", "owner_overdue", "room_unowned",
-     "task_left"}
+     "leg_stray", "task_left"}
 )  # fmt: skip
 """What the guardian may find only where something went wrong. Not the others: somebody may come, a
 hold change or a room end in the moments of both its looks, with the callback on its way."""

@@ -33,6 +33,7 @@ from workflows.guardian import GuardianWorkflow
 from workflows.messages import GUARDIAN_WORKFLOW_ID, GuardianInput
 
 _TYPES = re.compile(r"WorkflowType IN \(([^)]*)\)")
+_IDS = re.compile(r"WorkflowId IN \(([^)]*)\)")
 _SINCE = re.compile(r"CloseTime > '([^']+)'")
 
 LOOK_SECONDS = 4.0
@@ -70,6 +71,12 @@ class Visibility(Client):
         found = _TYPES.search(query)
         types = re.findall(r"'(\w+)'", found[1]) if found else []
         since = _SINCE.search(query)
+        ids = _IDS.search(query)
+        if ids is not None:
+            for each in re.findall(r"'([^']+)'", ids[1]):
+                for run in list(self.server.runs.get(each, ())):
+                    yield Described(run)
+            return
         is_for_stuck = "TemporalReportedProblems" in query
         for runs in list(self.server.runs.values()):
             for run in list(runs):
@@ -160,7 +167,7 @@ class Guardian:
         tasks = OpenTasks(twilio, settings) if has_tasks else None
         self._guard = _Guard(stage, temporal, tasks, lists)
         self._rescue = Rescue(twilio, settings, temporal)
-        stage.worker.learns(self.guard, self._rescue.rescue)
+        stage.worker.learns(self.guard, self._rescue.rescue, self._rescue.end_strays)
         stage.server.workflows["GuardianWorkflow"] = GuardianWorkflow
         self._waiting: Any = None
         """The round that is not begun because nothing has happened."""

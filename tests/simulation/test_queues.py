@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from simulator.core.phones import Behavior
 from tests.simulation.faults import Act, Entered, Fault, Request, Rings, Told
 from tests.simulation.play import play
 from tests.simulation.scenarios import plain
@@ -89,4 +90,30 @@ def test_worker_of_a_call_that_ended_before_it_had_an_owner_is_not_kept_on_the_p
         faults=[Fault(met, "server_crash", 2.5)],
     )
     assert outcome.state == "no transfer"
+    assert outcome.violations == []
+
+
+def test_worker_who_is_rung_while_the_task_is_being_ended_does_not_stay_in_the_call() -> None:
+    """Seed 708919: the cancel met an outage, and TaskRouter asked the next worker meanwhile, whose
+    leg has the label of the one before, which had been ended."""
+    outcome = play(
+        "queue",
+        acts=[Act(Rings("target", plus=1.5), "agent", "cancel")],
+        faults=[Fault(Rings("target"), "twilio_down", 4.92)],
+        with_ladder=True,
+    )
+    assert [line for line in outcome.ladder if f"ringing {SECOND}" in line]
+    assert (outcome.violations, outcome.state) == ([], "cancelled")
+
+
+def test_task_of_a_transfer_ended_by_force_is_ended_though_its_sid_was_never_heard() -> None:
+    """Seed 706411: the transfer was ended while the task was being made, and a phone rang for
+    nobody until a list of tasks was read."""
+    story = plain("queue")
+    rings_on = (*(each for each in story.phones if each[0] != "target"),
+                ("target", (Behavior("ring"),)))  # fmt: skip
+    terminate = Act(Entered("dialing", plus=0.03), "operator", "terminate")
+    outcome = play(replace(story, phones=rings_on, acts=(terminate,)), with_ladder=True)
+    assert "guardian rescues" in outcome.goals
+    assert [line for line in outcome.ladder if f"ringing {TARGET}" in line]
     assert outcome.violations == []

@@ -1,0 +1,170 @@
+"""Legs that nobody wants any more, on a call that goes on: which are ended, and which are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+import pytest
+from temporalio.client import Client as Temporal
+from temporalio.client import WorkflowExecutionStatus as Status
+from temporalio.testing import ActivityEnvironment
+from twilio.rest import Client
+
+from activities.guardian.owners import Owner, Person
+from activities.guardian.rescue import Rescue, RescueInput
+from activities.guardian.strays import strays, suspects
+from activities.room import CONNECTED, ENDED, RINGING, Room, RoomLeg
+from activities.settings import TwilioSettings
+from tests.activities.believers import TYPES, Believers, person
+from tests.activities.telephony import TARGET, Telephony
+from tests.activities.test_guardian import LABEL, PART, Look, kinds, look, quickly, sdk
+
+__all__ = ["look", "quickly", "sdk"]
+
+CF = "CF" + "c" * 32
+LATER = "fedcba9876543210"
+KINDS = ("transfer", "hold")
+CALLER = RoomLeg("CAcaller", "caller")
+AGENT = RoomLeg("CAagent", f"{'c' * 16}-t1")
+SUE = RoomLeg("CAsue", f"{LATER}-v1")
+BOB = RoomLeg("CAbob", LABEL)
+
+
+def owner(kind: str, *people: Person, part: str = "", closed_at: float = 0.0) -> Owner:
+    return Owner(
+        f"{kind}/{CF}",
+        f"run-{part}",
+        is_running=not closed_at,
+        conference_sid=CF,
+        people=people,
+        part=part,
+        closed_at=closed_at,
+    )
+
+
+CALL = owner("call", Person("caller", "CAcaller", presence="present"),
+             Person("target", "CAbob", presence="present"))  # fmt: skip
+"""Between transfers it takes for its agent whoever it finds: here the one who is to go."""
+
+
+def over(presence: str, part: str = PART, party: str = "target", at: float = 1.0) -> Owner:
+    """A transfer that is over and left bob's leg so."""
+    return owner("transfer", Person(party, "CAbob", LABEL, presence), part=part, closed_at=at)
+
+
+def ended(
+    *legs: RoomLeg, past: Iterable[Owner] = (), beside: Iterable[Owner] = ()
+) -> tuple[str, ...]:
+    room = Room(CF, legs=legs)
+    return tuple(leg.call_sid for leg in strays(room, (CALL, *beside), past, KINDS))
+
+
+@pytest.mark.parametrize("word", ["gone", "dialed", "ringing", "screened", "leaving"])
+def test_leg_that_was_not_to_stay_goes(word: str) -> None:
+    assert ended(CALLER, AGENT, BOB, past=[over(word)]) == ("CAbob",)
+
+
+def test_leg_of_which_its_transfer_knew_nothing_goes() -> None:
+    knew_nothing = owner("transfer", part=PART, closed_at=1.0)
+    assert ended(CALLER, AGENT, BOB, past=[knew_nothing]) == ("CAbob",)
+
+
+def test_target_who_has_the_call_stays() -> None:
+    assert ended(CALLER, AGENT, BOB, past=[over("present")]) == ()
+
+
+def test_leg_of_a_workflow_that_nobody_knows_stays() -> None:
+    assert ended(CALLER, AGENT, BOB) == ()
+    assert ended(CALLER, AGENT, BOB, past=[owner("transfer", part=LATER, closed_at=1.0)]) == ()
+
+
+def test_later_word_counts() -> None:
+    """Whoever got the call in one transfer may be the agent of the next, and let go by it."""
+    first = over("present")
+    assert ended(CALLER, AGENT, BOB, past=[over("gone", LATER, "agent", 2.0), first]) == ("CAbob",)
+    assert ended(CALLER, AGENT, BOB, past=[over("present", LATER, "agent", 2.0), first]) == ()
+
+
+def test_nobody_is_left_alone_for_the_sake_of_order() -> None:
+    gone = over("gone")
+    assert ended(CALLER, BOB, past=[gone]) == ()
+    assert ended(CALLER, SUE, BOB, past=[gone]) == ()
+    assert ended(AGENT, BOB, past=[gone]) == (), "without the caller the call is over anyhow"
+    other = RoomLeg("CAbob2", f"{PART}-t2")
+    assert ended(CALLER, BOB, other, past=[gone]) == (), "one of two who were to go is somebody"
+
+
+def test_supervisor_who_took_the_call_over_is_somebody() -> None:
+    taken = owner("call", Person("caller", "CAcaller", presence="present"),
+                  Person("target", "CAsue", presence="present"))  # fmt: skip
+    assert ended(CALLER, SUE, BOB, past=[over("gone")], beside=[taken]) == ("CAbob",)
+
+
+def test_phone_that_rings_for_nobody_is_somebody_to_none() -> None:
+    rings = RoomLeg("CAbob", LABEL, status=RINGING)
+    assert ended(CALLER, rings, past=[over("ringing")]) == ("CAbob",)
+
+
+def test_leg_that_a_workflow_which_runs_dialled_or_knows_is_its_business() -> None:
+    dialler = owner("transfer", part=PART)
+    knows = owner("transfer", Person("agent", "CAbob", presence="present"), part=LATER)
+    let_go = owner("transfer", Person("agent", "CAbob", presence="gone"), part=LATER)
+    for beside, expected in ((dialler, ()), (knows, ()), (let_go, ("CAbob",))):
+        assert ended(CALLER, AGENT, BOB, past=[over("gone")], beside=[beside]) == expected
+
+
+@pytest.mark.parametrize("leg", [CALLER, AGENT, SUE, RoomLeg("CAx"), RoomLeg("CAx", "anna"),
+                                 RoomLeg("CAbob", LABEL, status=ENDED)])  # fmt: skip
+def test_legs_that_no_transfer_dialled_are_not_suspected(leg: RoomLeg) -> None:
+    assert suspects(Room(CF, legs=(leg,)), [CALL], KINDS) == ()
+    assert suspects(Room(CF, legs=(BOB,)), [CALL], KINDS) == (BOB,)
+    assert BOB.status == CONNECTED
+
+
+# --- at a simulated network ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["gone", "present"])
+async def test_guardian_finds_a_stray_leg_and_ends_it(
+    look: Look,
+    sdk: Client,
+    settings: TwilioSettings,
+    phones: Telephony,
+    believers: Believers,
+    word: str,
+) -> None:
+    caller, agent = phones.people_talk()
+    bob = phones.enter(TARGET, Label=LABEL)
+    people = person("caller", caller), person("target", agent)
+    believers.add(f"call/{phones.room}", *people)
+    over = believers.add(
+        f"transfer/{phones.room}",
+        person("caller", caller),
+        person("agent", agent),
+        person("target", bob, word, label=LABEL),
+        id=f"{phones.room}-{PART}",
+    )
+    over.cut_off(Status.COMPLETED)
+    is_stray = word == "gone"
+    believers.listed = believers.all[:1]
+    assert not (await look()).findings, "as long as lists do not show the transfer"
+    believers.listed = None
+    report = await look()
+    assert kinds(report) == (["leg_stray"] if is_stray else [])
+    phones.forget_requests()
+    lists = believers.lists
+    assert kinds(await look()) == kinds(report)
+    asked = believers.lists - lists
+    rescue = Rescue(sdk, settings, cast(Temporal, believers))
+    given = RescueInput(phones.room, TYPES, "view", "task", "handover")
+    done = await ActivityEnvironment().run(rescue.end_strays, given)
+    assert done.did == (("end_leg",) if is_stray else ())
+    assert phones.status(bob) == ("completed" if is_stray else "in-progress")
+    assert phones.status(agent) == "in-progress"
+    if not is_stray:
+        assert asked == LISTS_PER_LOOK, "who was to stay is asked about once"
+
+
+LISTS_PER_LOOK = 3
+"""Those who run, those who were cut off, those whose code fails."""

@@ -1,0 +1,76 @@
+"""Legs that nobody wants any more, on a call that goes on: who dialled them is over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from simulator.core.phones import Behavior
+from tests.simulation import director
+from tests.simulation.faults import Act, Entered, Fault
+from tests.simulation.play import Outcome, Story, play
+from tests.simulation.scenarios import plain
+from tests.simulation.simulate import be_quiet
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    be_quiet()
+
+
+@pytest.fixture
+def _long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is healed before the transfer has ended."""
+    monkeypatch.setattr(director, "TROUBLE_SECONDS", 900.0)
+
+
+def picks_up(story: Story, seconds: float) -> Story:
+    """The target's phone is picked up after so long."""
+    others = tuple(each for each in story.phones if each[0] != "target")
+    return replace(story, phones=(*others, ("target", (Behavior("answer", seconds),))))
+
+
+def ends_of(outcome: Outcome, who: str) -> list[float]:
+    """When calls of this phone were completed, in seconds from the start of the transfer."""
+    return [float(x.split()[0]) for x in outcome.ladder if f"call completed {who}" in x]
+
+
+@pytest.mark.usefixtures("_long")
+@pytest.mark.parametrize("seconds", [130.0, 150.0])
+def test_target_of_a_cancelled_transfer_goes_though_twilio_was_away_too_long(
+    seconds: float,
+) -> None:
+    """Nobody tried to end the leg any more when Twilio came back, and it heard all the rest."""
+    act = Act(Entered("consulting", plus=1.0), "agent", "cancel")
+    down = Fault(Entered("consulting"), "twilio_down", seconds)
+    outcome = play(replace(plain("warm"), acts=(act,), faults=(down,)), with_ladder=True)
+    assert (outcome.violations, outcome.state) == ([], "cancelled")
+    over = next(x for x in outcome.ladder if "transfer -> cancelled" in x)
+    ended, hung_up = ends_of(outcome, "client:bob")[0], ends_of(outcome, "+15550109001")[0]
+    assert ended < hung_up
+    assert ended - float(over.split()[0]) < 8.0
+
+
+def test_phone_that_a_dead_transfer_rang_does_not_stay_in_the_next_one() -> None:
+    """Seed 710128: the agent started another transfer before the guardian had looked, and its
+    target's phone was rung twice, picked up twice, and put down once."""
+    acts = (
+        Act(Entered("dialing", plus=1.72), "operator", "terminate"),
+        Act(Entered("dialing", plus=2.4), "agent", "start"),
+    )
+    outcome = play(replace(picks_up(plain("warm"), 7.36), acts=acts), with_ladder=True)
+    assert (outcome.violations, outcome.reason) == ([], "consult_timeout")
+    assert len([x for x in outcome.ladder if "call ringing client:bob" in x]) == 2
+    assert len([x for x in outcome.ladder if "join" in x and "client:bob" in x]) == 1
+
+
+def test_phone_of_a_dead_transfer_that_was_picked_up_in_the_next_one_is_ended() -> None:
+    """The same, with a phone that is picked up before the guardian has looked."""
+    acts = (
+        Act(Entered("dialing", plus=0.5), "operator", "terminate"),
+        Act(Entered("dialing", plus=0.9), "agent", "start"),
+    )
+    outcome = play(replace(picks_up(plain("warm"), 1.2), acts=acts), with_ladder=True)
+    assert (outcome.violations, outcome.reason) == ([], "consult_timeout")
+    assert len([x for x in outcome.ladder if "join" in x and "client:bob" in x]) == 2
