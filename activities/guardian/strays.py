@@ -140,10 +140,11 @@ class Strays:
     ) -> tuple[Room, tuple[RoomLeg, ...]]:
         """The room and these legs in it, with all of it read afresh. `call` is the kind of owner
         that knows who the caller is where none of `kinds` runs."""
-        room, past, *read = await asyncio.gather(
+        ids = [f"{kind}/{conference_sid}" for kind in (*kinds, call)]
+        room, past, read = await asyncio.gather(
             read_whole(self._client, conference_sid),
             owners.past(conference_sid, kinds),
-            *(owners.read(f"{kind}/{conference_sid}") for kind in (*kinds, call)),
+            asyncio.gather(*(owners.read(each) for each in ids)),
         )
         running = [each for each in read if each is not None and each.is_running]
         return room, strays(room, running, past, kinds)
