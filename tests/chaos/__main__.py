@@ -29,13 +29,14 @@ from tests.chaos import report
 from tests.chaos.cells import STEPS
 from tests.chaos.checker import Bounds
 from tests.chaos.crowd import crowd
-from tests.chaos.deployment import deploy, deploy_pinned
+from tests.chaos.deployment import Deployed, deploy, deploy_pinned
 from tests.chaos.faults import FAULTS
 from tests.chaos.forced import forced
 from tests.chaos.measure import measure
 from tests.chaos.play import Cell, Played, play
 from tests.chaos.rig import Rig
 from tests.chaos.soak import Soak, soak
+from tests.chaos.stages import STAGES
 from tests.chaos.storm import Storm, storm
 
 CELLS, CELLS_SHORT = 60, 6
@@ -119,9 +120,7 @@ async def _parts(options: argparse.Namespace) -> int:
         told["measure"] = rows
         is_bad |= not all(row["met"] for row in rows)
     if options.deployment:
-        told["deployment"] = [vars(await deploy("patched"))]
-        if not options.short:
-            told["deployment"] += [vars(await deploy("careless")), vars(await deploy_pinned())]
+        told["deployment"] = [vars(each) for each in await _deployments(options.short)]
         is_bad |= any(each["problems"] for each in told["deployment"])
     if options.idempotency is not None:
         keys, posts = [*options.idempotency, *(KEYS, POSTS)[len(options.idempotency) :]]
@@ -140,6 +139,16 @@ async def _parts(options: argparse.Namespace) -> int:
     if options.keep:
         report.keep(told)
     return 1 if is_bad else 0
+
+
+async def _deployments(is_short: bool) -> list[Deployed]:
+    if is_short:
+        return [await deploy(STAGES[0], "patched")]
+    told = []
+    for stage in STAGES:
+        told += [await deploy(stage, "patched"), await deploy(stage, "careless")]
+        told.append(await deploy_pinned(stage))
+    return told
 
 
 def _soaking(told: Soak) -> None:

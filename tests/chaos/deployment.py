@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
@@ -15,10 +14,10 @@ from temporalio.service import RPCError
 
 from tests.chaos.checker import Bounds
 from tests.chaos.links import Trap
-from tests.chaos.parked import LOOKS, Phase, Plan, consulting
+from tests.chaos.parked import Phase, Plan, consulting
 from tests.chaos.people import AGENT, BadDay
-from tests.chaos.phases import PASSING, PHASES
 from tests.chaos.rig import Rig
+from tests.chaos.stages import AT_A_TIME, Stage
 from tests.e2e.processes import Process
 from tests.e2e.stories import worker_of
 from tests.e2e.telephones import NeverSeenError, until
@@ -33,19 +32,17 @@ LET_GO_SECONDS = 1.0
 up."""
 CATCH_SECONDS = 15.0
 RESCUED = ("failed", "engine_fault")
-PARKED_AT_A_TIME = 7
 END_SECONDS = 40.0
 HOLD_SECONDS_MAX = 300.0
 """So many calls need so long to be seen to their ends, one after the other."""
 NONDETERMINISM = "ondeterminis"
-SETTINGS = {"HANDOVER_AGENT_RING_SECONDS": "110"}
-"""The first agent's phone rings while workers are exchanged."""
 
 
 @dataclass
 class Parked:
     """A call that waits in one state."""
 
+    stage: Stage
     state: Phase
     day: BadDay
     plan: Plan
@@ -59,7 +56,7 @@ class Parked:
 
     async def looks(self) -> tuple[str, str]:
         """The state now, and the reason if it is over."""
-        return await LOOKS[self.state[0]](self.day)
+        return await self.stage.looks[self.state[0]](self.day)
 
 
 @dataclass
@@ -67,6 +64,7 @@ class Deployed:
     """What came of a deployment."""
 
     build: str
+    mode: str
     phases: list[str] = field(default_factory=list)
     stop_seconds: float = 0.0
     """Until the last of the old workers was gone."""
@@ -77,11 +75,12 @@ class Deployed:
     problems: list[str] = field(default_factory=list)
 
 
-async def deploy(build: str) -> Deployed:
+async def deploy(stage: Stage, build: str) -> Deployed:
     """Park, stop the old build, start the next one, and see everything to its end."""
-    told = Deployed(build)
-    async with Rig(SETTINGS) as rig:
-        parked = await _park(rig, told, PASSING if build == "careless" else frozenset())
+    told = Deployed(build, stage.name)
+    async with stage.rig() as rig:
+        without = stage.passing if build == "careless" else frozenset()
+        parked = await _park(stage, rig, told, without)
         began = time.monotonic()
         await _stop_old(rig, told, parked)
         told.stop_seconds = time.monotonic() - began
@@ -93,21 +92,21 @@ async def deploy(build: str) -> Deployed:
         told.gap_seconds = time.monotonic() - began
         for each in parked:
             await _see_to_its_end(each, told)
+        told.problems += await stage.left_over(rig)
         if build != "careless":
             told.problems += _complaints(rig)
     return told
 
 
-async def deploy_pinned() -> Deployed:
+async def deploy_pinned(stage: Stage) -> Deployed:
     """The other way: each transfer ends on the build it began with, so both builds run for a while.
 
     The next build's code is the careless one, which does no harm here.
     """
-    told = Deployed("pinned")
-    pinned = SETTINGS | {"HANDOVER_VERSIONING": "true", "HANDOVER_BUILD_ID": "old"}
-    async with Rig(pinned) as rig:
+    told = Deployed("pinned", stage.name)
+    async with stage.rig({"HANDOVER_VERSIONING": "true", "HANDOVER_BUILD_ID": "old"}) as rig:
         await _make_current(rig, "old")
-        parked = await _park(rig, told)
+        parked = await _park(stage, rig, told)
         began = time.monotonic()
         _let_go_soon(parked)
         await _next(rig, "careless")
@@ -115,10 +114,11 @@ async def deploy_pinned() -> Deployed:
         told.gap_seconds = time.monotonic() - began
         for each in parked:
             await _see_to_its_end(each, told)
-        await _one_more(rig, told)
+        await _one_more(stage, rig, told)
         began = time.monotonic()
         await _stop_old(rig, told)
         told.stop_seconds = time.monotonic() - began
+        told.problems += await stage.left_over(rig)
         told.problems += _complaints(rig)
     return told
 
@@ -141,15 +141,14 @@ async def _make_current(rig: Rig, build_id: str) -> None:
     await until(look, f"build {build_id} to be current")
 
 
-async def _one_more(rig: Rig, told: Deployed) -> None:
+async def _one_more(stage: Stage, rig: Rig, told: Deployed) -> None:
     """A transfer that begins after the deployment is the next build's."""
-    day = BadDay(rig, "+15550179999", "client:target-after")
-    await day.phones.behave(AGENT, "answer")
-    await day.open()
+    day = await stage.one_more(rig)
     plan = await consulting(day)
     if (name := await worker_of(day)) not in rig.processes or not name.startswith("next"):
         told.problems.append(f"a transfer after the deployment was carried out by {name}")
-    await _see_to_its_end(Parked(("warm", "begun after it"), day, plan), told)
+    after = Parked(stage, (stage.first[0], "begun after it"), day, plan)
+    await _see_to_its_end(after, told)
 
 
 def _complaints(rig: Rig) -> list[str]:
@@ -187,7 +186,7 @@ async def _careless(rig: Rig, parked: list[Parked], told: Deployed) -> Parked:
     """A build that does not replay must be noticed, must harm nobody, and can be taken back.
     Answers the transfer that it was tried with, which has ended."""
     bad = await _next(rig, "careless")
-    first = next(each for each in parked if each.state == ("warm", "consulting"))
+    first = next(each for each in parked if each.state == each.stage.first)
     acting = asyncio.ensure_future(first.plan.act(first.day))
     await asyncio.wait({acting}, timeout=STUCK_SECONDS)
     if acting.done():
@@ -252,36 +251,25 @@ async def _ended_well(parked: Parked, told: Deployed) -> None:
 # --- parking ---
 
 
-async def _park(rig: Rig, told: Deployed, without: frozenset[Phase] = frozenset()) -> list[Parked]:
+async def _park(
+    stage: Stage, rig: Rig, told: Deployed, without: frozenset[Phase] = frozenset()
+) -> list[Parked]:
     """A call in each state. Whoever opens one is answered at once; then phones just ring."""
-    days: dict[Phase, BadDay] = {}
-    for number, phase in enumerate((each for each in PHASES if each not in without), 1):
-        day = BadDay(rig, f"+1555017{number:04d}", f"client:target-{number}")
-        await day.phones.behave(day.people["target"], "ring")
-        if phase[0] == "inbound":
-            await day.phones.behave(AGENT, "ring")
-            await _calls(day)
-        else:
-            await day.phones.behave(AGENT, "answer")
-            await day.open()
-        days[phase] = day
-    await days["warm", "consulting"].phones.behave(AGENT, "ring")
-    gate = asyncio.Semaphore(PARKED_AT_A_TIME)
+    days = await stage.open(rig, [each for each in stage.phases if each not in without])
+    gate = asyncio.Semaphore(AT_A_TIME)
 
     async def park(phase: Phase, day: BadDay) -> Parked:
         async with gate:
             try:
-                return Parked(phase, day, await PHASES[phase](day))
+                return Parked(stage, phase, day, await stage.phases[phase](day))
             except Exception as error:
-                seen = await LOOKS[phase[0]](day)
-                what = f"{' '.join(phase)} was not reached, but {seen}"
-                raise AssertionError(f"{what}: {error}") from error
+                raise AssertionError(f"{' '.join(phase)} was not reached: {error}") from error
 
     parked: list[Parked] = []
     for is_passing in (False, True):
-        chosen = [each for each in days.items() if (each[0] in PASSING) is is_passing]
+        chosen = [each for each in days.items() if (each[0] in stage.passing) is is_passing]
         parked += await asyncio.gather(*(park(*each) for each in chosen))
-    await _catch(rig, parked)
+    told.problems += await _catch(rig, parked)
     told.phases = [each.phase for each in parked]
     looks = await asyncio.gather(*(_state_of(each) for each in parked))
     told.problems += [
@@ -296,29 +284,18 @@ async def _state_of(parked: Parked) -> str:
     return (await parked.looks())[0]
 
 
-async def _calls(day: BadDay) -> None:
-    """The caller dials us, and hears the music of who waits for the first agent."""
-    await day.phones.call_us(day.people["caller"])
-
-    async def look() -> str | None:
-        (call,) = (await day.phones.phone(day.people["caller"]))["calls"]
-        return call["conference_sid"]
-
-    day.conference_sid = await until(look, "the caller to be in a room")
-    await day.rings("agent")
-
-
-async def _catch(rig: Rig, parked: list[Parked]) -> None:
+async def _catch(rig: Rig, parked: list[Parked]) -> list[str]:
     """Bring the requests about that are to be under way when the stop comes, all at once: none of
-    them may wait for long."""
+    them may wait for long. Answers which of them did not come."""
+    trapped = {}
     for each in parked:
         if match := each.plan.match(each.day):
-            each.trap = Trap(match, "asked")
+            trapped[each.phase] = each.trap = Trap(match, "asked")
             for link in rig.to_twilio.values():
                 link.traps.append(each.trap)
     for each in parked:
         if each.trap:
             each.triggered = asyncio.ensure_future(each.plan.trigger(each.day))
-    caught = [each.trap.caught for each in parked if each.trap]
-    with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.gather(*caught), CATCH_SECONDS)
+    if trapped:
+        await asyncio.wait([trap.caught for trap in trapped.values()], timeout=CATCH_SECONDS)
+    return [f"{phase}: no such request" for phase, trap in trapped.items() if trap.is_armed]

@@ -77,6 +77,11 @@ async def nothing(_: BadDay) -> None:
     """It goes on by itself."""
 
 
+def participant(day: BadDay) -> str:
+    """One of the call's participants."""
+    return rf"/{day.conference_sid}/Participants/CA"
+
+
 @dataclass(frozen=True)
 class Plan:
     """How a call that is parked goes on."""
@@ -87,14 +92,16 @@ class Plan:
     trigger: Act = nothing
     """What leads to the request that the trap is for."""
     caught: tuple[str, tuple[tuple[str, str], ...]] | None = None
-    """Method and fields of a request about the call's participants: it is parked in that."""
+    """Method and fields of a request: it is parked in that."""
+    about: Callable[[BadDay], str] = participant
+    """What that request's path looks like."""
 
     def match(self, day: BadDay) -> Match | None:
         """What the trap catches."""
         if self.caught is None:
             return None
         method, fields = self.caught
-        return Match(method, rf"/{day.conference_sid}/Participants/CA", fields)
+        return Match(method, self.about(day), fields)
 
 
 Park = Callable[[BadDay], Awaitable[Plan]]

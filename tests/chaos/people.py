@@ -50,22 +50,26 @@ def _is_to_be_repeated(answer: httpx.Response) -> bool:
 class BadDay(Scene):
     """One call on a rig. What is known of it comes from the network alone."""
 
-    def __init__(self, rig: Rig, caller: str, target: str = TARGET) -> None:
-        super().__init__(rig, caller, AGENT, target=target)
-        self.desk = PatientDesk(rig, AGENT.partition(":")[2])
+    def __init__(self, rig: Rig, caller: str, target: str = TARGET, agent: str = AGENT) -> None:
+        super().__init__(rig, caller, agent, target=target)
+        self.desk = PatientDesk(rig, agent.partition(":")[2])
         self.since_entry = 0
         self.since_request = 0
 
     async def open(self) -> None:
         """The caller dials us and talks with the agent. Also with nobody's help but the phones'."""
-        last = await self.phones.ask("GET", "/ledger", since=10**12)
-        self.since_entry = last["last"]
-        last = await self.phones.ask("GET", "/requests", since=10**12)
-        self.since_request = last["last"]
+        await self.begin()
         await self.phones.call_us(self.people["caller"])
         phone = await self.phones.hears(self.people["caller"], self.people["agent"])
         (call,) = phone["calls"]
         self.conference_sid = call["conference_sid"]
+
+    async def begin(self) -> None:
+        """What happened before is no evidence."""
+        last = await self.phones.ask("GET", "/ledger", since=10**12)
+        self.since_entry = last["last"]
+        last = await self.phones.ask("GET", "/requests", since=10**12)
+        self.since_request = last["last"]
 
     async def rings(self, part: str) -> None:
         """Wait until somebody's phone rings, whatever other calls they have."""

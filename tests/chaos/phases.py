@@ -1,6 +1,7 @@
 """Every state of every table: how a call is parked in it, or why none is.
 
-A test holds `PHASES` and `UNPARKED` against the tables.
+A test holds `PHASES` and `UNPARKED` against the tables. Those of calls that come through TaskRouter
+are in `phases_queues.py`.
 """
 
 from __future__ import annotations
@@ -158,12 +159,5 @@ UNPARKED: Mapping[Phase, str] = {
         [("inbound", state) for state in ("asking", "checking", "forgoing", "diverting")], _RARE
     ),
     ("inbound", "releasing"): _MOMENTS + "the caller has gone",
-    **dict.fromkeys(
-        [
-            ("routed", state)
-            for state in ("talking", "asking", "checking", "diverting", "releasing")
-        ],
-        "TaskRouter mode: the owner of a call runs the rows of `inbound`",
-    ),
 }
 """Why a state is not parked in."""

@@ -152,36 +152,48 @@ def _measure(rows: list[Json]) -> str:
 def _deployment(builds: list[Json]) -> str:
     rows = [
         [
-            each["build"], str(len(each["phases"])), f"{each['stop_seconds']:.1f} s",
+            each["build"], each["mode"], str(len(each["phases"])), f"{each['stop_seconds']:.1f} s",
             f"{each['gap_seconds']:.1f} s", str(len(each["problems"])),
         ]
         for each in builds
     ]  # fmt: skip
-    table = _table(
-        "next build | phases parked | old workers gone after | new ones at work after | problems",
-        rows,
-    )
-    wrong = [f"- {each['build']}: {problem}" for each in builds for problem in each["problems"]]
+    head = "next build | mode | phases parked | old workers gone after | new ones at work after"
+    table = _table(f"{head} | problems", rows)
+    wrong = [
+        f"- {each['build']}, {each['mode']}: {problem}"
+        for each in builds
+        for problem in each["problems"]
+    ]
     wrong += [
-        f"\nUnder `{each['build']}` the guardian ended what failed again and again: "
-        + f"{', '.join(ones)}."
+        f"\nUnder `{each['build']}` ({each['mode']}) the guardian ended what failed again and "
+        f"again: {', '.join(ones)}."
         for each in builds
         if (ones := each.get("rescued"))
     ]
+    states = "\n".join(
+        f"- {mode}: {', '.join(phases)}" for mode, phases in _parked(builds).items()
+    )  # fmt: skip
     about = (
-        "A call is parked in each of these states: "
-        + ", ".join(builds[0]["phases"])
-        + ". Where a state lasts for one request to Twilio, that request is on its way. Then both "
+        "Where a state lasts for one request to Twilio, that request is on its way. Then both "
         "workers are stopped with SIGTERM, and two of a changed build are started. Which states "
-        "are not parked in, and why, stands in `tests/chaos/phases.py`; a new state is in neither "
-        "list, and a test says so. "
+        "are not parked in, and why, stands in `tests/chaos/phases.py` and `phases_queues.py`; a "
+        "new state is in neither list, and a test says so. "
         "`patched`: its new step stands behind `patched()`. `careless`: it does not, which has to "
         "show, harm nobody, and be mended by starting the old build again; states that end by a "
         "clock of seconds do not wait for that, and are left out. `pinned`: the "
         "same careless build beside the old one, with `HANDOVER_VERSIONING`: each transfer ends on "
-        "the build it began with, and the old workers go last."
+        "the build it began with, and the old workers go last. In the mode `taskrouter` callers "
+        "come by `<Enqueue>`, every transfer is to a worker by a task, and at the end no worker "
+        "may have or be offered anything. `enqueued` is the caller's own task, `looked for` the "
+        "one that finds the target, each in TaskRouter's words."
     )
-    return "\n".join(["## A deployment in the middle (F27)\n", about, "", table, *wrong])
+    title = "## A deployment in the middle (F27)\n\nA call is parked in each of these states.\n"
+    return "\n".join([title, states, "", about, "", table, *wrong])
+
+
+def _parked(builds: list[Json]) -> dict[str, list[str]]:
+    """The states by the engine's mode; the first build of a mode has them all."""
+    return {each["mode"]: each["phases"] for each in reversed(builds) if each["build"] == "patched"}
 
 
 def _storm(told: Json) -> str:
@@ -271,7 +283,8 @@ def _short(kept: Json) -> str:
         what = f"{told['keys']} keys × {told['posts']} parallel posts, {told['kills']} kills"
         rows.append([what, f"{told['transfers']} transfers", str(told["keys"])])
     if told := kept.get("deployment", {}).get("told"):
-        what = f"{len(told[0]['phases'])} calls parked in as many states, all workers exchanged"
+        parked = sum(len(phases) for phases in _parked(told).values())
+        what = f"{parked} calls parked in as many states, all workers exchanged"
         rows.append([what, f"{sum(len(each['problems']) for each in told)} problems", "0"])
     if told := kept.get("forced", {}).get("told"):
         what = f"{told['ended']} workflows of {told['number']} calls ended by force, workers killed"

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tests.chaos.links import HttpLink, Link, Trap
@@ -32,13 +33,20 @@ class Rig(Stack):
         apis: int = 2,
         clocks: Mapping[str, float] | None = None,
         has_links: bool = True,
+        centre: Options | None = None,
     ) -> None:
         """`clocks`: by how many seconds the clock of a process, by its name, is wrong. Without
-        links nothing can be cut but the front, and this process has less to carry."""
-        options = Options(
-            workers=workers, apis=apis, is_durable=True, settings={**SETTINGS, **(settings or {})}
+        links nothing can be cut but the front, and this process has less to carry. `centre`: its
+        mode, agents and workers."""
+        super().__init__(
+            replace(
+                centre or Options(),
+                workers=workers,
+                apis=apis,
+                is_durable=True,
+                settings={**SETTINGS, **(settings or {})},
+            )
         )
-        super().__init__(options)
         self.front = Link(*self.api_ports.values())
         self.to_temporal: dict[str, Link] = {}
         """By the name of the process that goes that way."""

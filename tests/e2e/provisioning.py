@@ -56,10 +56,10 @@ reservation_seconds = {RESERVATION_SECONDS}
 """
 
 
-async def provision(settings: Mapping[str, str], folder: Path) -> dict[str, str]:
+async def provision(settings: Mapping[str, str], folder: Path, centre: str) -> dict[str, str]:
     """Run the command on the simulator; answers what it says to put into `.env`."""
     file = folder / "centre.toml"
-    file.write_text(CENTRE, encoding="utf-8")
+    file.write_text(centre, encoding="utf-8")
     command = (sys.executable, "-m", "activities.provision", str(file))
     process = await asyncio.create_subprocess_exec(
         *command,

@@ -24,7 +24,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from tests.e2e.processes import ROOT, Process, StackError, free_ports, program
-from tests.e2e.provisioning import provision
+from tests.e2e.provisioning import CENTRE, provision
 from workflows.connection import SEARCH_ATTRIBUTES, data_converter
 from workflows.encryption import CodecKeys
 
@@ -55,6 +55,8 @@ class Options:
 
     mode: Literal["direct", "taskrouter"] = "direct"
     """`taskrouter`: a contact centre is provisioned, and calls come in through its queues."""
+    centre: str = CENTRE
+    """The file that it is provisioned from."""
     workers: int = 1
     apis: int = 1
     """Several listen on ports of their own; whoever asks for them puts a balancer before them."""
@@ -120,7 +122,7 @@ class Stack:
             # What api and workers are told of the workspace is known only once it is there.
             await self.ready("simulator")
             await self._own_number()
-            self.settings |= await provision(self.settings, self.folder)
+            self.settings |= await provision(self.settings, self.folder, self.options.centre)
         for name, api_port in self.api_ports.items():
             self._add(name, self._api_command(api_port), self.environment_of(name)).start()
         for process in [self._add_worker() for _ in range(self.options.workers)]:
