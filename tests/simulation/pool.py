@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.synchronize import Event
+from types import FrameType
 from typing import Any, TypeVar
 
 from tests.simulation.play import play
@@ -41,24 +42,27 @@ def spread(
     left = iter(chunks)
     running: dict[Connection, tuple[Any, Chunk]] = {}
     try:
-        while True:
-            while len(running) < jobs and (chunk := next(left, None)) is not None:
-                ours, theirs = _FORKED.Pipe(duplex=False)
-                process = _FORKED.Process(target=_work, args=(work, chunk, theirs))
-                with _deaf():
-                    process.start()
-                theirs.close()
-                running[ours] = process, chunk
-            if not running:
-                return
-            for ready in wait(list(running)):
-                process, chunk = running.pop(ready)  # type: ignore[index]
-                try:
-                    result = ready.recv()  # type: ignore[union-attr]
-                except EOFError:
-                    raise RuntimeError(f"a process died over {chunk!r}") from None
-                process.join()
-                yield chunk, result
+        with _interruptible() as is_interrupted:
+            while True:
+                while len(running) < jobs and (chunk := next(left, None)) is not None:
+                    ours, theirs = _FORKED.Pipe(duplex=False)
+                    process = _FORKED.Process(target=_work, args=(work, chunk, theirs))
+                    with _deaf():
+                        process.start()
+                    theirs.close()
+                    running[ours] = process, chunk
+                if not running:
+                    return
+                for ready in wait(list(running)):
+                    process, chunk = running.pop(ready)  # type: ignore[index]
+                    try:
+                        result = ready.recv()  # type: ignore[union-attr]
+                    except EOFError:
+                        raise RuntimeError(f"a process died over {chunk!r}") from None
+                    process.join()
+                    yield chunk, result
+                    if is_interrupted():
+                        raise KeyboardInterrupt
     finally:
         _stopping.set()
         for ours, (process, _) in running.items():
@@ -66,6 +70,22 @@ def spread(
                 ours.recv()  # it could not end with an answer that nobody takes
             process.join()
         _stopping = None
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C raises as ever, and is remembered: what is raised in a finaliser, Python drops."""
+    heard: list[int] = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield lambda: bool(heard)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _warm_up() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -33,6 +34,25 @@ def test_each_chunk_is_played_in_a_process_of_its_own() -> None:
     found = dict(spread(_process, range(1, 6), jobs=2))
     assert {chunk: played for chunk, (played, _) in found.items()} == {n: n for n in range(1, 6)}
     assert len({pid for _, pid in found.values()} | {os.getpid()}) == 6
+
+
+class _Finalised:
+    """Ctrl-C comes while Python does away with this, and drops what is raised there."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_that_meets_a_finaliser_is_heard_all_the_same() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    played = []
+    with pytest.raises(KeyboardInterrupt):
+        for chunk, _ in spread(_process, range(1, 100), jobs=1):
+            played.append(chunk)
+            _Finalised()
+    assert played == [1]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_process_that_dies_is_told_with_its_chunk() -> None:
