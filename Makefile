@@ -12,8 +12,9 @@ READY := $(VENV)/.ready
 NODE_DIR := tests/simulator/node
 NODE_READY := $(if $(wildcard $(NODE_DIR)/package.json),$(NODE_DIR)/node_modules/.ready)
 ARGS ?=
-# Tests of pure code share the cores test by test; those that start servers, file by file. Exit code 5
-# is pytest's for a choice of nothing.
+# Tests of pure code share the cores test by test; those that start servers, file by file, one more
+# at a time than there are cores, because they often wait. Exit code 5 is pytest's for a choice of
+# nothing.
 PURE := tests/machine tests/matrix tests/simulation
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
@@ -103,7 +104,7 @@ clocks:  ## Install libfaketime where apt and root are at hand (without it one t
 .PHONY: test
 test: $(READY) $(NODE_READY) browser clocks  ## All tests but the slow ones (ARGS="-k name" chooses)
 	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal $(PURE) $(ARGS) || [ $$? -eq 5 ]
-	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile \
+	@$(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile \
 		$(addprefix --ignore=,$(PURE)) $(ARGS) || [ $$? -eq 5 ]
 
 .PHONY: test-machine

@@ -38,7 +38,7 @@ def imported(source: Source) -> Iterator[tuple[str, int]]:
     package = source.path.removesuffix(".py").removesuffix("/__init__").split("/")
     if not source.path.endswith("__init__.py"):
         package = package[:-1]
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node.lineno
@@ -59,7 +59,7 @@ def defines_workflow(source: Source) -> bool:
     kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     return any(
         ast.unparse(decorator).startswith("workflow.")
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, kinds)
         for decorator in node.decorator_list
     )
@@ -90,7 +90,7 @@ def machine_breaches(source: Source) -> Iterator[Finding]:
             continue
         if top not in sys.stdlib_module_names or (top in CLOCKS_AND_IO and not draws):
             yield Finding(source.path, line, f"imports {module}")
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if not isinstance(node, ast.Call):
             continue
         if isinstance(node.func, ast.Attribute) and node.func.attr in CLOCK_CALLS:
@@ -136,7 +136,7 @@ def border_breaches(source: Source) -> Iterator[Finding]:
     is_ours = source.inside("workflows") and not source.path.startswith("workflows/dispatch")
     if not is_ours or not source.path.endswith(".py"):
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Constant) and node.value in TWILIOS_WORDS:
             yield Finding(source.path, node.lineno, f"says {node.value!r}, which is Twilio's word")
 

@@ -42,7 +42,7 @@ def long_lines(source: Source) -> Iterator[Finding]:
 def long_functions(source: Source) -> Iterator[Finding]:
     if not source.path.endswith(".py"):
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > FUNCTION_LINES_MAX:
@@ -75,7 +75,7 @@ def leftovers(source: Source) -> Iterator[Finding]:
 def prints(source: Source) -> Iterator[Finding]:
     if not source.path.endswith(".py"):
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
         if node.func.id == "breakpoint":
