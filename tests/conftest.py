@@ -11,7 +11,7 @@ LONG = ("tests/chaos/", "tests/e2e/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long files first, so that no process is still at one when the others have nothing left."""
+    """The long files first: no process shall be at one when nothing is left for the others."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 

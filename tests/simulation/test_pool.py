@@ -46,11 +46,15 @@ class _Finalised:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_that_meets_a_finaliser_is_heard_all_the_same() -> None:
     before = signal.getsignal(signal.SIGINT)
-    played = []
-    with pytest.raises(KeyboardInterrupt):
+    played: list[int] = []
+
+    def play_on() -> None:
         for chunk, _ in spread(_process, range(1, 100), jobs=1):
             played.append(chunk)
             _Finalised()
+
+    with pytest.raises(KeyboardInterrupt):
+        play_on()
     assert played == [1]
     assert signal.getsignal(signal.SIGINT) is before
 
