@@ -28,6 +28,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from workflows.call import CallWorkflow
 from workflows.dispatch_guardian import (
     EXPECTED,
+    HOLD_ENDED,
     PAGE,
     Finding,
     GuardReport,
@@ -43,6 +44,7 @@ from workflows.inbound import KIND
 from workflows.shell import now
 
 with workflow.unsafe.imports_passed_through():
+    from workflows.machine.events import Fact, OwnerEnded
     from workflows.machine.model import Kind
     from workflows.messages import (
         FACT,
@@ -137,7 +139,14 @@ class GuardianWorkflow:
         fact = fact_of(finding, now())
         if fact is None:
             return
-        owner = workflow.get_external_workflow_handle(finding.workflow_id, run_id=finding.run_id)
+        await self._signal(finding.workflow_id, finding.run_id, fact)
+
+    async def _tell_call(self, conference_sid: str) -> None:
+        """The call may have looked at its people just before, and shows one of them on hold."""
+        await self._signal(call_workflow_id(conference_sid), None, OwnerEnded(at=now()))
+
+    async def _signal(self, workflow_id: str, run_id: str | None, fact: Fact) -> None:
+        owner = workflow.get_external_workflow_handle(workflow_id, run_id=run_id)
         try:
             await owner.signal(FACT, asdict(fact))
         except ApplicationError:
@@ -178,6 +187,8 @@ class GuardianWorkflow:
         if report.is_settled:
             settled = self._carried.settled | {finding.key: now() + SETTLED_SECONDS}
             self._carried = replace(self._carried, settled=settled)
+        if HOLD_ENDED in report.did:
+            await self._tell_call(finding.conference_sid)
         did = (*report.did, "watch") if watch is not None else report.did
         self._count(did, finding.conference_sid)
 

@@ -67,6 +67,10 @@ class Shell(Generic[V]):
         self._commands: dict[str, asyncio.Task[None]] = {}
         self._lanes: dict[str, asyncio.Task[None]] = {}
         self._activities: dict[str, workflow.ActivityHandle[Any]] = {}
+        self._begun_at: dict[str, int] = {}
+        """Key of a command -> how long the history was when its activity was begun."""
+        self._unsent: set[str] = set()
+        """Commands whose activity was cancelled before Temporal had heard of it."""
         self._failures: dict[str, int] = {}
         self._clock: asyncio.Task[None] | None = None
         self._clock_due = 0.0
@@ -176,7 +180,8 @@ class Shell(Generic[V]):
                 order = self._rules.order_for(command, begun, self._value)
                 outcome = outcome_of(command, await self._result_of(command, order), now())
         except ActivityError as error:
-            outcome = failure_of(command, error, now())
+            is_unsent = command.key in self._unsent
+            outcome = not_begun(command, now()) if is_unsent else failure_of(command, error, now())
         except Exception as bug:
             self._bug = bug
             return
@@ -185,15 +190,19 @@ class Shell(Generic[V]):
     async def _result_of(self, command: Command, order: Order | Notice) -> Any:
         if not isinstance(order, Order):
             return await carry_out(order)
+        self._begun_at[command.key] = workflow.info().get_current_history_length()
         activity = self._activities[command.key] = begin(order)
         try:
             return await activity
         finally:
             self._activities.pop(command.key, None)
+            self._begun_at.pop(command.key, None)
 
     def _stop_unwanted(self) -> None:
         """See that no activity is tried again for something that is over."""
         for key in self._unwanted():
+            if self._begun_at[key] == workflow.info().get_current_history_length():
+                self._unsent.add(key)  # begun in this very task: its order never leaves the worker
             self._activities.pop(key).cancel()
 
     def _unwanted(self) -> list[str]:

@@ -244,6 +244,18 @@ def test_agent_let_go_whose_removal_came_too_late_is_removed_all_the_same() -> N
     assert (outcome.violations, outcome.state) == ([], "completed")
 
 
+def test_dial_that_never_left_the_worker_is_not_looked_for() -> None:
+    """Supervised seed 332051: begun, and not wanted any more, within one step of the workflow. Its
+    leg was looked for until it could not appear any more."""
+    leaves = Act(Told("participant-join", 1, 1.6763358804087614), "caller", "hang_up")
+    story = replace(plain("warm"), acts=(leaves,), talk_seconds=3.0, seed=332051)
+    outcome = play(story, with_ladder=True)
+    assert (outcome.violations, outcome.state) == ([], "abandoned")
+    assert any("transfer -> awaiting" in line for line in outcome.ladder)
+    assert dials_of(outcome) == 1, "the agent's alone"
+    assert len(outcome.requests) < 25
+
+
 def test_every_rare_situation_is_due_in_a_long_run() -> None:
     all_seen = dict.fromkeys(GOALS, 1)
     assert missing(all_seen, LONG) == []

@@ -3,10 +3,17 @@ whose promises about a cancelled activity this rests on."""
 
 from __future__ import annotations
 
+import asyncio
 import time
+import uuid
+from datetime import timedelta
 
 import pytest
-from temporalio.api.enums.v1 import PendingActivityState
+from temporalio import workflow
+from temporalio.api.enums.v1 import EventType, PendingActivityState
+from temporalio.exceptions import ActivityError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.workflows.conftest import Stage
 from tests.workflows.room import CALLER
@@ -186,3 +193,44 @@ async def test_supervisor_who_declines_is_not_rung_again(stage: Stage) -> None:
     result = await stage.handle.result()
     assert [each.state for each in result.supervisors] == ["left"]
     assert dials(stage) == before
+
+
+@workflow.defn(name="ChangesItsMind")
+class ChangesItsMind:
+    """Begins an activity, and cancels it within the same workflow task."""
+
+    @workflow.run
+    async def run(self) -> bool:
+        """Whether the history was as long at the cancel as when the activity was begun."""
+        begun_at = workflow.info().get_current_history_length()
+        dial = workflow.start_activity(
+            "add_participant",
+            start_to_close_timeout=timedelta(seconds=5),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        )
+        await asyncio.sleep(0)
+        is_same_task = begun_at == workflow.info().get_current_history_length()
+        dial.cancel()
+        try:
+            await dial
+        except ActivityError:
+            return is_same_task
+        raise AssertionError("a cancelled activity has a result")
+
+
+async def test_activity_cancelled_in_the_task_that_began_it_is_never_scheduled(
+    temporal: WorkflowEnvironment,
+) -> None:
+    queue = f"mind-{uuid.uuid4()}"
+    async with Worker(
+        temporal.client,
+        task_queue=queue,
+        workflows=[ChangesItsMind],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        handle = await temporal.client.start_workflow(
+            ChangesItsMind.run, id=queue, task_queue=queue
+        )
+        assert await handle.result()
+    events = [each.event_type async for each in handle.fetch_history_events()]
+    assert EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED not in events
