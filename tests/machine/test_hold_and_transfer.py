@@ -235,6 +235,8 @@ def claim(both: Both) -> None:
         if value is not None and not is_over(value):
             check(value)
     transfer, caller = both.transfer, both.lines.caller
+    if transfer is not None and transfer.takes_hold_over and not is_over(transfer):
+        assert transfer.state is State.HOLDING, "S11: the hold does not know whose the caller is"
     if transfer is None or transfer.state is not State.CONSULTING or not caller.is_heard:
         return
     # The caller hears the consult: something must be under way that ends it.

@@ -18,6 +18,10 @@ class Tape:
         self._words = 0
         self._resumed_by = 0
         """The number of the last word that wanted the recording."""
+        self._open: set[int] = set()
+        """Numbers of such words that are not answered yet."""
+        self._contested: set[int] = set()
+        """Numbers of the words that were said meanwhile: they have no order."""
         self.is_kept = False
         """A person has been told that it is paused, and nobody has asked for it since."""
         self.was_spoken_of = False
@@ -27,16 +31,21 @@ class Tape:
         self._check.moved()
         self._words += 1
         self.was_spoken_of = True
+        if self._open:
+            self._contested.add(self._words)
         if word == "resume":
             self._resumed_by = self._words
+            self._open.add(self._words)
             self.is_kept = False
         return self._words
 
     def answered(self, word: str, number: int, answer: Any) -> None:
         """What the person was told."""
         self._check.moved()
+        self._open.discard(number)
         is_paused = answer.is_ok and answer.body["state"] == "paused"
-        if word == "pause" and is_paused and number > self._resumed_by:
+        is_last = number > self._resumed_by and number not in self._contested
+        if word == "pause" and is_paused and is_last:
             self.is_kept = True
         if word == "pause" and answer.is_ok and answer.body["state"] == "recording":
             self._check.broken("S21", "a pause was answered with: it records")

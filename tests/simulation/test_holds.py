@@ -36,3 +36,13 @@ def test_hold_that_a_transfer_overtakes_is_not_given_back(seconds: float) -> Non
     story = replace(plain("warm"), acts=(HOLD, resume), talk_seconds=seconds)
     outcome = play(story)
     assert outcome.violations == []
+
+
+@pytest.mark.parametrize("seconds", [2.13, 2.14, 2.15, 2.16])
+def test_hold_whose_agent_left_as_a_transfer_began_is_told_of_it(seconds: float) -> None:
+    """Seed 715259: the transfer had the caller, and the hold showed them on hold for ten seconds
+    more: only a transfer that had held the caller told the hold."""
+    hold = Act(After(2.0), "agent", "hold")
+    leave = Act(Entered("holding", plus=0.05), "agent", "hang_up")
+    outcome = play(replace(plain("cold"), acts=(hold, leave), talk_seconds=seconds))
+    assert (outcome.violations, outcome.state) == ([], "completed")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.simulation.goals import GOALS, LONG, SHORT, missing
 from tests.simulation.play import Outcome, play
 from tests.simulation.scenarios import SCENARIOS, plain, story_of
 from tests.simulation.simulate import be_quiet, main, some
+from tests.simulation.tape import Tape
 from workflows.shell import Shell
 
 ROOT = Path(__file__).parents[2]
@@ -222,6 +224,19 @@ def test_target_of_a_transfer_that_was_ended_by_force_is_not_recorded() -> None:
     outcome = play(replace(story, phones=slow, acts=acts), with_ladder=True)
     assert outcome.violations == []
     assert any("still_private" in line for line in outcome.ladder)
+
+
+def test_of_two_words_about_the_recording_at_once_either_may_be_the_last() -> None:
+    """Seed 705855: the pause was heard first, and its answer was taken for the last word. A pause
+    that is asked for after the answer to a resume is kept."""
+    answer = SimpleNamespace(is_ok=True, body={"state": "paused"})
+    tape = Tape(SimpleNamespace(moved=lambda: None))
+    resume, pause = tape.asked("resume"), tape.asked("pause")
+    tape.answered("resume", resume, answer)
+    tape.answered("pause", pause, answer)
+    assert not tape.is_kept
+    tape.answered("pause", tape.asked("pause"), answer)
+    assert tape.is_kept
 
 
 def test_target_given_up_in_an_outage_does_not_stay_in_the_call() -> None:

@@ -116,7 +116,7 @@ async def test_transfer_from_hold_has_the_hold_end_untouched(stage: Stage) -> No
 async def test_resume_finds_that_a_transfer_has_the_caller(stage: Stage) -> None:
     """The request came through, and a transfer began before it: nothing is un-held."""
     hold = await stage.start_hold()
-    await stage.until("held")
+    await _held_and_said(stage)
     gate = stage.room.block("hold_participant")
     await stage.start(Kind.WARM, "client:bob")
     await asyncio.wait_for(stage.room.began["hold_participant"].wait(), 15)
@@ -136,7 +136,7 @@ async def test_unhold_on_its_way_is_undone_by_the_transfer(stage: Stage) -> None
     """No transfer lived when it was asked, one began before the un-hold took effect: the target
     must not be heard by the caller."""
     hold = await stage.start_hold()
-    await stage.until("held")
+    await _held_and_said(stage)
     gate = stage.room.block("resume_participant")
     await stage.ask("resume")
     await asyncio.wait_for(stage.room.began["resume_participant"].wait(), 15)
@@ -155,7 +155,7 @@ async def test_unhold_on_its_way_is_undone_by_the_transfer(stage: Stage) -> None
 async def test_hold_outlives_a_transfer_that_never_had_the_caller(stage: Stage) -> None:
     """It was alive when the hold asked, and failed before it touched anybody."""
     hold = await stage.start_hold()
-    await stage.until("held")
+    await _held_and_said(stage)
     gate = stage.room.block("hold_participant")
     stage.room.fail("hold_participant", "unmet")
     transfer = await stage.start(Kind.WARM, "client:bob")
@@ -217,6 +217,18 @@ async def _call(stage: Stage) -> str:
     await stage.answer()
     await stage.until("talking")
     return stage.room.leg_of(f"{stage.part}-t1").call_sid
+
+
+async def _held_and_said(stage: Stage) -> None:
+    """The caller is on hold, and the hold has heard that no transfer lives: one that begins now is
+    not the one that it had told."""
+    await stage.until("held")
+    refused = "signal_external_workflow_execution_failed_event_attributes"
+    async with asyncio.timeout(15):
+        while True:
+            events = (await stage.handle.fetch_history()).events
+            if any(each.HasField(refused) for each in events):
+                return
 
 
 async def _until(stage: Stage, holds: Callable[[], bool]) -> None:

@@ -154,8 +154,6 @@ class ReadRoom(Command):
 class TellHold(Command):
     """An agent's hold, that this transfer has the caller now."""
 
-    is_optional = True
-
 
 @dataclass(frozen=True)
 class TellSupervision(Command):

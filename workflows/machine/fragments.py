@@ -23,7 +23,6 @@ from workflows.machine.commands import (
     ResumeCaller,
     ResumeRecordings,
     ResumeTarget,
-    TellHold,
 )
 from workflows.machine.model import Reason, State
 from workflows.machine.stimuli import Stimulus as On
@@ -123,7 +122,7 @@ TAKES_HOLD_OVER: Row = {
     **NO_HOLD,
     **NO_WAIT,
     **NO_QUESTION,
-    On.HOLD_FOUND: stay(TellHold, why="the caller is this transfer's"),
+    On.HOLD_FOUND: stay(why="the caller is this transfer's, and the hold is told so"),
 }
 """A hold that the agent began before is not under way any more once it has been told."""
 NO_WINDING_UP: Row = not_under_way("winding up", On.SETTLED)
@@ -227,12 +226,6 @@ def give_back(because: Reason | None = None) -> Cell:
 def lose() -> Cell:
     """The last attempt came to nothing. A task that a worker got and left is ended with it."""
     return go(State.RETURNING, GiveCallerBack, EndTask)
-
-
-def give_back_at_once(because: Reason) -> Cell:
-    """The transfer failed before it had the caller; a hold of the agent's, if one was under way,
-    ends with it."""
-    return go(State.RETURNING, GiveCallerBack, TellHold, because=because)
 
 
 def part_and_yield() -> Cell:

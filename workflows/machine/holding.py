@@ -18,7 +18,7 @@ from workflows.machine.events import (
     TransferStarted,
 )
 from workflows.machine.labels import is_supervisor
-from workflows.machine.model import HoldLimit, Kind, Leg, Party, Reason, State, Transfer
+from workflows.machine.model import TERMINAL, HoldLimit, Kind, Leg, Party, Reason, State, Transfer
 from workflows.machine.stimuli import Stimulus
 
 HoldFact = TransferStarted | HoldReported | OwnerSought | OwnerEnded
@@ -59,7 +59,7 @@ def _hear_report(transfer: Transfer, told: HoldReported) -> Heard:
     them the report is an older change of its own that took effect in between."""
     transfer = _with_flags(transfer, told)
     is_first = transfer.state is State.HOLDING
-    if is_first:
+    if is_first or not told.hold:
         transfer = replace(transfer, takes_hold_over=True)
     if not told.hold:
         return transfer, Stimulus.HOLD_FOUND
@@ -79,6 +79,14 @@ def transfer_started(transfer: Transfer) -> TransferStarted:
     """A transfer's word to an agent's hold, which may have rung the agent back meanwhile."""
     agent = transfer.agent
     return TransferStarted(agent=agent.call_sid if agent.is_live else NOBODY)
+
+
+def is_to_tell_hold(transfer: Transfer) -> bool:
+    """Whether a hold waits to be told that the caller is this transfer's: not before it is so, and
+    not by one that has come to its end without having had the caller."""
+    is_transfer = transfer.kind in (Kind.WARM, Kind.COLD)
+    has_caller = transfer.state is not State.HOLDING and transfer.state not in TERMINAL
+    return is_transfer and transfer.takes_hold_over and has_caller
 
 
 def wanted_hold(transfer: Transfer) -> bool | None:

@@ -385,7 +385,8 @@ class Transfer:
     pending: tuple[str, ...] = ()
     """Keys of the commands whose outcome is not known yet."""
     takes_hold_over: bool = False
-    """Whether an agent's hold was, or may have been, under way when this transfer began."""
+    """Whether an agent's hold was, or may have been, under way when this transfer began, or has
+    asked since, and is not told yet whose the caller is."""
     owes_word: int = 0
     """The step of a hold's last change; a transfer can have been told of it only by a word begun in
     that step or later. 0: nothing is owed."""

@@ -24,14 +24,12 @@ from workflows.machine.commands import (
     ResumeRecordings,
     ResumeTarget,
     SecureCaller,
-    TellHold,
     TellSupervision,
 )
 from workflows.machine.events import (
     AgentReplaced,
     CommandFailed,
     Event,
-    HoldReported,
     LegEnded,
     LegScreened,
     TransferStarted,
@@ -59,8 +57,6 @@ CHANGES_HOLD: dict[Party, dict[str, Step]] = {
 
 def has_object(transfer: Transfer, command: Step, event: Event | None) -> bool:
     """Whether an optional command has something to act on: TaskRouter is there, and it matters."""
-    if command is TellHold:
-        return transfer.takes_hold_over or isinstance(event, HoldReported)
     if command is ReportHold:
         is_changed = transfer.state in (State.HELD, State.RESUMED) or transfer.owes_word > 0
         is_changing = wanted_hold(transfer) is not None

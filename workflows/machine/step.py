@@ -41,7 +41,7 @@ from workflows.machine.events import (
     Request,
     WorkerTimedOut,
 )
-from workflows.machine.holding import next_due
+from workflows.machine.holding import is_to_tell_hold, next_due
 from workflows.machine.model import (
     DECIDED_BY_PEOPLE,
     JOURNAL_ENTRIES_MAX,
@@ -112,7 +112,7 @@ def step(table: Table, transfer: Transfer, event: Event) -> Stepped:
     Facts never fail; a request that makes no sense now comes back with a refusal and the transfer
     unchanged.
     """
-    return _with_last_word(_step(table, transfer, event))
+    return _with_last_word(_with_word_for_hold(_step(table, transfer, event)))
 
 
 def _with_last_word(stepped: Stepped) -> Stepped:
@@ -127,8 +127,16 @@ def _with_last_word(stepped: Stepped) -> Stepped:
     return replace(stepped, transfer=told, commands=(*stepped.commands, word))
 
 
+def _with_word_for_hold(stepped: Stepped) -> Stepped:
+    """An outcome that decides nothing may still tell of a hold, which waits for this word."""
+    if not is_to_tell_hold(stepped.transfer):
+        return stepped
+    transfer, word = _word_for_hold(stepped.transfer)
+    return replace(stepped, transfer=transfer, commands=(*stepped.commands, word))
+
+
 def _step(table: Table, transfer: Transfer, event: Event) -> Stepped:
-    """`step`, without the last word."""
+    """`step`, without words that no row has."""
     heard, stimulus = hear(transfer, event)
     is_request = stimulus in REQUESTED
     if stimulus is Stimulus.NOTED or (transfer.state in TERMINAL and not is_request):
@@ -192,6 +200,9 @@ def _carry_on(
         is_again = cell.verdict is not Verdict.GO and stimulus == Stimulus.DEADLINE
         after = _with_deadline(table, after, at, is_again)
     after = _account(before, after, at)
+    if is_to_tell_hold(after):
+        after, word = _word_for_hold(after)
+        begun.append(word)
     if news := news_for_supervision(after):
         after, word = _word_for_supervision(after, news)
         begun.append(word)
@@ -294,8 +305,6 @@ def _begin(
         transfer = with_attempt(transfer, accept_key=key, accept_sid=transfer.target.call_sid)
     elif cls is CloseTask:
         transfer = replace(transfer, is_task_closed=True)
-    elif cls is TellHold:
-        transfer = replace(transfer, takes_hold_over=False)
     elif cls.__name__ in REMOVALS:
         if transfer.agent.is_here:
             leaving = replace(transfer.agent, presence=Presence.LEAVING)
@@ -308,6 +317,13 @@ def _begin(
         )
         transfer = replace(transfer, agent=recall, recalls=transfer.recalls + 1)
     return transfer, command
+
+
+def _word_for_hold(transfer: Transfer) -> tuple[Transfer, Command]:
+    """Whatever a step leads to, a hold learns in that step that the caller is this transfer's."""
+    key = f"{transfer.part}-{transfer.step}-{TellHold.__name__}"
+    pending = (*transfer.pending, key)
+    return replace(transfer, takes_hold_over=False, pending=pending), TellHold(key=key)
 
 
 def _word_for_supervision(transfer: Transfer, consult: str) -> tuple[Transfer, Command]:

@@ -27,7 +27,6 @@ from workflows.machine.commands import (
     ResumeRecordings,
     ResumeTarget,
     SecureCaller,
-    TellHold,
 )
 from workflows.machine.fragments import (
     NO_CALLER_HOLD,
@@ -40,7 +39,7 @@ from workflows.machine.fragments import (
     TOGETHER,
     cancel_ringing,
     cancel_talking,
-    give_back_at_once,
+    give_back,
     leave_by_hangup,
     lose,
     next_worker_beside,
@@ -59,18 +58,16 @@ HOLDING = row(
     NO_CALLER_RESUME,
     NO_REMOVAL,
     own={
-        On.CALLER_HELD: go(State.DIALING, DialTarget, TellHold),
+        On.CALLER_HELD: go(State.DIALING, DialTarget),
         On.CALLER_RESUMED: stay(HoldCaller, why="an un-hold of the agent's took effect after it"),
-        On.CALLER_NOT_HELD: give_back_at_once(Reason.CALLER_NOT_HELD),
+        On.CALLER_NOT_HELD: give_back(Reason.CALLER_NOT_HELD),
         On.HOLD_FOUND: stay(why="the hold is told once the caller is secured"),
         On.CALL_UNMET: go(State.FAILED, ResumeRecordings, because=Reason.AGENT_NOT_ON_CALL),
         On.ROOM_ENDED: go(State.FAILED, because=Reason.CALL_NOT_ACTIVE),
         On.AGENT_LEFT: ignore("without a target this is the caller being alone"),
-        On.AGENT_REPLACED: give_back_at_once(Reason.TAKEN_OVER),
-        On.DEADLINE: give_back_at_once(Reason.CALLER_NOT_HELD),
-        On.CANCEL: go(
-            State.CANCELLING, GiveCallerBack, TellHold, because=Reason.CANCELLED_BY_AGENT
-        ),
+        On.AGENT_REPLACED: give_back(Reason.TAKEN_OVER),
+        On.DEADLINE: give_back(Reason.CALLER_NOT_HELD),
+        On.CANCEL: go(State.CANCELLING, GiveCallerBack, because=Reason.CANCELLED_BY_AGENT),
         On.COMPLETE: reject("the target is not being rung yet"),
     },
 )
