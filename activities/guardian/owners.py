@@ -41,8 +41,8 @@ class Person:
     presence: str = "none"
     held: bool = False
     address: str = ""
-    """Only of supervisors, with `state` and `dialed_at` (seconds since the epoch)."""
     state: str = ""
+    """Only of supervisors, with `dialed_at` (seconds since the epoch)."""
     dialed_at: float = 0.0
 
     @property
@@ -62,6 +62,8 @@ class Attempt:
 
     call_sid: str = ""
     task_sid: str = ""
+    dialed_at: float = 0.0
+    """Seconds since the epoch."""
 
 
 @dataclass(frozen=True)
@@ -250,8 +252,13 @@ def _person(told: Mapping[str, Any]) -> Person:
         label=str(told.get("label") or ""),
         presence=str(told.get("presence") or "none"),
         held=told.get("held") is True,
+        address=str(told.get("address") or ""),
     )
 
 
 def _attempt(told: Mapping[str, Any]) -> Attempt:
-    return Attempt(str(told.get("call_sid") or ""), str(told.get("task_sid") or ""))
+    return Attempt(
+        str(told.get("call_sid") or ""),
+        str(told.get("task_sid") or ""),
+        float(told.get("dialed_at") or 0.0),
+    )
