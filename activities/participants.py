@@ -232,6 +232,7 @@ class Participants:
         room = await read_legs(self._client, given.conference_sid)
         leg = room.find(given.call_sid)
         if leg is None:
+            _demand_known(room, given)
             return room
         _demand(room, given)
         if leg.exit_flag:
@@ -434,6 +435,15 @@ def _proven_held(room: Room, call_sid: str) -> Room:
     if not leg.held:
         raise unavailable("the leg is not on hold yet")
     return room
+
+
+def _demand_known(room: Room, given: RemoveInput) -> None:
+    """Whoever is to leave is gone already. Where nobody could say who that is, this is so only if
+    nobody is there who might be it: a task must not end while its worker talks."""
+    spared = (given.caller_call_sid, given.other_call_sid)
+    others = (leg for leg in room.legs if _is_here(leg) and not leg.is_supervisor)
+    if not given.call_sid and any(leg.call_sid not in spared for leg in others):
+        raise unmet("it is not known who is to leave", room)
 
 
 def _demand(room: Room, given: RemoveInput) -> None:

@@ -174,14 +174,19 @@ async def change(
     """
     key = _once(principal, supervisor_id, idempotency_key)
     known = await _supervised(conference_sid, principal, parts)
-    wish = ModeRequested(supervisor_id, body.mode, principal.id, at=time.time())
+    agent = agent_of(known)
+    wish = ModeRequested(
+        supervisor_id,
+        body.mode,
+        principal.id,
+        agent_call_sid=agent.call_sid if agent is not None else "",
+        at=time.time(),
+    )
     if body.mode == "take_over":
-        agent = agent_of(known)
         wish = replace(
             wish,
             task_sid=await _may_take_over(known, agent, parts),
             has_taskrouter=parts.settings.is_taskrouter,
-            agent_call_sid=agent.call_sid if agent is not None else "",
         )
     view = await _ask(conference_sid, wish, key, parts)
     return _of(view, supervisor_id)

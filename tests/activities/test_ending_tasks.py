@@ -13,7 +13,7 @@ from activities.errors import REFUSED, UNAVAILABLE, UNMET, TwilioError
 from activities.participants import Participants, RemoveInput
 from activities.tasks import EndedTask, EndTaskInput, EndTasksInput, end_one_task
 from tests.activities.centre import LABEL, LOST, Centre, in_status, made, wishes
-from tests.activities.telephony import TARGET, attempt, attempts
+from tests.activities.telephony import AGENT, TARGET, attempt, attempts
 
 
 @pytest.mark.parametrize(
@@ -233,3 +233,16 @@ async def test_end_of_a_room_ends_no_task_whose_people_are_in_another(centre: Ce
     assert left.status in ("pending", "reserved")
     ended = await attempt(centre.tasks.end_task, EndTaskInput(sid, conference_sid=there))
     assert ended.status == "cancelled"
+
+
+async def test_the_task_goes_on_where_it_is_not_known_whose_it_is(centre: Centre) -> None:
+    """Seed 900652: nobody was named who is to leave, and that counted as: has left."""
+    sid, given = await talking(centre)
+    unnamed = replace(given, call_sid="")
+    with pytest.raises(TwilioError) as raised:
+        await attempt(removing(centre).remove_participant, unnamed)
+    assert raised.value.type == UNMET
+    assert centre.task(sid).status == "assigned"
+    centre.phones.hangs_up(AGENT)
+    await attempt(removing(centre).remove_participant, unnamed)
+    assert centre.task(sid).status == "completed"

@@ -55,7 +55,7 @@ def test_cry_for_help_on_a_call_that_is_over_does_not_stay_open() -> None:
     story = replace(plain("warm"), talk_seconds=8.0)
     acts = [
         Act(Request("*", 3, 1.95), "caller", "hang_up"),
-        Act(After(2.7), "agent", "ask_help"),
+        Act(Entered("releasing", plus=0.05), "agent", "ask_help"),
     ]
     late = Fault(Request("*", 1), "unreachable")
     outcome = play(story, acts=acts, faults=[late], seed=300288, with_ladder=True)
@@ -115,6 +115,21 @@ def test_agent_who_left_as_the_supervision_began_is_no_finding(seconds: float) -
     story = replace(story, policy=(*story.policy, ("release_agent", "on_ringing")))
     outcome = play(story, acts=[joins(Entered("awaiting", plus=0.3), "whisper")])
     assert outcome.violations == []
+
+
+def test_supervisor_who_came_before_the_calls_people_were_known_is_heard_and_takes_over() -> None:
+    """Seed 900652: the whisper never began, and the take-over ended the task of an agent whom it
+    did not know, and who stayed."""
+    story = with_phone(plain("worker"), "supervisor", Behavior("answer", 1.0))
+    acts = [
+        joins(Told("conference-*", 1, 0.14), "whisper"),
+        Act(Entered("v1 listening", plus=1.0), "supervisor", "whisper"),
+        Act(Entered("v1 whispering", plus=1.0), "supervisor", "take_over"),
+    ]
+    story = replace(story, has_transfer=False, talk_seconds=12.0)
+    outcome = play(story, acts=acts, with_ladder=True)
+    assert outcome.violations == []
+    assert told(outcome, "v1 took_over")
 
 
 def told(outcome: Outcome, word: str) -> bool:

@@ -154,6 +154,17 @@ def took_over(**wish: Any) -> Stepped:
     return step(asked.value, CommandSucceeded(at=51.0, command="ReleaseAgent", key=key))
 
 
+@pytest.mark.parametrize(("verb", "is_theirs"), [("whisper", 1), ("take_over", 1), ("monitor", 0)])
+def test_agent_may_be_known_by_the_request_only(verb: str, is_theirs: bool) -> None:
+    """Seed 900652: the supervision began before the call's people were known, and a take-over ended
+    the task of an agent whom it did not know, and who stayed."""
+    value = replace(asked_and_settled(Rig(), "barge").value, agent="")
+    asked = ModeRequested(value.supervisors[0].label, verb, "by", agent_call_sid=AGENT, at=50.0)
+    assert (step(value, asked).value.agent == AGENT) is bool(is_theirs)
+    known = replace(value, agent="CA-another")
+    assert step(known, asked).value.agent == "CA-another"
+
+
 def nobody_has_the_caller(asked: Stepped) -> Stepped:
     """Neither a transfer nor a hold lives; from here on the agent is being released."""
     (ask,) = asked.commands

@@ -201,6 +201,10 @@ def _hear_request(value: Supervision, asked: ModeRequested) -> Heard:
     mine = value.find(asked.label)
     if mine is None:
         return Heard(value)
+    is_told = not value.agent and VERBS[asked.verb] in (On.WHISPER, On.TAKE_OVER)
+    if is_told:
+        # The supervision began before anybody knew it. The look that follows corrects what is old.
+        value = replace(value, agent=asked.agent_call_sid)
     on = request_of(value, mine, asked.verb)
     is_late = value.agent in value.taken and asked.agent_call_sid not in ("", value.agent)
     if on is On.TAKE_OVER and is_late:
@@ -208,7 +212,8 @@ def _hear_request(value: Supervision, asked: ModeRequested) -> Heard:
     if on in (On.MONITOR, On.WHISPER, On.BARGE, On.TAKE_OVER) and mine.is_live:
         takes_over = on is On.TAKE_OVER
         mode = Mode.BARGE if takes_over else Mode(asked.verb)
-        if mine.mode is mode and mine.takes_over is takes_over and not mine.reason:
+        is_so = mine.mode is mode and mine.takes_over is takes_over and not mine.reason
+        if is_so and not (is_told and value.agent):
             return Heard(value, ((mine.label, On.NOTED),))
         wish = replace(
             mine,

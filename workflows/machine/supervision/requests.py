@@ -38,7 +38,7 @@ class ModeRequested:
     task_sid: str = ""
     """For a take-over: the agent's own task."""
     agent_call_sid: str = ""
-    """For a take-over: the agent whom the asker means to release, if known."""
+    """The agent whom the asker means to be heard by, or to release, if known."""
     has_taskrouter: bool = False
     """For a take-over: whether TaskRouter is to know who is the agent then."""
     at: float = 0.0
