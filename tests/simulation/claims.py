@@ -87,9 +87,10 @@ def hold_is_told(check: Any) -> None:
 
 
 def hearing_is_told(check: Any) -> None:
-    """S28: who hears whom is as the api shows it."""
+    """S28: who hears whom is as the api shows it. Whom a transfer has brought, the owner of a call
+    learns from the guardian, and without it from nobody."""
     legs, running = check.truth.legs, check.running()
-    idle = [] if running else check.calls.values()
+    idle = check.calls.values() if check.story.has_guardian and not running else []
     for watch in (*running, *idle):
         if watch.is_over or not watch.run.is_running:
             continue
