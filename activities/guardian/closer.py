@@ -177,6 +177,8 @@ def lasts(first: Suspicion, again: Suspicion) -> bool:
         return False
     if again.kind == HOLD_DIFFERS and first.kind == HOLD_DIFFERS:
         return _held(first) is _held(again)
+    if again.kind in _ENDS and again.seen is not None and again.seen.is_in_room:
+        return False  # it was in the room a moment before
     # Of a leg whose SID is not known a list can show no end.
     is_shown = first.kind != LEG_AWAITED or (first.person is not None and first.person.call_sid)
     before = _GONE if again.kind == LEG_MOVED_ON else _ENDS

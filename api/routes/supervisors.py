@@ -34,7 +34,7 @@ from api.supervision_schemas import (
     supervision_item,
     supervisor_item,
 )
-from workflows.machine.model import Party
+from workflows.machine.model import Party, Presence
 from workflows.machine.supervision.model import Mode, State
 from workflows.machine.supervision.requests import JoinRequested, ModeRequested
 from workflows.messages import (
@@ -175,11 +175,14 @@ async def change(
     key = _once(principal, supervisor_id, idempotency_key)
     known = await _supervised(conference_sid, principal, parts)
     agent = agent_of(known)
+    can_hear = agent is not None and agent.presence == Presence.PRESENT
+    agent_call_sid = agent.call_sid if agent is not None else ""
     wish = ModeRequested(
         supervisor_id,
         body.mode,
         principal.id,
-        agent_call_sid=agent.call_sid if agent is not None else "",
+        agent_call_sid=agent_call_sid if can_hear or body.mode == "take_over" else "",
+        caller_call_sid=known.caller_call_sid,
         at=time.time(),
     )
     if body.mode == "take_over":

@@ -16,9 +16,11 @@ LEG = Person("target", "CA1", "0123456789abcdef-t1s", "screened")
 UNKNOWN = Person("target", "", "0123456789abcdef-t1s", "dialed")
 
 
-def seen(kind: str, person: Person = LEG, held: bool = False) -> Suspicion:
+def seen(
+    kind: str, person: Person = LEG, held: bool = False, is_in_room: bool | None = None
+) -> Suspicion:
     status = ENDED if kind == compare.LEG_ENDED else CONNECTED
-    return Suspicion(kind, OWNER, person, CallSeen(status, held=held))
+    return Suspicion(kind, OWNER, person, CallSeen(status, held=held, is_in_room=is_in_room))
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,8 @@ def seen(kind: str, person: Person = LEG, held: bool = False) -> Suspicion:
         (seen("leg_awaited", UNKNOWN), seen("leg_ended", UNKNOWN), True),
         (seen("leg_awaited"), seen("leg_awaited"), False),
         (seen("hold_differs", held=True), seen("hold_differs", held=True), True),
+        # Seed 920805: the room was read, the leg was ended, and then the call was read.
+        (seen("leg_awaited", UNKNOWN), seen("leg_ended", UNKNOWN, is_in_room=True), False),
         # Seed 701569: sent elsewhere by a transfer, of which only the second look knows.
         (seen("leg_left"), seen("leg_moved_on"), True),
         (seen("leg_awaited"), seen("leg_moved_on"), False),

@@ -132,6 +132,19 @@ def test_supervisor_who_came_before_the_calls_people_were_known_is_heard_and_tak
     assert told(outcome, "v1 took_over")
 
 
+def test_whisper_is_refused_at_once_while_only_a_phone_rings() -> None:
+    """Seed 920577: the agent had left, and the target was to hear it before it had picked up."""
+    story = with_phone(plain("cold"), "target", RINGS_LONG)
+    story = with_phone(story, "supervisor", Behavior("answer", 0.5))
+    story = replace(story, policy=(*story.policy, ("release_agent", "on_ringing")))
+    whisper = Act(Entered("awaiting", plus=2.0), "supervisor", "whisper")
+    acts = [joins(After(0.5)), whisper]
+    outcome = play(replace(story, talk_seconds=3.0), acts=acts, with_ladder=True)
+    assert outcome.violations == []
+    assert told(outcome, "coach_target_unavailable")
+    assert not told(outcome, "v1 opening")
+
+
 def told(outcome: Outcome, word: str) -> bool:
     """Whether the ladder has the word."""
     return any(word in line for line in outcome.ladder)

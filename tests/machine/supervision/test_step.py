@@ -161,6 +161,9 @@ def test_agent_may_be_known_by_the_request_only(verb: str, is_theirs: bool) -> N
     value = replace(asked_and_settled(Rig(), "barge").value, agent="")
     asked = ModeRequested(value.supervisors[0].label, verb, "by", agent_call_sid=AGENT, at=50.0)
     assert (step(value, asked).value.agent == AGENT) is bool(is_theirs)
+    nobody = replace(value, caller_call_sid="")
+    asked = replace(asked, caller_call_sid=CALLER)
+    assert (step(nobody, asked).value.caller_call_sid == CALLER) is bool(is_theirs)
     known = replace(value, agent="CA-another")
     assert step(known, asked).value.agent == "CA-another"
 

@@ -204,7 +204,8 @@ def _hear_request(value: Supervision, asked: ModeRequested) -> Heard:
     is_told = not value.agent and VERBS[asked.verb] in (On.WHISPER, On.TAKE_OVER)
     if is_told:
         # The supervision began before anybody knew it. The look that follows corrects what is old.
-        value = replace(value, agent=asked.agent_call_sid)
+        caller = value.caller_call_sid or asked.caller_call_sid
+        value = replace(value, agent=asked.agent_call_sid, caller_call_sid=caller)
     on = request_of(value, mine, asked.verb)
     is_late = value.agent in value.taken and asked.agent_call_sid not in ("", value.agent)
     if on is On.TAKE_OVER and is_late:

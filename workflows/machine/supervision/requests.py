@@ -39,6 +39,7 @@ class ModeRequested:
     """For a take-over: the agent's own task."""
     agent_call_sid: str = ""
     """The agent whom the asker means to be heard by, or to release, if known."""
+    caller_call_sid: str = ""
     has_taskrouter: bool = False
     """For a take-over: whether TaskRouter is to know who is the agent then."""
     at: float = 0.0
