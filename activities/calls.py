@@ -13,10 +13,10 @@ from twilio.twiml.voice_response import VoiceResponse
 
 from activities.creating import AddedLeg, create_once
 from activities.ending import is_old
-from activities.errors import GONE, REFUSED, TwilioError, ask, unavailable
+from activities.errors import GONE, REFUSED, TwilioError, ask, unavailable, unmet
 from activities.participants import ring_timeout
-from activities.reading import find_participant, read_call
-from activities.room import ENDED, Room, read_call_status
+from activities.reading import find_participant, read_call, read_legs
+from activities.room import CONNECTED, ENDED, Room, read_call_status
 from activities.settings import TwilioSettings
 
 CLOCK_SLACK_SECONDS = 2.0
@@ -85,10 +85,13 @@ class DivertInput:
     """Whose call is sent to the apology and the mailbox. Paths are below the public address.
 
     `action_path` is asked what follows the message; `recording_path`, if given, is told of the
-    recording.
+    recording. With `conference_sid` and `unless_with`, the call SID of somebody: only if the two do
+    not talk with each other there.
     """
 
     call_sid: str
+    conference_sid: str = ""
+    unless_with: str = ""
     action_path: str = "/twilio/voice/message"
     recording_path: str = ""
 
@@ -149,6 +152,8 @@ class Calls:
     @activity.defn(name="divert_call")
     async def divert_call(self, given: DivertInput) -> None:
         """Send a call to the spoken apology and the mailbox. Takes it out of its room at once."""
+        if given.unless_with and await self._talk(given):
+            raise unmet("the two are in the room, and neither is on hold")
         twiml = VoiceResponse()
         twiml.say(self._settings.handover_apology)
         when_recorded = {}
@@ -165,6 +170,11 @@ class Calls:
             **when_recorded,
         )
         await ask(self._client.calls(given.call_sid).update_async(twiml=str(twiml)))
+
+    async def _talk(self, given: DivertInput) -> bool:
+        room = await read_legs(self._client, given.conference_sid)
+        legs = (room.find(sid) for sid in (given.call_sid, given.unless_with))
+        return all(leg and leg.status == CONNECTED and not leg.held for leg in legs)
 
     async def _find_leg(self, given: EndLegInput) -> str:
         leg = await find_participant(self._client, given.conference_sid, given.label)

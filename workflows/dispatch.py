@@ -60,6 +60,7 @@ with workflow.unsafe.imports_passed_through():
         RemoveInput,
         ResumeInput,
     )
+    from workflows.machine.beliefs import may_talk_with_agent
     from workflows.machine.classify import WINDING_UP
     from workflows.machine.commands import Command, EndStray
     from workflows.machine.model import (
@@ -352,7 +353,12 @@ def _read_room(_command: Command, _begun: Transfer, now: Transfer) -> Order:
 def _divert_caller(_command: Command, _begun: Transfer, now: Transfer) -> Order:
     return Order(
         Calls.divert_call,
-        DivertInput(call_sid=now.caller.call_sid),
+        DivertInput(
+            call_sid=now.caller.call_sid,
+            conference_sid=now.conference_sid,
+            # Twilio was away, and nobody could be asked whether the caller is on hold at all.
+            unless_with=now.agent.call_sid if may_talk_with_agent(now) else "",
+        ),
         "caller to the apology and the mailbox",
         start_to_close=3.5,
         schedule_to_close=30.0,

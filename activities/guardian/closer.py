@@ -85,10 +85,12 @@ class Closer:
         ]
         return of_legs + [each for each in of_owners if _holds(each, fresh, now)]
 
-    async def look_into(self, rooms: Sequence[str]) -> tuple[list[Suspicion], set[str]]:
-        """Whether rooms in which nobody is known are ours to look after; and those that are not."""
+    async def look_into(self, rooms: Sequence[str]) -> tuple[list[Suspicion], set[str], set[str]]:
+        """Whether rooms in which nobody is known are ours to look after; those that are not; and
+        those whose owners have all ended as they should."""
         found: list[Suspicion] = []
         strange: set[str] = set()
+        left: set[str] = set()
         for sid in rooms[:ROOMS_MAX]:
             kinds = sorted({*self._silent_while, *self._silent_while.values()})
             known = await asyncio.gather(*(self._owners.read(f"{kind}/{sid}") for kind in kinds))
@@ -98,11 +100,13 @@ class Closer:
                 continue
             if dead:
                 found += [Suspicion(OWNER_CUT_OFF, owner) for owner in dead]
-            elif not owners and await self._has_ours(sid):
+            elif owners:
+                left.add(sid)
+            elif await self._has_ours(sid):
                 found.append(Suspicion(ROOM_UNOWNED, Owner("", sid, conference_sid=sid)))
             else:
                 strange.add(sid)
-        return found, strange
+        return found, strange, left
 
     async def look_at_tasks(
         self, suspected: Iterable[TaskState], tasks: OpenTasks, transfer: str

@@ -34,7 +34,7 @@ from activities.guardian.compare import (
 from activities.guardian.left_tasks import OpenTasks, label_of, left_over
 from activities.guardian.look import Look, look_around, with_room
 from activities.guardian.owners import Owner, Owners, Person
-from activities.guardian.strays import Strays
+from activities.guardian.strays import Confirmed, Strays
 from activities.reading import read_legs
 from activities.room import Room
 from activities.task_state import TaskState
@@ -184,7 +184,7 @@ class Guard:
             owners.cut_off(began - CUT_OFF_SECONDS),
             self._stuck(owners),
         )
-        look, read = await self._with_rooms(look, running, given.knows_holds)
+        look, read = await self._with_rooms(look, running, cut_off, given.knows_holds)
         suspected = [
             *differences(running, look, given.silent_while, given.knows_holds),
             *(Suspicion(OWNER_STUCK, each) for each in stuck),
@@ -200,10 +200,13 @@ class Guard:
         if (suspected or rooms or tasks or astray) and await _pause(GRACE_SECONDS):
             closer = Closer(self._client, owners, given.silent_while, given.knows_holds)
             found = await closer.look(suspected[:AGAIN_MAX], began)
-            unowned, strange = await closer.look_into(rooms)
+            unowned, strange, ended = await closer.look_into(rooms)
             found += unowned
-            for sid in astray:
-                found += await self._stray_legs(sid, owners, given)
+            for sid in (*astray, *sorted(ended)):
+                there = await self._strays.confirmed(sid, owners, given.knows_holds, given.call)
+                found += _astray(sid, there)
+                if sid in ended and there.is_sure and not there.legs:
+                    strange.add(sid)
             self._strange = (self._strange | strange) & look.rooms.keys()
             if self._tasks is not None:
                 left = await closer.look_at_tasks(tasks, self._tasks, given.transfer)
@@ -222,15 +225,6 @@ class Guard:
             quiet=quiet | report.quiet,
         )
 
-    async def _stray_legs(
-        self, conference_sid: str, owners: Owners, given: GuardInput
-    ) -> list[Suspicion]:
-        _, legs = await self._strays.confirmed(
-            conference_sid, owners, given.knows_holds, given.call
-        )
-        nobody = Owner("", conference_sid, conference_sid=conference_sid)
-        return [Suspicion(LEG_STRAY, nobody, Person("", leg.call_sid, leg.label)) for leg in legs]
-
     async def _look_around(self) -> Look:
         return await look_around(self._client, self._page_size)
 
@@ -244,14 +238,18 @@ class Guard:
         return left_over(await self._tasks.all(), look, running, given.transfer)
 
     async def _with_rooms(
-        self, look: Look, running: list[Owner], knows_holds: Collection[str]
+        self,
+        look: Look,
+        running: list[Owner],
+        cut_off: list[Owner],
+        knows_holds: Collection[str],
     ) -> tuple[Look, list[Room]]:
         """This look, with a few rooms read, and the rooms: lists of calls tell neither who is on
         hold, nor who has left a room without hanging up, nor who is in it unasked. Owners that know
         of holds come first, in turn; one room is for the others, where there are any."""
         owners = [each for each in running if each.conference_sid in look.rooms]
         first = {each.conference_sid for each in owners if each.kind in knows_holds}
-        others = {each.conference_sid for each in owners} - first
+        others = {each.conference_sid for each in (*running, *cut_off)} & look.rooms.keys() - first
         sids = self._in_turn(0, first, ROOMS_READ_MAX - bool(others))
         sids += self._in_turn(1, others, ROOMS_READ_MAX - len(sids))
         read = list(await asyncio.gather(*(self._read_room(sid) for sid in sids)))
@@ -308,6 +306,12 @@ async def _pause(seconds: float) -> bool:
     except TimeoutError:
         return True
     return False
+
+
+def _astray(conference_sid: str, there: Confirmed) -> list[Suspicion]:
+    nobody = Owner("", conference_sid, conference_sid=conference_sid)
+    legs = (Person("", leg.call_sid, leg.label) for leg in there.legs)
+    return [Suspicion(LEG_STRAY, nobody, leg) for leg in legs]
 
 
 def _finding(suspicion: Suspicion) -> Finding:

@@ -162,8 +162,8 @@ class Rescue:
         owners = Owners(self._temporal, given.types, given.view, given.task_queue, given.task)
         kinds = (given.transfer, given.hold)
         sid = given.conference_sid
-        room, legs = await Strays(self._client).confirmed(sid, owners, kinds, given.call)
-        steps = silencing((Step(END_LEG, leg.call_sid) for leg in legs), room)
+        found = await Strays(self._client).confirmed(sid, owners, kinds, given.call)
+        steps = silencing((Step(END_LEG, leg.call_sid) for leg in found.legs), found.room)
         did = [step.what for step in steps if await self._carry_out(sid, step)]
         return RescueReport(tuple(did), is_settled=False)
 

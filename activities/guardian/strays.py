@@ -1,4 +1,4 @@
-"""Legs of ours that nobody wants any more, on a call that goes on.
+"""Legs of ours that nobody wants any more, on a call that goes on: ours or another application's.
 
 Whoever dialled a leg ends it. Where that cannot be had, because Twilio was away for longer than
 anybody waits or because the workflow was ended by force, the leg stays and hears everything. Its
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from twilio.rest import Client
 
@@ -73,7 +74,7 @@ def strays(
     running, past = list(running), list(past)
     found = [leg for leg in suspects(room, running, kinds) if is_unwanted(last_word(leg, past))]
     ringing = tuple(leg for leg in found if leg.status != CONNECTED)
-    callers = {each.leg(CALLER).call_sid for each in running} - {""}
+    callers = {each.leg(CALLER).call_sid for each in running or past} - {""}
     agents = {each.leg(party).call_sid for each in running for party in ("agent", "target")}
     there = [leg for leg in room.legs if leg.status == CONNECTED and leg not in found]
     caller = next((x for x in there if x.call_sid in callers or x.label == CALLER), None)
@@ -96,6 +97,16 @@ def _is(person: Person, leg: RoomLeg) -> bool:
     if person.call_sid:
         return person.call_sid == leg.call_sid
     return bool(person.label) and person.label == leg.label
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """The legs in `room` that are to be ended. `is_sure`: no other leg in it may be one, of whose
+    workflow the lists do not show the end yet."""
+
+    room: Room
+    legs: tuple[RoomLeg, ...]
+    is_sure: bool
 
 
 class Strays:
@@ -137,9 +148,9 @@ class Strays:
 
     async def confirmed(
         self, conference_sid: str, owners: Owners, kinds: Collection[str], call: str
-    ) -> tuple[Room, tuple[RoomLeg, ...]]:
-        """The room and these legs in it, with all of it read afresh. `call` is the kind of owner
-        that knows who the caller is where none of `kinds` runs."""
+    ) -> Confirmed:
+        """These legs, with all of it read afresh. `call` is the kind of owner that knows who the
+        caller is where none of `kinds` runs."""
         ids = [f"{kind}/{conference_sid}" for kind in (*kinds, call)]
         room, past, read = await asyncio.gather(
             read_whole(self._client, conference_sid),
@@ -147,4 +158,6 @@ class Strays:
             asyncio.gather(*(owners.read(each) for each in ids)),
         )
         running = [each for each in read if each is not None and each.is_running]
-        return room, strays(room, running, past, kinds)
+        suspected = suspects(room, running, kinds)
+        is_sure = all(last_word(leg, past) for leg in suspected)
+        return Confirmed(room, strays(room, running, past, kinds), is_sure)

@@ -168,3 +168,23 @@ async def test_guardian_finds_a_stray_leg_and_ends_it(
 
 LISTS_PER_LOOK = 3
 """Those who run, those who were cut off, those whose code fails."""
+
+
+async def test_stray_leg_on_a_call_of_another_application_is_found(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    """Nobody owns such a call once its transfer is over."""
+    caller, agent = phones.people_talk()
+    bob = phones.enter(TARGET, Label=LABEL)
+    over = believers.add(
+        f"transfer/{phones.room}",
+        person("caller", caller),
+        person("agent", agent),
+        person("target", bob, "gone", label=LABEL),
+        id=f"{phones.room}-{PART}",
+    )
+    over.cut_off(Status.COMPLETED)
+    believers.listed = []
+    assert not (await look()).findings, "as long as lists do not show the transfer"
+    believers.listed = None
+    assert kinds(await look()) == ["leg_stray"]

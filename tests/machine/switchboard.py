@@ -22,7 +22,8 @@ from tests.machine.lines import (
     Lines,
 )
 from tests.machine.tape import ABOUT_TAPE, HOLDS, RECORDING
-from workflows.machine.commands import Command
+from workflows.machine.beliefs import may_talk_with_agent
+from workflows.machine.commands import Command, DivertCaller
 from workflows.machine.events import (
     ABSENT,
     CommandFailed,
@@ -197,6 +198,8 @@ def begin(world: Lines, commands: tuple[Command, ...], after: Transfer) -> Lines
         label = ""
         if party is not None:
             label = after.leg(party).label
+        if isinstance(command, DivertCaller) and may_talk_with_agent(after):
+            label = after.agent.call_sid
         jobs.append(
             Job(
                 command=command.name,
@@ -334,6 +337,9 @@ def _give_back(world: Lines, job: Job) -> Effect:
 def _divert(world: Lines, job: Job) -> Effect:
     if world.caller.status == "gone":
         return world, "gone", None
+    agent = next((each for each in world.lines if job.label and each.sid == job.label), None)
+    if agent is not None and agent.is_heard and world.caller.is_heard:
+        return world, "unmet", None
     world = with_line(world, CALLER, status="diverted", held=False)
     if world.room and not any(each.status == "in" for each in world.lines):
         world = end_room(world)

@@ -37,14 +37,16 @@ def ends_of(outcome: Outcome, who: str) -> list[float]:
 
 
 @pytest.mark.usefixtures("_long")
+@pytest.mark.parametrize("scenario", ["warm", "elsewhere"])
 @pytest.mark.parametrize("seconds", [130.0, 150.0])
 def test_target_of_a_cancelled_transfer_goes_though_twilio_was_away_too_long(
-    seconds: float,
+    scenario: str, seconds: float
 ) -> None:
     """Nobody tried to end the leg any more when Twilio came back, and it heard all the rest."""
     act = Act(Entered("consulting", plus=1.0), "agent", "cancel")
     down = Fault(Entered("consulting"), "twilio_down", seconds)
-    outcome = play(replace(plain("warm"), acts=(act,), faults=(down,)), with_ladder=True)
+    story = replace(plain(scenario), kind="warm", acts=(act,), faults=(down,))
+    outcome = play(story, with_ladder=True)
     assert (outcome.violations, outcome.state) == ([], "cancelled")
     over = next(x for x in outcome.ladder if "transfer -> cancelled" in x)
     ended, hung_up = ends_of(outcome, "client:bob")[0], ends_of(outcome, "+15550109001")[0]
@@ -88,3 +90,19 @@ def test_screened_phone_of_a_dead_transfer_is_ended_though_its_sid_was_never_hea
     assert outcome.violations == []
     assert [x for x in outcome.ladder if "call ringing +15550100102" in x]
     assert not [x for x in outcome.ladder if "call in-progress +15550100102" in x]
+
+
+@pytest.mark.usefixtures("_long")
+@pytest.mark.parametrize("seconds", [210.0, 260.0])
+@pytest.mark.parametrize("scenario", ["warm", "elsewhere"])
+def test_caller_who_talks_with_the_agent_stays_however_long_twilio_was_away(
+    scenario: str, seconds: float
+) -> None:
+    """The hold with which the transfer was to begin never took effect. Once Twilio was back the
+    caller was taken out of the talk, to the apology."""
+    down = Fault(Entered("holding", plus=0.05), "twilio_down", seconds)
+    outcome = play(replace(plain(scenario), acts=(), faults=(down,)), with_ladder=True)
+    assert (outcome.state, outcome.reason) == ("failed", "provider_down")
+    talks_until = [x for x in outcome.ladder if "client:alice hears +15550109001 ends" in x]
+    hangs_up = next(x for x in outcome.ladder if "the caller hangs up at last" in x)
+    assert float(talks_until[0].split()[0]) >= float(hangs_up.split()[0])

@@ -121,6 +121,12 @@ def _cause(transfer: Transfer, told: str, had_taken: bool) -> Cause:
     return Cause.REJECTED if is_screened else Cause.FAILED
 
 
+def may_talk_with_agent(transfer: Transfer) -> bool:
+    """Whether a caller who is to be diverted may be with the agent all the same: the agent has not
+    left, and what became of the caller's hold could not be had. A hold is the agent's own wish."""
+    return transfer.kind in (Kind.WARM, Kind.COLD) and transfer.agent.is_here
+
+
 def has_next(transfer: Transfer, at: float) -> bool:
     is_in_budget = at - transfer.started_at < transfer.policy.budget_seconds
     # Who cancelled does not want another phone to ring, even if the agent is gone since.

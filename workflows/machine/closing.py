@@ -407,6 +407,7 @@ DIVERTING = row(
         On.CALLER_DIVERTED: go(State.DIVERTED),
         On.CALLER_DIVERTED_FROM_AGENT: ignore("only a hold diverts a caller whose agent is there"),
         On.CALLER_NOT_DIVERTED: stay(DivertCaller),
+        On.CALLER_WITH_AGENT: go(State.FAILED, ResumeRecordings),
         On.CALLER_UNREACHABLE: go(State.ABANDONED, because=Reason.CALLER_HUNG_UP),
         On.CALLER_LEFT: ignore("the diversion itself takes the caller out of the room"),
         On.ROOM_ENDED: ignore("the room is not needed any more"),

@@ -283,6 +283,7 @@ _DIVERTING = row(
         On.CALLER_DIVERTED: go(State.DIVERTED),
         On.CALLER_DIVERTED_FROM_AGENT: go(State.DIVERTED, EndRoom),
         On.CALLER_NOT_DIVERTED: stay(DivertCaller),
+        On.CALLER_WITH_AGENT: ignore("only a transfer asks so"),
         On.CALLER_UNREACHABLE: go(State.RELEASING, AskCall, because=Reason.CALLER_HUNG_UP),
         On.CALLER_LEFT: ignore("the diversion itself takes the caller out of the room"),
         On.ROOM_ENDED: ignore("the room is not needed any more"),

@@ -352,8 +352,7 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
             return caller_gone(transfer)
         return transfer, Stimulus.CALLER_NOT_RESUMED
     if command == "DivertCaller":
-        is_gone = failure == Failure.GONE
-        return transfer, Stimulus.CALLER_UNREACHABLE if is_gone else Stimulus.CALLER_NOT_DIVERTED
+        return _caller_not_diverted(transfer, failure)
     if command == "DialTarget":
         return dial_failed(transfer, failed)
     if command in ("HoldTarget", "ResumeTarget"):
@@ -380,6 +379,15 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
     if command == "TellSupervision":
         return hear_no_supervision(transfer, failed.at)
     return transfer, Stimulus.NOTED
+
+
+def _caller_not_diverted(transfer: Transfer, failure: str) -> Heard:
+    if failure == Failure.UNMET:
+        caller = replace(transfer.caller, held=False, is_hold_doubtful=False)
+        return replace(transfer, caller=caller), Stimulus.CALLER_WITH_AGENT
+    # Of a caller whose leg was never found, that Twilio knows no such call says nothing.
+    is_gone = failure == Failure.GONE and bool(transfer.caller.call_sid)
+    return transfer, Stimulus.CALLER_UNREACHABLE if is_gone else Stimulus.CALLER_NOT_DIVERTED
 
 
 def _agent_not_removed(transfer: Transfer) -> Heard:

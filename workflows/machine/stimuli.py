@@ -25,6 +25,8 @@ class Stimulus(StrEnum):
     CALLER_DIVERTED_FROM_AGENT = "caller_diverted_from_agent"
     """The caller of a hold whose agent let the time pass, and is still in the room."""
     CALLER_NOT_DIVERTED = "caller_not_diverted"
+    CALLER_WITH_AGENT = "caller_with_agent"
+    """The caller is not diverted because they talk with the agent."""
     CALLER_UNREACHABLE = "caller_unreachable"
     """There is no live call of the caller left to divert."""
     CALLER_LEFT = "caller_left"
