@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from simulator.core.phones import Behavior
 from tests.simulation.doors import refused_as_told
 from tests.simulation.edge import Answer
+from tests.simulation.faults import Act, Entered
 from tests.simulation.play import play
+from tests.simulation.scenarios import plain
 from workflows import views
 
 
@@ -32,6 +37,20 @@ def test_wrong_seconds_are_seen(name: str, told: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(views, name, lambda *_: 90.0)
     found = [f"{each.name} {each.text}" for each in play("warm").violations]
     assert any(each.startswith(told) for each in found), found
+
+
+@pytest.mark.parametrize("after", [0.05, 0.08, 0.12])
+def test_target_who_was_gone_as_they_met_need_not_be_counted(after: float) -> None:
+    """Seed 821721: the caller is taken off hold for a target who hangs up in that moment, and the
+    next one answers. Nobody can tell whether the first two heard each other."""
+    story = plain("cold-next")
+    picks_up = (("agent", 1.0), ("target", 2.0), ("second", 3.0))
+    phones = tuple((who, (Behavior("answer", seconds),)) for who, seconds in picks_up)
+    policy = (*story.policy, ("release_agent", "on_dial"))
+    leaves = Act(Entered("connecting", plus=after), "target", "hang_up")
+    outcome = play(replace(story, phones=phones, policy=policy, acts=(leaves,)))
+    assert (outcome.violations, outcome.state) == ([], "completed")
+    assert "+15550109001 client:bob" in outcome.talked
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,11 @@ class Truth:
             " ".join(sorted(self.legs[sid].address for sid in pair)) for pair in self.ever_talked
         }
 
+    def left_at(self, pair: frozenset[str]) -> float | None:
+        """When the first of two left the room; None if both are in it."""
+        left = [at for sid in pair if (at := self.legs[sid].left_at) is not None]
+        return min(left, default=None)
+
     def talking_to_caller(self, leg: Leg) -> bool:
         return (leg.call.sid, self.caller_sid) in self.talks
 
