@@ -35,6 +35,7 @@ from api.supervision_schemas import (
     supervisor_item,
 )
 from workflows.machine.model import Party, Presence
+from workflows.machine.supervision.classify import CALLER_IS_THEIRS
 from workflows.machine.supervision.model import Mode, State
 from workflows.machine.supervision.requests import JoinRequested, ModeRequested
 from workflows.messages import (
@@ -344,6 +345,9 @@ def _refused(refused: RefusedError, label: str = "") -> Problem:
     extra = {}
     if mine is not None:
         item = supervisor_item(mine)
+        if refused.code == CALLER_IS_THEIRS:
+            # A supervision knows of no transfer but by asking.
+            item.allowed = [verb for verb in item.allowed if verb != "take_over"]
         extra = {"allowed": item.allowed, "supervisor": jsonable_encoder(item)}
     code = refused.code if refused.code in REASONS else "request_refused"
     detail = REASONS.get(refused.code, f"The supervisor cannot do this now: {refused.code}.")

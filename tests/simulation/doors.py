@@ -13,6 +13,8 @@ from typing import Any
 from tests.simulation.stage import desk
 
 STRANGER = "stranger"
+CAME_TO_NOTHING = frozenset({"agent_not_released", "provider_unavailable"})
+"""Refusals by what was found at Twilio."""
 OF_PEOPLE = re.compile(r"(\+|%2B)\d{7,}|(client|sip)(:|%3A)", re.IGNORECASE)
 """A number, or the address of an app or a desk phone, as they would stand in an address."""
 ADDRESSES = ("Label", "StatusCallback", "AmdStatusCallback", "Url", "WaitUrl", "HoldUrl",
@@ -40,8 +42,13 @@ def turned_away(check: Any, verb: str, answer: Any) -> None:
 
 
 def refused_as_told(check: Any, verb: str, answer: Any) -> None:
-    """S28: what is refused because it makes no sense now is not among what makes sense now."""
-    if answer.status == 409 and verb in (answer.body or {}).get("allowed", ()):
+    """S28: what is refused because it makes no sense now is not among what makes sense now. What
+    was begun and came to nothing may be tried again."""
+    if (
+        answer.code not in CAME_TO_NOTHING
+        and answer.status == 409
+        and verb in (answer.body or {}).get("allowed", ())
+    ):
         check.broken("S28", f"{verb} is refused, and said to be allowed: {answer.code}")
 
 

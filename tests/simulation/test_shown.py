@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from api.engine.supervisions import RefusedError
+from api.routes.supervisors import _refused
 from simulator.core.phones import Behavior
 from tests.simulation.doors import refused_as_told
 from tests.simulation.edge import Answer
@@ -13,6 +15,7 @@ from tests.simulation.faults import Act, Entered
 from tests.simulation.play import play
 from tests.simulation.scenarios import plain
 from workflows import views
+from workflows.messages import SupervisionView, SupervisorView
 
 
 class Check:
@@ -51,6 +54,16 @@ def test_target_who_was_gone_as_they_met_need_not_be_counted(after: float) -> No
     outcome = play(replace(story, phones=phones, policy=policy, acts=(leaves,)))
     assert (outcome.violations, outcome.state) == ([], "completed")
     assert "+15550109001 client:bob" in outcome.talked
+
+
+def test_take_over_of_a_call_that_a_transfer_has_just_got_is_not_allowed() -> None:
+    """Seeds 811033 and 812788: it was refused, and said to be allowed."""
+    both = ("barge", "take_over")
+    mine = SupervisorView("0" * 16 + "-v1", "client:sue", "barge", "barging", 1.0, allowed=both)
+    view = SupervisionView("CF" + "0" * 32, "supervised", 1.0, supervisors=(mine,))
+    for code, left in (("caller_is_theirs", ["barge"]), ("agent_is_coached", [*both])):
+        refused = _refused(RefusedError(code, view), mine.id)
+        assert refused.extra["allowed"] == left
 
 
 @pytest.mark.parametrize(
