@@ -16,7 +16,7 @@ from twilio.rest import Client
 
 from activities.calls import Calls, DivertInput, EndLegInput
 from activities.conferences import Conferences, EndRoomInput
-from activities.errors import GONE, REFUSED, UNAVAILABLE, UNMET, TwilioError
+from activities.errors import GONE, REFUSED, UNMET, TwilioError
 from activities.guardian.owners import Owner, Owners, Person
 from activities.guardian.remedy import (
     ACCEPT_TASK,
@@ -46,8 +46,6 @@ FAILURES_MIN = 3
 """So often its step must have failed before a run counts as stuck: a worker that dies fails one or
 two steps as well."""
 PART_LENGTH = 16
-PHONES = ("+", "client:", "sip:")
-"""How addresses begin that are rung as they are. Who is behind the others, TaskRouter says."""
 REASON = "engine_fault"
 """Why a task is ended that nobody looks after."""
 
@@ -150,11 +148,9 @@ class Rescue:
             if dead is None:
                 steps = (*without_owner(room), *steps)
         did = [step.what for step in steps if await self._carry_out(given.conference_sid, step)]
-        # Who may still be rung comes last: nobody waits for it.
-        is_over = await self._end_sought(given.conference_sid, unheard_dials(dead, room))
         is_watched = is_of_supervisors or _is_another(call, given)
         watch = None if is_watched or did else _watch(left, room)
-        return RescueReport(tuple(did), is_settled=is_over and not did, watch=watch)
+        return RescueReport(tuple(did), is_settled=not did, watch=watch)
 
     @activity.defn(name="end_strays")
     async def end_strays(self, given: RescueInput) -> RescueReport:
@@ -166,18 +162,6 @@ class Rescue:
         steps = silencing((Step(END_LEG, leg.call_sid) for leg in found.legs), found.room)
         did = [step.what for step in steps if await self._carry_out(sid, step)]
         return RescueReport(tuple(did), is_settled=False)
-
-    async def _end_sought(self, conference_sid: str, sought: Iterable[Step]) -> bool:
-        """End legs of which only the dial is known; whether none of them may still appear."""
-        is_over = True
-        for step in sought:
-            try:
-                await self._carry_out(conference_sid, step)
-            except TwilioError as error:
-                if error.kind != UNAVAILABLE:
-                    raise
-                is_over = False
-        return is_over
 
     async def _dead(self, owners: Owners, given: RescueInput) -> Owner | None:
         if not given.workflow_id:
@@ -289,25 +273,6 @@ def _left(given: RescueInput, dead: Owner | None, is_held: bool) -> Left:
         sought_label=_sought(dead, target) if is_transfer else "",
         is_hold_foreign=is_held,
     )
-
-
-def unheard_dials(dead: Owner | None, room: Room) -> list[Step]:
-    """The phones that an owner had dialled when it ended, without having heard what came of it, and
-    of whom the room shows nothing: a phone that is screened, or one that rings unlisted."""
-    if dead is None or dead.is_supervision:
-        return []
-    dialed_at = {"target": max((each.dialed_at for each in dead.attempts), default=0.0)}
-    return [
-        Step(
-            END_LEG,
-            label=leg.label,
-            address=leg.address,
-            dialed_at=dialed_at.get(leg.party, dead.since),
-        )
-        for leg in (dead.leg("target"), dead.leg("agent"))
-        if leg.presence == "dialed" and leg.label and not leg.call_sid
-        if leg.address.startswith(PHONES) and room.find(label=leg.label) is None
-    ]
 
 
 def _sought(dead: Owner, target: Person) -> str:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from datetime import UTC, datetime
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus as Status
 
-from activities.ending import DOUBT_SECONDS_MAX
 from tests.activities.believers import Act, Believers, person
-from tests.activities.settings import NUMBER
 from tests.activities.telephony import CALLER, TARGET, Telephony
 from tests.activities.test_guardian import LABEL, PART, dial
 
@@ -145,34 +141,3 @@ async def test_caller_in_a_room_of_ours_that_nobody_knows_hears_the_apology(
 ) -> None:
     phones.enter(CALLER, Label="caller")
     assert (await act(None, phones.room)).did == ("divert",)
-
-
-@pytest.mark.parametrize("rings", [True, False])
-async def test_phone_of_which_only_the_dial_is_known_is_looked_for_after_all_else(
-    act: Act, phones: Telephony, believers: Believers, rings: bool
-) -> None:
-    """Seed 802637: no room shows a phone that is screened. It may also begin to ring later."""
-    caller, agent = phones.people_talk()
-    phones.change(caller, Hold="true")
-    if rings:
-        phones.behaves(TARGET, "no_answer")
-        with phones.runtime.act() as network:
-            made = network.create_call({"From": NUMBER, "To": TARGET, "Url": "http://127.0.0.1:9/"})
-    now = time.time()
-    dead = believers.add(
-        f"transfer/{phones.room}",
-        person("caller", caller, held=True),
-        person("agent", agent),
-        person("target", presence="dialed", label=f"{PART}-t1s", address=TARGET),
-        id=f"{phones.room}-{PART}",
-        attempts=[{"number": 1, "address": TARGET, "dialed_at": now}],
-    )
-    dead.cut_off()
-    report = await act(dead, phones.room, scheduled_time=datetime.fromtimestamp(now + 1, UTC))
-    assert (report.did, report.is_settled) == (("resume",), False)
-    assert not phones.leg(caller).hold
-    if rings:
-        assert phones.status(str(made["sid"])) in ("completed", "canceled")
-    late = datetime.fromtimestamp(now + DOUBT_SECONDS_MAX + 1, UTC)
-    report = await act(dead, phones.room, scheduled_time=late)
-    assert (report.did, report.is_settled) == ((), True)

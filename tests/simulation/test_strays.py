@@ -78,20 +78,6 @@ def test_phone_of_a_dead_transfer_that_was_picked_up_in_the_next_one_is_ended() 
     assert len([x for x in outcome.ladder if "join" in x and "client:bob" in x]) == 2
 
 
-def test_screened_phone_of_a_dead_transfer_is_ended_though_its_sid_was_never_heard() -> None:
-    """Seed 802637: the transfer was ended by force while the phone was being dialled. It was picked
-    up, asked for a key, and shown by no room."""
-    story = plain("screened")
-    others = tuple(each for each in story.phones if each[0] != "number")
-    slow = Behavior("answer", 12.0, digits="1", digits_after_seconds=3.0)
-    terminate = Act(Entered("dialing", plus=0.03), "operator", "terminate")
-    story = replace(story, phones=(*others, ("number", (slow,))), acts=(terminate,))
-    outcome = play(story, with_ladder=True)
-    assert outcome.violations == []
-    assert [x for x in outcome.ladder if "call ringing +15550100102" in x]
-    assert not [x for x in outcome.ladder if "call in-progress +15550100102" in x]
-
-
 @pytest.mark.usefixtures("_long")
 @pytest.mark.parametrize("seconds", [210.0, 260.0])
 @pytest.mark.parametrize("scenario", ["warm", "elsewhere"])
