@@ -16,7 +16,7 @@ from activities.ending import is_old
 from activities.errors import GONE, REFUSED, TwilioError, ask, unavailable, unmet
 from activities.participants import ring_timeout
 from activities.reading import find_participant, read_call, read_legs
-from activities.room import CONNECTED, ENDED, Room, read_call_status
+from activities.room import CONNECTED, ENDED, QUEUED, RINGING, Room, read_call_status
 from activities.settings import TwilioSettings
 
 CLOCK_SLACK_SECONDS = 2.0
@@ -26,6 +26,7 @@ DIAL_SECONDS_MAX = 60.0
 CALLS_LISTED_MAX = 50
 """One page of the newest calls to one number. https://www.twilio.com/docs/voice/api/call-resource
 """
+UNANSWERED = (QUEUED, RINGING)
 MESSAGE_SECONDS_MAX = 120
 """Length of a recorded message. Twilio's own default of an hour would keep a silent line open."""
 
@@ -50,9 +51,9 @@ class EndLegInput:
     """Which leg is to end. By `call_sid`; else by `label` in the room.
 
     Without both: for a leg made by `create_call` whose answer was never had, the one call to `to`
-    made within a minute of `dialed_at` (seconds since the epoch). `is_doubtful`: the outcome of
-    the dial was never known, so not finding the leg does not yet mean that there is none: not
-    before `DOUBT_SECONDS_MAX` have passed since the dial, by Temporal's clock.
+    made within a minute of `dialed_at` (seconds since the epoch) that still rings. `is_doubtful`:
+    the outcome of the dial was never known, so not finding the leg does not yet mean that there is
+    none: not before `DOUBT_SECONDS_MAX` have passed since the dial, by Temporal's clock.
     """
 
     conference_sid: str
@@ -183,10 +184,14 @@ class Calls:
         if not given.to or not given.dialed_at:
             return ""
         since = datetime.fromtimestamp(given.dialed_at, UTC)
-        return await self._find_dialled(given.to, since, is_live_only=True)
+        return await self._find_dialled(given.to, since, is_ringing_only=True)
 
-    async def _find_dialled(self, to: str, since: datetime, is_live_only: bool = False) -> str:
+    async def _find_dialled(self, to: str, since: datetime, is_ringing_only: bool = False) -> str:
         """The one call of ours to `to` that was made since then, "" if there is none.
+
+        With `is_ringing_only`, none that was answered: whoever picks up is asked in our words, and
+        by fetching those Twilio tells the owner the call's SID. A conversation of which the owner
+        knows nothing is another transfer's.
 
         Several that fit are reported as not known: taking another transfer's call for ours would
         end a stranger's conversation.
@@ -200,8 +205,8 @@ class Calls:
             )
         )
         fitting = _made_by_us_since(listed, since)
-        if is_live_only:
-            fitting = [call for call in fitting if read_call_status(call.status)[0] != ENDED]
+        if is_ringing_only:
+            fitting = [call for call in fitting if read_call_status(call.status)[0] in UNANSWERED]
         if len(fitting) > 1:
             raise unavailable("several calls fit; none is taken for ours")
         return str(fitting[0].sid) if fitting else ""

@@ -137,15 +137,17 @@ async def screen(
     settings: SettingsDep,
     room: str = "",
 ) -> Response:
-    """A target that has to accept picked up."""
+    """A target that has to accept picked up. Nobody is asked to take a call that is over, and a
+    phone that still rang for a transfer that was ended by force is let go by this. Where the engine
+    cannot be asked, the target is: the key asks again."""
     if not (CONFERENCE_SID.fullmatch(conference_sid) and translate.is_label(label) and room):
         return xml(twiml.hang_up())
     whisper = ""
-    if settings.handover_whisper:
-        with suppress(EngineUnreachableError):
-            record = await records.latest(conference_sid)
-            if record is not None and record.is_trying(label):
-                whisper = await whisper_of(record, settings.handover_whisper)
+    with suppress(EngineUnreachableError):
+        record = await records.latest(conference_sid)
+        if record is None or not record.is_trying(label):
+            return xml(twiml.say_and_hang_up(twiml.CALL_HAS_ENDED))
+        whisper = await whisper_of(record, settings.handover_whisper)
     action = twiml.screen_action(settings.public_base_url, conference_sid, label, room)
     return xml(twiml.ask_to_accept(action, whisper))
 

@@ -103,6 +103,20 @@ async def test_a_doubtful_call_is_found_by_number_and_time_if_it_is_the_only_one
     assert phones.status(second) not in ("queued", "ringing")
 
 
+async def test_conversation_with_the_same_number_is_not_taken_for_a_doubtful_call(
+    phones: Telephony, calls: Calls
+) -> None:
+    phones.people_talk(agent_flag=False)
+    talking = phones.enter(TARGET)
+    given = EndLegInput(
+        phones.room, label="other-1", to=TARGET, is_doubtful=True, dialed_at=time.time()
+    )
+    with pytest.raises(TwilioError) as raised:
+        await attempt(calls.end_leg, given)
+    assert raised.value.type == UNAVAILABLE
+    assert phones.status(talking) == "in-progress"
+
+
 async def test_without_a_moment_no_call_is_guessed(phones: Telephony, calls: Calls) -> None:
     leg = rings(phones)
     await attempt(calls.end_leg, EndLegInput(phones.room, label="other-1", to=TARGET))

@@ -259,18 +259,45 @@ async def test_what_follows_a_dial_or_a_message_is_the_end(site: Site, path: str
 # --- press 1 --------------------------------------------------------------------------------------
 
 
-def screen_path(conference_sid: str, step: str = "", room: str = "CA" + "7" * 32) -> str:
-    return f"/twilio/voice/screen/{conference_sid}/p-t1s{step}?room={room}"
+def screen_path(
+    conference_sid: str, step: str = "", room: str = "CA" + "7" * 32, part: str = "p"
+) -> str:
+    return f"/twilio/voice/screen/{conference_sid}/{part}-t1s{step}?room={room}"
+
+
+def part_of(view: dict[str, Any]) -> str:
+    return str(view["id"]).rpartition("-")[2]
 
 
 async def test_screened_target_is_asked_to_press_1(site: Site) -> None:
-    conference_sid = new_conference()
-    tree = document(await site.webhook(screen_path(conference_sid), {"CallSid": CALL}))
+    view = await site.started()
+    conference_sid, part = view["conference_sid"], part_of(view)
+    path = screen_path(conference_sid, part=part)
+    tree = document(await site.webhook(path, {"CallSid": CALL}))
     assert verbs(tree) == ["Gather", "Say"]
     gather = tree.find("Gather")
     assert gather.get("numDigits") == "1"
     assert gather.get("actionOnEmptyResult") == "true"
-    assert gather.get("action") == BASE_URL + screen_path(conference_sid, "/accept")
+    assert gather.get("action") == BASE_URL + screen_path(conference_sid, "/accept", part=part)
+
+
+@pytest.mark.parametrize("is_another", [False, True])
+async def test_nobody_is_asked_to_take_a_call_that_is_over(site: Site, is_another: bool) -> None:
+    """The transfer was ended by force while the phone rang; another may run by then."""
+    view = await site.started() if is_another else {"conference_sid": new_conference()}
+    tree = document(await site.webhook(screen_path(view["conference_sid"]), {"CallSid": CALL}))
+    assert verbs(tree) == ["Say", "Hangup"]
+
+
+async def test_target_is_asked_where_the_engine_cannot_be(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(conference_sid: str) -> None:
+        raise EngineUnreachableError
+
+    monkeypatch.setattr(site.app.state.parts.engine.records, "latest", silent)
+    tree = document(await site.webhook(screen_path(new_conference()), {"CallSid": CALL}))
+    assert verbs(tree) == ["Gather", "Say"]
 
 
 async def test_target_that_presses_1_joins_the_room(site: Site) -> None:
@@ -309,5 +336,5 @@ async def test_w18_room_name_is_escaped(site: Site) -> None:
     tree = document(await site.webhook(path, {"CallSid": CALL, "Digits": "1"}))
     assert verbs(tree) == ["Dial", "Conference"]
     assert tree.find("Dial/Conference").text == '"><Dial>'
-    path = screen_path(view["conference_sid"], "", "%22%3E%3CDial%3E&more")
+    path = screen_path(view["conference_sid"], "", "%22%3E%3CDial%3E&more", part_of(view))
     assert verbs(document(await site.webhook(path, {"CallSid": CALL}))) == ["Gather", "Say"]

@@ -92,3 +92,16 @@ def test_caller_who_talks_with_the_agent_stays_however_long_twilio_was_away(
     talks_until = [x for x in outcome.ladder if "client:alice hears +15550109001 ends" in x]
     hangs_up = next(x for x in outcome.ladder if "the caller hangs up at last" in x)
     assert float(talks_until[0].split()[0]) >= float(hangs_up.split()[0])
+
+
+def test_screened_phone_of_a_dead_transfer_is_let_go_as_it_picks_up() -> None:
+    """Seeds 802637 and 950050: the transfer was ended by force while the phone was being dialled.
+    Whoever picked up was asked to press 1, and waited for a call that was over."""
+    story = plain("screened")
+    others = tuple(each for each in story.phones if each[0] != "number")
+    slow = Behavior("answer", 4.0, digits="1", digits_after_seconds=20.0)
+    terminate = Act(Entered("dialing", plus=0.03), "operator", "terminate")
+    story = replace(story, phones=(*others, ("number", (slow,))), acts=(terminate,))
+    outcome = play(story, with_ladder=True)
+    assert outcome.violations == []
+    assert [x for x in outcome.ladder if "call in-progress +15550100102" in x]
