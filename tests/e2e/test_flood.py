@@ -23,9 +23,9 @@ CONNECTIONS = 50
 AT_ONCE = 20
 """Forged requests that one connection sends without waiting for answers."""
 GENUINE_EVERY_SECONDS = 0.05
-P99_SECONDS_MAX = 3.0
-"""Twilio waits five times as long for an answer. On idle cores it is far less; other tests run
-at the same time."""
+P99_SECONDS_MAX = 5.0
+"""Twilio waits three times as long for an answer. On idle cores it is far less; other tests run
+at the same time, more of them than there are cores."""
 
 
 @dataclass
