@@ -88,9 +88,12 @@ def hold_is_told(check: Any) -> None:
 
 def hearing_is_told(check: Any) -> None:
     """S28: who hears whom is as the api shows it. Whom a transfer has brought, the owner of a call
-    learns from the guardian, and without it from nobody."""
+    learns from the guardian, and without it from nobody. Between transfers the api shows a call's
+    own word if it is newer than theirs."""
     legs, running = check.truth.legs, check.running()
-    idle = check.calls.values() if check.story.has_guardian and not running else []
+    since = max((watch.view["since"] for watch in check.watches.values()), default=0.0)
+    is_asked = check.story.has_guardian and not running
+    idle = [watch for watch in check.calls.values() if is_asked and watch.view["since"] > since]
     for watch in (*running, *idle):
         if watch.is_over or not watch.run.is_running:
             continue

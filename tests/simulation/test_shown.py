@@ -28,8 +28,9 @@ class Check:
 
 def test_wrong_word_of_who_hears_whom_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(views, "hears", lambda transfer, party: ())
-    found = {f"{each.name} {each.text}" for each in play("warm").violations}
-    assert any(each.startswith("S28 agent hears caller: False") for each in found), found
+    late = Act(Entered("consulting", plus=9.0), "agent", "complete")
+    found = {f"{each.name} {each.text}" for each in play("warm", acts=[late]).violations}
+    assert any(each.startswith("S28 agent hears target: False") for each in found), found
 
 
 @pytest.mark.parametrize(
