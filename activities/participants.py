@@ -25,7 +25,7 @@ from activities.errors import (
     unmet,
 )
 from activities.reading import find_participant, read_legs, read_whole, with_addresses
-from activities.room import CONNECTED, Room, RoomLeg, RoomRecordings
+from activities.room import CONNECTED, ENDED, Room, RoomLeg, RoomRecordings
 from activities.settings import TwilioSettings
 from activities.task_reading import workspace_of
 from activities.tasks import end_one_task
@@ -153,6 +153,11 @@ class Participants:
             legs=tuple(replace(leg, address=told.get(leg.call_sid, "")) for leg in after.legs),
             recordings=paused,
         )
+        agent = _at_address(room, given.agent_address) if not given.agent_call_sid else None
+        if agent is not None and after.find(agent.call_sid) is None:
+            # Gone since: told all the same, or nobody would ever know whose leg to look for.
+            agent = replace(agent, status=ENDED, is_in_room=False)
+            after = replace(after, legs=(*after.legs, agent))
         return _proven_held(after, caller).with_exit_flags(flagged)
 
     @activity.defn(name="resume_participant")

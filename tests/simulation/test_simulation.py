@@ -294,3 +294,15 @@ def test_run_that_is_interrupted_sums_up() -> None:
     assert "interrupted" in said
     assert "rare situations" in said
     assert running.returncode == 130
+
+
+@pytest.mark.parametrize("verb", ["", "swap"])
+def test_agent_of_another_application_who_hangs_up_as_the_caller_is_held(verb: str) -> None:
+    """Seed 1305933. The SID of the agent's leg is known from the room alone, which did not show it
+    any more once the caller was on hold: the agent was taken for present, and after a swap the
+    caller was alone until the consult's time was up."""
+    acts = [Act(Request("participants.update", 1), "agent", "hang_up")]
+    if verb:
+        acts.append(Act(Entered("dialing", plus=0.1), "agent", verb))
+    outcome = play("elsewhere", acts=acts)
+    assert (outcome.violations, outcome.state) == ([], "completed")
