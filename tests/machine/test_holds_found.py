@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.machine.harness import Story, cold, inbound, just_begun, somebody_else_changes, warm
+from tests.machine.harness import (
+    Story,
+    assert_talking,
+    assert_waiting,
+    cold,
+    inbound,
+    just_begun,
+    somebody_else_changes,
+    warm,
+)
 from workflows.machine.classify import hear
 from workflows.machine.events import HoldFound
 from workflows.machine.model import Reason, State
@@ -90,3 +99,13 @@ def test_late_news_of_a_hold_keeps_the_end_waiting(name: str) -> None:
     story.waits(10.0).is_in(State.CONNECTING)
     story.flows().is_in(State.SETTLING)
     story.waits(5.0).ended(State.COMPLETED, Reason.COMPLETED)
+
+
+def test_target_waits_until_the_caller_of_a_swap_that_failed_is_on_hold_again() -> None:
+    """Seed 1300810: the un-hold took effect unheard, and the hold that was to undo it failed."""
+    story = warm().answers().fails("ResumeCaller", "lost").fails("HoldCaller").asks("swap")
+    story.is_in(State.CONSULTING)
+    assert_talking(story, "agent", "t1")
+    assert_waiting(story)
+    heard = [entry.heard for entry in story.transfer.journal if "ResumeTarget" in entry.began]
+    assert heard == ["CallerHeld"]

@@ -42,10 +42,11 @@ def nobody_stranded(check: Any) -> None:
 
 
 def consult_is_private(check: Any) -> None:
-    """S6: who consults is not heard by the caller, nor hears them."""
+    """S6: who consults is not heard by the caller, nor hears them. Where a swap is being undone,
+    the caller may talk with the agent for a moment while the target is on hold."""
     truth = check.truth
     for watch in check.running():
-        if watch.state == "consulting" and truth.caller_talks():
+        if watch.state == "consulting" and truth.caller_talks() and not _is_apart(check):
             check.broken("S6", "the caller talks with somebody during the consult")
     agent = check.agent_leg()
     is_warm = any(watch.view.get("kind") == "warm" for watch in check.running())
@@ -57,6 +58,16 @@ def consult_is_private(check: Any) -> None:
     )
     check.lasting("S6", "talk", talks, check.bounds.overlap_seconds,
                   "caller and target talk, and nobody asked for it")  # fmt: skip
+
+
+def _is_apart(check: Any) -> bool:
+    """Whether the caller talks with the agent alone, and the agent with nobody else."""
+    truth, agent = check.truth, check.agent_leg()
+    if agent is None:
+        return False
+    pair = {truth.caller_sid, agent.call.sid}
+    beside = {sid for talk in truth.talks if pair & set(talk) for sid in talk} - pair
+    return all(truth.legs[sid].is_supervisor for sid in beside if sid in truth.legs)
 
 
 def cancel_is_heard(check: Any) -> None:

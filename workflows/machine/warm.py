@@ -176,10 +176,16 @@ _CONSULTING = row(
         On.TARGET_LEFT: target_left(Reason.TARGET_HUNG_UP),
         On.TARGET_DECLINED: go(State.DIALING, EndStray),
         On.AGENT_LEFT: go(
-            State.CONNECTING, ResumeCaller, CloseTask, because=Reason.COMPLETED_BY_HANGUP
+            State.CONNECTING,
+            ResumeCaller,
+            ResumeTarget,
+            CloseTask,
+            because=Reason.COMPLETED_BY_HANGUP,
         ),
-        On.AGENT_REMOVED: go(State.CONNECTING, ResumeCaller, because=Reason.COMPLETED),
-        On.CALLER_HELD: stay(),
+        On.AGENT_REMOVED: go(
+            State.CONNECTING, ResumeCaller, ResumeTarget, because=Reason.COMPLETED
+        ),
+        On.CALLER_HELD: stay(ResumeTarget, why="it waits on hold until the caller hears nothing"),
         On.CALLER_NOT_HELD: stay(HoldCaller),
         On.CALLER_RESUMED: stay(HoldCaller, why="an older un-hold took effect in between"),
         On.CALLER_MET_TARGET: stay(HoldCaller, why="an older un-hold took effect in between"),
@@ -189,11 +195,11 @@ _CONSULTING = row(
         On.TARGET_RESUMED: stay(),
         On.TARGET_NOT_RESUMED: stay(ResumeTarget),
         On.DEADLINE: part_and_give_back(Reason.CONSULT_TIMEOUT),
-        On.COMPLETE: go(State.HANDING_OVER, ResumeCaller, because=Reason.COMPLETED),
+        On.COMPLETE: go(State.HANDING_OVER, ResumeCaller, ResumeTarget, because=Reason.COMPLETED),
         On.CANCEL: cancel_talking(),
         On.DROP_TARGET: cancel_talking(Reason.TARGET_DROPPED_BY_AGENT),
         On.SWAP: go(State.SWAPPING_BACK, HoldTarget),
-        On.JOIN: go(State.JOINING, ResumeCaller),
+        On.JOIN: go(State.JOINING, ResumeCaller, ResumeTarget),
     },
 )
 
@@ -207,7 +213,7 @@ _SWAPPING_BACK = row(
         On.TARGET_HELD: stay(ResumeCaller),
         On.TARGET_NOT_HELD: go(State.CONSULTING, ResumeTarget),
         On.CALLER_RESUMED: go(State.REVISITING, ResumeRecordings),
-        On.CALLER_NOT_RESUMED: go(State.CONSULTING, HoldCaller, then(ResumeTarget)),
+        On.CALLER_NOT_RESUMED: go(State.CONSULTING, HoldCaller),
         On.CALLER_MET_TARGET: go(State.CONFERRING, ResumeRecordings),
         On.TARGET_RESUMED: stay(HoldTarget, why="an older un-hold took effect in between"),
         On.TARGET_NOT_RESUMED: ignore("the target is to be held"),
@@ -283,7 +289,7 @@ _JOINING = row(
         On.CALLER_MET_TARGET: go(State.CONFERRING, ResumeRecordings),
         On.CALLER_RESUMED: stay(ResumeRecordings, why="the target is being taken off hold"),
         On.TARGET_RESUMED: stay(why="the caller is still being taken off hold"),
-        On.CALLER_NOT_RESUMED: go(State.CONSULTING, HoldCaller, then(ResumeTarget)),
+        On.CALLER_NOT_RESUMED: go(State.CONSULTING, HoldCaller),
         On.TARGET_NOT_RESUMED: go(State.REVISITING, HoldTarget, then(ResumeCaller)),
         On.TARGET_HELD: stay(ResumeTarget, why="an older hold took effect in between"),
         On.TARGET_NOT_HELD: stay(ResumeTarget, why="it may be in effect all the same"),
