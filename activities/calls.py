@@ -27,6 +27,7 @@ CALLS_LISTED_MAX = 50
 """One page of the newest calls to one number. https://www.twilio.com/docs/voice/api/call-resource
 """
 UNANSWERED = (QUEUED, RINGING)
+"""Of whoever picks up the owner hears."""
 MESSAGE_SECONDS_MAX = 120
 """Length of a recorded message. Twilio's own default of an hour would keep a silent line open."""
 

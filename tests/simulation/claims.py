@@ -46,7 +46,7 @@ def consult_is_private(check: Any) -> None:
     the caller may talk with the agent for a moment while the target is on hold."""
     truth = check.truth
     for watch in check.running():
-        if watch.state == "consulting" and truth.caller_talks() and not _is_apart(check):
+        if watch.state == "consulting" and truth.caller_talks() and not _has_agent_alone(check):
             check.broken("S6", "the caller talks with somebody during the consult")
     agent = check.agent_leg()
     is_warm = any(watch.view.get("kind") == "warm" for watch in check.running())
@@ -60,7 +60,7 @@ def consult_is_private(check: Any) -> None:
                   "caller and target talk, and nobody asked for it")  # fmt: skip
 
 
-def _is_apart(check: Any) -> bool:
+def _has_agent_alone(check: Any) -> bool:
     """Whether the caller talks with the agent alone, and the agent with nobody else."""
     truth, agent = check.truth, check.agent_leg()
     if agent is None:
