@@ -97,17 +97,7 @@ class Stage:
         self, kind: Kind, *targets: str | Target, policy: Policy | None = None
     ) -> WorkflowHandle[Any, TransferView]:
         """Start a transfer of the room's call to `targets`."""
-        given = StartTransferInput(
-            kind=kind,
-            part=uuid.uuid4().hex[:16],
-            conference_sid=self.room.conference_sid,
-            agent_address="client:alice",
-            targets=tuple(Target(each) if isinstance(each, str) else each for each in targets),
-            accepted_at=time.time(),
-            policy=policy or Policy(guard_seconds=0.2),
-            agent_call_sid=AGENT,
-            caller_call_sid=CALLER,
-        )
+        given = self.transfer(kind, *targets, policy=policy)
         run = WarmTransferWorkflow.run if kind is Kind.WARM else ColdTransferWorkflow.run
         self.handle = await self.client.start_workflow(
             run,
@@ -118,6 +108,22 @@ class Stage:
         )
         self.part = given.part
         return self.handle
+
+    def transfer(
+        self, kind: Kind, *targets: str | Target, policy: Policy | None = None
+    ) -> StartTransferInput:
+        """What a transfer of the room's call to `targets` is started with."""
+        return StartTransferInput(
+            kind=kind,
+            part=uuid.uuid4().hex[:16],
+            conference_sid=self.room.conference_sid,
+            agent_address="client:alice",
+            targets=tuple(Target(each) if isinstance(each, str) else each for each in targets),
+            accepted_at=time.time(),
+            policy=policy or Policy(guard_seconds=0.2),
+            agent_call_sid=AGENT,
+            caller_call_sid=CALLER,
+        )
 
     async def start_hold(
         self, policy: Policy | None = None, agent: str = AGENT

@@ -6,7 +6,12 @@ import asyncio
 
 import pytest
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.client import (
+    WithStartWorkflowOperation,
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 
 from tests.workflows.conftest import Stage
@@ -16,7 +21,7 @@ from workflows.machine.inbound import INBOUND
 from workflows.machine.invariants import BrokenInvariantError
 from workflows.machine.model import Kind, Policy, ReleaseAgent, State
 from workflows.machine.table import Deadline
-from workflows.messages import RequestInput, TransferView
+from workflows.messages import RequestInput, TransferView, transfer_workflow_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -116,6 +121,28 @@ async def test_operator_cancel_in_web_ui_gives_caller_back(stage: Stage) -> None
     result = await handle.result()
     assert (result.state, result.reason) == ("cancelled", "cancelled_by_operator")
     assert not stage.room.legs[CALLER].held
+
+
+@pytest.mark.parametrize("kind", [Kind.WARM, Kind.COLD])
+async def test_cancel_in_the_first_task_is_carried_out(stage: Stage, kind: Kind) -> None:
+    """Temporal gives a request that comes at once to the task in which the transfer begins: the
+    handler runs before the table's first step."""
+    given = stage.transfer(kind, "client:bob")
+    start = WithStartWorkflowOperation(
+        "WarmTransferWorkflow" if kind is Kind.WARM else "ColdTransferWorkflow",
+        given,
+        id=transfer_workflow_id(given.conference_sid),
+        task_queue=stage.queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+        result_type=TransferView,
+    )
+    await stage.client.execute_update_with_start_workflow(
+        "cancel", RequestInput("agent"), start_workflow_operation=start, result_type=TransferView
+    )
+    result = await (await start.workflow_handle()).result()
+    assert (result.state, result.reason) == ("cancelled", "cancelled_by_agent")
+    assert not stage.room.legs[CALLER].held
+    assert set(stage.room.legs) == {CALLER, AGENT}
 
 
 async def test_poison_signals_change_nothing(stage: Stage) -> None:
