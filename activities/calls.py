@@ -125,7 +125,7 @@ class Calls:
         async def find() -> str:
             return await self._find_dialled(given.to, scheduled_at)
 
-        return await create_once(create, find)
+        return await create_once(self._client, create, find)
 
     @activity.defn(name="end_leg")
     async def end_leg(self, given: EndLegInput) -> EndedLeg:

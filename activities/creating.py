@@ -3,6 +3,9 @@
 Twilio documents no idempotency key for creating calls, participants or tasks, so a create that is
 simply repeated after a time-out may ring two phones. Each attempt of the activity is therefore one
 step of a cycle: ask; after an unknown outcome, look; absent twice, a second apart, ask again.
+
+A leg is known to nobody but its workflow. One whose workflow was ended by force while the leg was
+being made is therefore ended by whoever made it.
 """
 
 from __future__ import annotations
@@ -10,14 +13,22 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from temporalio import activity
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+from twilio.rest import Client
 
+from activities.ending import complete_call
 from activities.errors import LABEL_IN_USE, TwilioError, unavailable
 
 LOOK_AGAIN_SECONDS = 1.0
 """Between the two looks that must both find nothing. A create that Twilio accepted is listed well
 within it; the label's uniqueness (error 16026) guards what comes later still."""
+ASKED_WITHIN = timedelta(seconds=0.5)
+"""How long Temporal is asked whether the workflow still runs: short, because the same attempt must
+then still be able to tell it of the leg."""
 
 _CALL_SID = re.compile(r"^CA[0-9a-f]{32}$")
 _TASK_SID = re.compile(r"^WT[0-9a-f]{32}$")
@@ -45,10 +56,12 @@ class AddedTask:
 
 
 async def create_once(
-    create: Callable[[], Awaitable[str]], find: Callable[[], Awaitable[str]]
+    client: Client, create: Callable[[], Awaitable[str]], find: Callable[[], Awaitable[str]]
 ) -> AddedLeg:
     """One step of the cycle. `create` and `find` answer a call SID; `find` may answer none."""
     call_sid, is_adopted = await _step(create, find, checked_call_sid)
+    if not await _is_awaited():
+        await complete_call(client, call_sid)
     return AddedLeg(call_sid, is_adopted)
 
 
@@ -100,6 +113,19 @@ async def _step(
         if error.is_unprocessed:
             _remember(_CLEAR)
         raise
+
+
+async def _is_awaited() -> bool:
+    """Whether the workflow that asked still runs; true as well if that cannot be known."""
+    info = activity.info()
+    asker = activity.client().get_workflow_handle(
+        info.workflow_id or "", run_id=info.workflow_run_id
+    )
+    try:
+        found = await asker.describe(rpc_timeout=ASKED_WITHIN)
+    except RPCError as error:
+        return error.status is not RPCStatusCode.NOT_FOUND
+    return found.status is WorkflowExecutionStatus.RUNNING
 
 
 async def _look(find: Callable[[], Awaitable[str]], known: str) -> str:

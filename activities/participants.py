@@ -213,7 +213,7 @@ class Participants:
             leg = await find_participant(self._client, given.conference_sid, given.label)
             return leg.call_sid if leg else ""
 
-        return await create_once(create, find)
+        return await create_once(self._client, create, find)
 
     @activity.defn(name="remove_participant")
     async def remove_participant(self, given: RemoveInput) -> Room:

@@ -59,6 +59,7 @@ class Believers:
     listed: list[Believer] | None = None
     """What lists show, when that is not what is so."""
     knows_problems: bool = True
+    is_reached: bool = True
     lists: int = 0
 
     def add(self, workflow_id: str, *people: Json, **view: Any) -> Believer:
@@ -89,7 +90,9 @@ class Believers:
         found = [each for each in self.all if each.id == workflow_id]
         found = [each for each in found if run_id in (None, each.run_id)]
 
-        async def describe() -> Believer:
+        async def describe(**_: Any) -> Believer:
+            if not self.is_reached:
+                raise RPCError("out of reach", RPCStatusCode.UNAVAILABLE, b"")
             if not found:
                 raise RPCError("not found", RPCStatusCode.NOT_FOUND, b"")
             return found[-1]

@@ -6,10 +6,11 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from temporalio.client import Client as Temporal
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -21,6 +22,7 @@ from simulator.http.rest import RestFace
 from simulator.http.runtime import Runtime
 from simulator.http.taskrouter import TaskRouterFace
 from simulator.settings import Settings
+from tests.activities.believers import Believer, Believers
 from tests.activities.settings import ACCOUNT, API_KEY, NUMBER
 
 G = TypeVar("G")
@@ -159,16 +161,29 @@ async def telephony() -> AsyncIterator[Telephony]:
 
 
 async def attempt(
-    activity: Callable[[G], Awaitable[R]], given: G, number: int = 1, heard: Any = (), **info: Any
+    activity: Callable[[G], Awaitable[R]],
+    given: G,
+    number: int = 1,
+    heard: Any = (),
+    temporal: Believers | None = None,
+    **info: Any,
 ) -> R:
-    """One attempt of an activity. `heard` are the heartbeat details of the attempts before."""
-    environment = ActivityEnvironment()
+    """One attempt of an activity. `heard` are the heartbeat details of the attempts before. Without
+    `temporal` the workflow that asked for it runs."""
+    environment = ActivityEnvironment(client=cast(Temporal, temporal or with_asker()))
     environment.info = replace(
         environment.info, attempt=number, heartbeat_details=list(heard), **info
     )
     if isinstance(heard, list):
         environment.on_heartbeat = lambda *details: heard.__setitem__(slice(None), details)
     return await environment.run(activity, given)
+
+
+def with_asker(**more: Any) -> Believers:
+    """Temporal, with the workflow that asks for what is attempted; `more` is told of its run."""
+    asked = ActivityEnvironment.default_info()
+    run_id = str(asked.workflow_run_id)
+    return Believers([Believer(str(asked.workflow_id), {}, run_id=run_id, **more)])
 
 
 async def attempts(

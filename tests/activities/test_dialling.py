@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowExecutionStatus
 
 from activities.calls import Calls, CreateCallInput
 from activities.creating import AddedLeg
 from activities.errors import GONE, REFUSED, UNAVAILABLE, TwilioError
 from activities.participants import AddInput, Participants
+from tests.activities.believers import Believers
 from tests.activities.settings import NUMBER
-from tests.activities.telephony import CALLER, TARGET, Telephony, attempt, attempts
+from tests.activities.telephony import CALLER, TARGET, Telephony, attempt, attempts, with_asker
 
 LABEL = "0123456789abcdef-1"
 LOST_AFTER = [
@@ -289,3 +291,30 @@ async def test_the_caller_is_never_rung(phones: Telephony, calls: Calls) -> None
     phones.people_talk()
     await attempt(calls.create_call, to_call(phones), **just_now())
     assert all(form["To"] != CALLER for form in phones.forms("calls.create"))
+
+
+@pytest.mark.parametrize("make", [to_add, to_call])
+async def test_phone_whose_workflow_was_ended_meanwhile_is_not_left_ringing(
+    phones: Telephony, calls: Calls, participants: Participants, make: Callable[..., Any]
+) -> None:
+    phones.people_talk()
+    phones.behaves(TARGET, "no_answer")
+    activity: Any = calls.create_call if make is to_call else participants.add_participant
+    ended = with_asker(status=WorkflowExecutionStatus.TERMINATED)
+    added = await attempt(activity, make(phones), temporal=ended, **just_now())
+    assert phones.status(added.call_sid) == "canceled"
+    unknown = await attempt(activity, make(phones), temporal=Believers(), **just_now())
+    assert phones.status(unknown.call_sid) == "canceled"
+
+
+@pytest.mark.parametrize("make", [to_add, to_call])
+async def test_phone_rings_on_while_temporal_cannot_say_whether_it_is_wanted(
+    phones: Telephony, calls: Calls, participants: Participants, make: Callable[..., Any]
+) -> None:
+    phones.people_talk()
+    phones.behaves(TARGET, "no_answer")
+    activity: Any = calls.create_call if make is to_call else participants.add_participant
+    added = await attempt(
+        activity, make(phones), temporal=Believers(is_reached=False), **just_now()
+    )
+    assert phones.status(added.call_sid) == "ringing"

@@ -221,6 +221,8 @@ class Worker:
         self._running: dict[asyncio.Task[None], Order] = {}
         self._patience = Patience(self._loop.time)
         """As in `worker.py`: what was asked in vain is remembered by the process."""
+        self.client: Any = None
+        """Temporal's, for activities that ask it something."""
         self.is_up = True
         self.epoch = 0
         self.on_up: list[Callable[[], None]] = []
@@ -275,7 +277,7 @@ class Worker:
         try:
             hints = list(definition.arg_types or ()) or None
             arguments = CONVERTER.from_payloads(list(order.given.arguments), hints)
-            _Context.set(_context(order, run))
+            _Context.set(_context(order, run, self.client))
             given = ExecuteActivityInput(function, arguments, None, {})
             patient = self._patience.intercept_activity(_Plain())
             outcome = as_payload(await patient.execute_activity(given))
@@ -326,7 +328,7 @@ _INFO = Info(
 _NEVER = _CompositeEvent(thread_event=None, async_event=None)  # type: ignore[arg-type]
 
 
-def _context(order: Order, run: Any) -> _Context:
+def _context(order: Order, run: Any, client: Any) -> _Context:
     given = order.given
     scheduled = datetime.fromtimestamp(order.scheduled_at, UTC)
     info = replace(
@@ -356,6 +358,6 @@ def _context(order: Order, run: Any) -> _Context:
         shield_thread_cancel_exception=None,
         payload_converter_class_or_instance=CONVERTER,
         runtime_metric_meter=None,
-        client=None,
+        client=client,
         cancellation_details=_ActivityCancellationDetailsHolder(),
     )

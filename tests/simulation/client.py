@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
@@ -138,15 +139,19 @@ class Client:
 
     async def trip(self) -> None:
         """The way there. A server that is down refuses."""
-        await self.server.loop.passing(self.server.hop())
+        await self.server.loop.passing(self.hop())
         if not self.server.is_up:
             raise _error(RPCStatusCode.UNAVAILABLE, "the server is down")
 
     async def back(self) -> None:
         """The way back: the answer may be lost on it, though the request took effect."""
-        await self.server.loop.passing(self.server.hop())
+        await self.server.loop.passing(self.hop())
         if not self.server.is_up:
             raise _error(RPCStatusCode.UNAVAILABLE, "the server went down")
+
+    def hop(self) -> float:
+        """How long one message takes."""
+        return self.server.hop()
 
     def get_workflow_handle(
         self, workflow_id: str, *, run_id: str | None = None, result_type: Any = None
@@ -222,3 +227,24 @@ class Client:
         ):
             raise WorkflowAlreadyStartedError(workflow_id, workflow)
         return None
+
+
+class WorkersClient(Client):
+    """The client that activities have. Its messages take times of their own, so that what a worker
+    asks shifts nothing else; a worker that is cut off asks in vain."""
+
+    def __init__(
+        self, server: Server, worker: Any, latency: Random, hops: tuple[float, float]
+    ) -> None:
+        super().__init__(server)
+        self._worker = worker
+        self._latency = latency
+        self._least, self._most = hops
+
+    async def trip(self) -> None:
+        if not self._worker.is_up:
+            raise _error(RPCStatusCode.UNAVAILABLE, "the worker is cut off")
+        await super().trip()
+
+    def hop(self) -> float:
+        return self._latency.uniform(self._least, self._most)

@@ -27,7 +27,7 @@ from simulator.core.text import Form
 from simulator.http.runtime import Runtime
 from simulator.settings import Settings as NetworkSettings
 from tests.simulation.activities import Worker
-from tests.simulation.client import Client
+from tests.simulation.client import Client, WorkersClient
 from tests.simulation.clock import wake
 from tests.simulation.edge import BASE, Edge
 from tests.simulation.temporal import Server
@@ -154,6 +154,7 @@ class Stage:
         self.twilio = twilio_client(twilio, self.rest)
         self.worker = Worker(_activities(self.twilio, twilio))
         self.server = Server(worker.WORKFLOWS, self.worker, Random(f"{seed} hops"), HOPS)
+        self.worker.client = WorkersClient(self.server, self.worker, Random(f"{seed} asks"), HOPS)
         self.edge = Edge(Client(self.server), api_settings(mode, centre, recording))
         self.documents: dict[str, str] = {}
         """What another application answers, by its address."""

@@ -8,7 +8,7 @@ import pytest
 
 from simulator.core.phones import Behavior
 from tests.simulation import director
-from tests.simulation.faults import Act, Entered, Fault
+from tests.simulation.faults import Act, Entered, Fault, Request
 from tests.simulation.play import Outcome, Story, play
 from tests.simulation.scenarios import plain
 from tests.simulation.simulate import be_quiet
@@ -95,13 +95,39 @@ def test_caller_who_talks_with_the_agent_stays_however_long_twilio_was_away(
 
 
 def test_screened_phone_of_a_dead_transfer_is_let_go_as_it_picks_up() -> None:
-    """Seeds 802637 and 950050: the transfer was ended by force while the phone was being dialled.
-    Whoever picked up was asked to press 1, and waited for a call that was over."""
+    """Seeds 802637 and 950050: the transfer was ended by force while the phone was being dialled,
+    and the answer to the dial was lost. Whoever picked up was asked to press 1, and waited for a
+    call that was over."""
     story = plain("screened")
     others = tuple(each for each in story.phones if each[0] != "number")
     slow = Behavior("answer", 4.0, digits="1", digits_after_seconds=20.0)
     terminate = Act(Entered("dialing", plus=0.03), "operator", "terminate")
-    story = replace(story, phones=(*others, ("number", (slow,))), acts=(terminate,))
+    lost = Fault(Request("calls.create"), "timeout_after")
+    story = replace(story, phones=(*others, ("number", (slow,))), acts=(terminate,), faults=(lost,))
     outcome = play(story, with_ladder=True)
     assert outcome.violations == []
     assert [x for x in outcome.ladder if "call in-progress +15550100102" in x]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "number"), [("warm", "client:bob"), ("screened", "+15550100102")]
+)
+def test_phone_that_is_dialled_as_its_transfer_is_ended_by_force_stops_ringing(
+    scenario: str, number: str
+) -> None:
+    """Seed 1505555: nobody but the dead transfer would have been told of that call, and Twilio did
+    not list it while it rang."""
+    story = plain(scenario)
+    others = tuple(each for each in story.phones if each[0] not in ("target", "number"))
+    rings = (Behavior("answer", 20.0),)
+    story = replace(
+        story,
+        phones=(*others, ("target", rings), ("number", rings)),
+        acts=(Act(Entered("dialing", plus=0.03), "operator", "terminate"),),
+        switches=(("ringing_participants_listed", False),),
+    )
+    outcome = play(story, with_ladder=True)
+    assert outcome.violations == []
+    rang = next(x for x in outcome.ladder if f"call ringing {number}" in x)
+    over = next(x for x in outcome.ladder if f"call canceled {number}" in x)
+    assert float(over.split()[0]) - float(rang.split()[0]) < 0.5
