@@ -11,6 +11,7 @@ from temporalio import activity
 from twilio.rest import Client
 from twilio.twiml.voice_response import VoiceResponse
 
+from activities.clocks import Clock, temporals_clock, twilios_clock
 from activities.creating import AddedLeg, create_once
 from activities.ending import is_old
 from activities.errors import GONE, REFUSED, TwilioError, ask, unavailable, unmet
@@ -20,7 +21,7 @@ from activities.room import CONNECTED, ENDED, QUEUED, RINGING, Room, read_call_s
 from activities.settings import TwilioSettings
 
 CLOCK_SLACK_SECONDS = 2.0
-"""Twilio tells a call's creation in whole seconds and by its own clock."""
+"""Twilio tells a call's creation, and what time it is, in whole seconds."""
 DIAL_SECONDS_MAX = 60.0
 """A dial is given up long before this, so a call made later is not its result."""
 CALLS_LISTED_MAX = 50
@@ -113,6 +114,7 @@ class Calls:
         only if a single call fits: two transfers may be dialling one number at the same moment.
         """
         scheduled_at = activity.info().scheduled_time
+        clock = temporals_clock()
 
         async def create() -> str:
             made = await ask(
@@ -123,7 +125,7 @@ class Calls:
             return str(made.sid)
 
         async def find() -> str:
-            return await self._find_dialled(given.to, scheduled_at)
+            return await self._find_dialled(given.to, scheduled_at, clock)
 
         return await create_once(self._client, create, find)
 
@@ -134,7 +136,7 @@ class Calls:
         By `completed`: `canceled` would let a leg live that is answered in this moment.
         https://www.twilio.com/docs/voice/api/call-resource#update-a-call-resource
         """
-        call_sid = given.call_sid or await self._find_leg(given)
+        call_sid = given.call_sid or await self._find_leg(given, temporals_clock())
         if call_sid:
             return await self._complete(call_sid)
         if given.is_doubtful and not is_old(given.dialed_at):
@@ -178,17 +180,19 @@ class Calls:
         legs = (room.find(sid) for sid in (given.call_sid, given.unless_with))
         return all(leg and leg.status == CONNECTED and not leg.held for leg in legs)
 
-    async def _find_leg(self, given: EndLegInput) -> str:
+    async def _find_leg(self, given: EndLegInput, clock: Clock) -> str:
         leg = await find_participant(self._client, given.conference_sid, given.label)
         if leg is not None:
             return leg.call_sid
         if not given.to or not given.dialed_at:
             return ""
         since = datetime.fromtimestamp(given.dialed_at, UTC)
-        return await self._find_dialled(given.to, since, is_ringing_only=True)
+        return await self._find_dialled(given.to, since, clock, is_ringing_only=True)
 
-    async def _find_dialled(self, to: str, since: datetime, is_ringing_only: bool = False) -> str:
-        """The one call of ours to `to` that was made since then, "" if there is none.
+    async def _find_dialled(
+        self, to: str, since: datetime, clock: Clock, is_ringing_only: bool = False
+    ) -> str:
+        """The one call of ours to `to` that was made since then by `clock`, "" if there is none.
 
         With `is_ringing_only`, none that was answered: whoever picks up is asked in our words, and
         by fetching those Twilio tells the owner the call's SID. A conversation of which the owner
@@ -205,7 +209,8 @@ class Calls:
                 page_size=CALLS_LISTED_MAX,
             )
         )
-        fitting = _made_by_us_since(listed, since)
+        ahead = timedelta(seconds=twilios_clock(self._client, clock)() - clock())
+        fitting = _made_by_us_since(listed, since + ahead)
         if is_ringing_only:
             fitting = [call for call in fitting if read_call_status(call.status)[0] in UNANSWERED]
         if len(fitting) > 1:

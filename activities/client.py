@@ -6,6 +6,7 @@ repeated is decided by the activity that knows what it would repeat.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -69,6 +70,8 @@ class HttpClient(AsyncHttpClient):  # type: ignore[misc]
         super().__init__(_logger, True, None)
         self.throttle = throttle or Throttle()
         self._base_url = base_url.rstrip("/")
+        self.dated = (0.0, "")
+        """What time Twilio's newest answer told, and when it came by the loop's clock."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
             timeout=aiohttp.ClientTimeout(total=total_seconds, connect=connect_seconds),
@@ -124,6 +127,8 @@ class HttpClient(AsyncHttpClient):  # type: ignore[misc]
             allow_redirects=False,
         ) as answer:
             text = await _read(answer)
+            if told := answer.headers.get("Date"):
+                self.dated = (asyncio.get_running_loop().time(), told)
             took = (time.monotonic() - started) * 1000
             _logger.debug("%s -> %d in %.0f ms", method, answer.status, took)
             _refuse_strange_answers(answer, text)

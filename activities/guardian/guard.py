@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 from twilio.rest import Client
 
+from activities.clocks import Clock, temporals_clock, twilios_clock
 from activities.guardian.closer import Closer
 from activities.guardian.compare import (
     LEG_STRAY,
@@ -157,27 +157,30 @@ class Guard:
     async def guard(self, given: GuardInput) -> GuardReport:
         """Look until something is found, or until the time of this attempt is used up."""
         owners = Owners(self._temporal, given.types, given.view, given.task_queue)
-        now = time.time()
+        # What is remembered and what workflows tell has Temporal's time, whoever looks next.
+        clock = temporals_clock()
+        now = clock()
         quiet = {key: until for key, until in given.quiet.items() if until > now}
         report = GuardReport(looked_at=given.looked_at, quiet=quiet)
         while not report.findings:
-            wait = report.looked_at + self._look_seconds - time.time()
-            is_enough = time.time() + wait - now > given.seconds
+            wait = report.looked_at + self._look_seconds - clock()
+            is_enough = clock() + wait - now > given.seconds
             has_looked = report.looks + report.looks_failed > 0
             if (is_enough and has_looked) or not await _pause(min(wait, self._look_seconds)):
                 break
-            began = time.time()
+            began = clock()
             try:
-                report = await self._look_once(given, owners, report, began)
+                report = await self._look_once(given, owners, report, clock)
             except (ApplicationError, RPCError) as error:
                 _logger.warning("a look failed: %s", error)
                 report = replace(report, looks_failed=report.looks_failed + 1)
-            report = replace(report, looked_at=began, seconds=time.time() - began)
+            report = replace(report, looked_at=began, seconds=clock() - began)
         return report
 
     async def _look_once(
-        self, given: GuardInput, owners: Owners, report: GuardReport, began: float
+        self, given: GuardInput, owners: Owners, report: GuardReport, clock: Clock
     ) -> GuardReport:
+        began = clock()
         look, running, cut_off, stuck = await asyncio.gather(
             self._look_around(),
             owners.running(),
@@ -192,7 +195,7 @@ class Guard:
             *overdue(running, began),
         ]
         suspected = [each for each in suspected if each.key not in report.quiet]
-        rooms = self._unknown_rooms(look, running, cut_off, began)
+        rooms = self._unknown_rooms(look, running, cut_off, clock)
         tasks = await self._left_tasks(given, look, running, began)
         astray = await self._strays.rooms(read, running, owners, given.knows_holds, look.calls)
         found: list[Suspicion] = []
@@ -287,9 +290,11 @@ class Guard:
             return []
 
     def _unknown_rooms(
-        self, look: Look, running: list[Owner], cut_off: list[Owner], now: float
+        self, look: Look, running: list[Owner], cut_off: list[Owner], clock: Clock
     ) -> list[str]:
-        """Rooms in which nobody of ours is known, as far as they are not told to be strange."""
+        """Rooms in which nobody of ours is known, as far as they are not told to be strange. How
+        old one is Twilio's own clock tells: a young one may be a call that is being set up."""
+        now = twilios_clock(self._client, clock)()
         known = {each.conference_sid for each in (*running, *cut_off)} | self._strange
         return [
             sid

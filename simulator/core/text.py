@@ -22,6 +22,11 @@ def rfc2822(moment: float) -> str:
     return _rfc2822_of_second(int(moment))
 
 
+def http_date(moment: float) -> str:
+    """`Thu, 01 Jun 2017 20:48:32 GMT`, as an HTTP header carries it."""
+    return rfc2822(moment).removesuffix("+0000") + "GMT"
+
+
 def rfc2822_or_none(moment: float | None) -> str | None:
     return None if moment is None else rfc2822(moment)
 

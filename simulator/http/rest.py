@@ -19,7 +19,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from simulator.core.errors import TwilioError, not_found, unauthenticated
-from simulator.core.text import Form, iso8601
+from simulator.core.text import Form, http_date, iso8601
 from simulator.faults import FaultRule
 from simulator.http.pretend import pretended
 from simulator.http.routes import ROUTES, SHAPES, Operation
@@ -58,6 +58,8 @@ class Answer:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     number: int = 0
     """Of the request, in the log."""
+    at: float = 0.0
+    """By the network's clock, in seconds since the epoch."""
     broken_by: FaultRule | None = None
     """The connection breaks instead."""
 
@@ -114,6 +116,7 @@ class RestFace:
         answer = self._answer(request, rule)
         record["effect"], record["ignored"] = answer.effect, answer.ignored
         answer.number = record["seq"]
+        answer.at = now
         if rule is not None and kind in ("timeout_after", "reset_after"):
             answer.broken_by = rule
             return answer
@@ -242,6 +245,7 @@ def written(answer: Answer) -> bytes:
 async def _respond(answer: Answer, send: Send, seconds: float) -> None:
     body = written(answer)
     headers = [
+        (b"date", http_date(answer.at).encode()),
         (b"content-type", b"application/json"),
         (b"twilio-concurrent-requests", b"1"),
         (b"twilio-request-id", f"RQ{answer.number:032x}".encode()),

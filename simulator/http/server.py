@@ -63,6 +63,7 @@ def serve(settings: Settings) -> int:
         create_app(settings),
         log_level="warning",
         access_log=False,
+        date_header=False,  # the network has a clock of its own
         timeout_graceful_shutdown=2,
         timeout_keep_alive=65,
     )

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 import uvicorn
@@ -172,8 +173,12 @@ async def attempt(
     `temporal` the workflow that asked for it runs."""
     environment = ActivityEnvironment(client=cast(Temporal, temporal or with_asker()))
     environment.info = replace(
-        environment.info, attempt=number, heartbeat_details=list(heard), **info
+        environment.info,
+        attempt=number,
+        heartbeat_details=list(heard),
+        started_time=datetime.now(UTC),
     )
+    environment.info = replace(environment.info, **info)
     if isinstance(heard, list):
         environment.on_heartbeat = lambda *details: heard.__setitem__(slice(None), details)
     return await environment.run(activity, given)

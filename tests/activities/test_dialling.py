@@ -243,6 +243,20 @@ async def test_a_call_that_was_made_unseen_is_adopted_even_when_it_is_over(
     assert phones.effects("calls.create") == 1
 
 
+@pytest.mark.parametrize("minutes", [-5, 5])
+async def test_a_call_that_was_made_unseen_is_adopted_though_temporals_clock_is_not_twilios(
+    phones: Telephony, calls: Calls, minutes: int
+) -> None:
+    phones.people_talk()
+    phones.behaves(TARGET, "no_answer")
+    moment = datetime.now(UTC) + timedelta(minutes=minutes)
+    told = {"scheduled_time": moment, "started_time": moment}
+    with phones.fault("calls.create", kind="timeout_after"):
+        added = await attempts(calls.create_call, to_call(phones), **told)
+    assert added.is_adopted
+    assert phones.effects("calls.create") == 1
+
+
 @pytest.mark.parametrize("fault", LOST_BEFORE, ids=named)
 async def test_a_call_that_was_not_made_is_made_once(
     phones: Telephony, calls: Calls, fault: Fault

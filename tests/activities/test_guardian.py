@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from typing import cast
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
 from temporalio.client import Client as Temporal
@@ -19,7 +20,7 @@ from activities.guardian import closer, guard
 from activities.guardian.guard import Guard, GuardInput, GuardReport
 from activities.settings import TwilioSettings
 from tests.activities.believers import TYPES, Believers, person
-from tests.activities.telephony import AGENT, CALLER, TARGET, Telephony
+from tests.activities.telephony import AGENT, CALLER, TARGET, Telephony, attempt
 
 PART = "0123456789abcdef"
 LABEL = f"{PART}-t1"
@@ -53,8 +54,8 @@ async def sdk(settings: TwilioSettings) -> AsyncIterator[Client]:
 def look(sdk: Client, believers: Believers) -> Look:
     made = Guard(sdk, cast(Temporal, believers), look_seconds=0.01, page_size=50)
 
-    async def once(given: GuardInput = LOOKS) -> GuardReport:
-        return await ActivityEnvironment().run(made.guard, given)
+    async def once(given: GuardInput = LOOKS, **info: Any) -> GuardReport:
+        return await attempt(made.guard, given, **info)
 
     return once
 
@@ -244,6 +245,7 @@ async def test_worker_that_stops_is_not_kept_waiting(
     environment = ActivityEnvironment()
     made = Guard(sdk, cast(Temporal, believers), look_seconds=60.0)
     given = replace(LOOKS, looked_at=time.time())
+    environment.info = replace(environment.info, started_time=datetime.now(UTC))
     running = asyncio.create_task(environment.run(made.guard, given))
     await asyncio.sleep(0)
     environment.worker_shutdown()
@@ -307,6 +309,44 @@ async def test_room_in_which_nobody_was_ever_known_is_found_by_its_labels(
 ) -> None:
     phones.enter(CALLER, Label="caller")
     assert kinds(await look()) == ["room_unowned"]
+
+
+@pytest.mark.parametrize("minutes", [-5, 5])
+async def test_how_old_a_room_is_twilios_clock_tells(
+    look: Look,
+    phones: Telephony,
+    believers: Believers,
+    minutes: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A caller whose call was still being set up was sent to the apology by a worker whose clock
+    was five minutes ahead."""
+    begun = datetime.now(UTC) + timedelta(minutes=minutes)
+    phones.enter(CALLER, Label="caller")
+    monkeypatch.setattr(guard, "ROOM_AGE_SECONDS_MIN", 30.0)
+    assert not (await look(started_time=begun)).findings
+    monkeypatch.setattr(guard, "ROOM_AGE_SECONDS_MIN", -5.0)
+    assert kinds(await look(started_time=begun)) == ["room_unowned"]
+
+
+async def test_what_a_worker_remembers_another_reads_by_the_same_clock(
+    look: Look, phones: Telephony, believers: Believers
+) -> None:
+    """Temporal's, which may not be this machine's: what was told is told again after seconds, and a
+    state is overdue by the clock that gave it its deadline."""
+    caller, agent = phones.people_talk()
+    people = person("caller", caller), person("agent", agent)
+    begun = datetime.now(UTC) + timedelta(minutes=5)
+    believers.add(f"call/{phones.room}", *people, deadline_at=begun.timestamp() - 19)
+    assert not (await look(started_time=begun)).findings
+    believers.all[0].view["deadline_at"] = begun.timestamp() - 21
+    report = await look(started_time=begun)
+    assert kinds(report) == ["owner_overdue"]
+    assert 0 <= report.looked_at - begun.timestamp() < 5
+    again = replace(LOOKS, quiet=report.quiet, looked_at=report.looked_at)
+    assert not (await look(again, started_time=begun)).findings
+    later = begun + timedelta(seconds=guard.QUIET_SECONDS["owner_overdue"] + 5)
+    assert kinds(await look(again, started_time=later)) == ["owner_overdue"]
 
 
 async def test_strangers_room_is_read_once_and_left_alone(

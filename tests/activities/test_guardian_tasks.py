@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 from temporalio.client import Client as Temporal
-from temporalio.testing import ActivityEnvironment
 
 from activities.guardian import guard, left_tasks
 from activities.guardian.guard import Guard
@@ -77,7 +76,7 @@ async def test_task_of_a_worker_who_hung_up_unheard_is_closed(
 
     async def look() -> list[tuple[str, str]]:
         made_now = Guard(centre.client, cast(Temporal, believers), 0.01, 50, tasks)
-        report = await ActivityEnvironment().run(made_now.guard, LOOKS)
+        report = await attempt(made_now.guard, LOOKS)
         return [(each.kind, each.task_sid) for each in report.findings]
 
     assert await look() == []

@@ -339,7 +339,7 @@ def _context(order: Order, run: Any, client: Any) -> _Context:
         current_attempt_scheduled_time=datetime.fromtimestamp(order.attempt_scheduled_at, UTC),
         heartbeat_details=order.details,
         scheduled_time=scheduled,
-        started_time=scheduled,
+        started_time=datetime.fromtimestamp(asyncio.get_running_loop().time(), UTC),
         workflow_id=run.id,
         workflow_run_id=run.run_id,
     )

@@ -116,7 +116,7 @@ async def served(app: Any) -> AsyncIterator[str]:
     """An ASGI application on a free port of this machine."""
     bound = listen("127.0.0.1", 0)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="auto"
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, date_header=False
     )
     server = StartedServer(config)
     serving = asyncio.create_task(server.serve(sockets=[bound]))

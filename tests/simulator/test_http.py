@@ -1,5 +1,7 @@
 """The whole simulator over HTTP: REST, TwiML, signed callbacks and the control face together."""
 
+from email.utils import parsedate_to_datetime
+
 import httpx
 import pytest
 from twilio.request_validator import RequestValidator
@@ -33,6 +35,16 @@ async def add_agent(stack: Stack, room: str, **params: str) -> dict[str, object]
     assert answer.status_code == 201
     await stack.advance()
     return dict(answer.json())
+
+
+async def test_each_answer_tells_the_time_by_the_networks_clock(stack: Stack) -> None:
+    _, room = await call_in(stack)
+    made = (await stack.rest("GET", f"/Conferences/{room}.json")).json()["date_created"]
+    await stack.advance(600)
+    told = (await stack.rest("GET", f"/Conferences/{room}.json")).headers.get_list("date")
+    moments = [parsedate_to_datetime(each) for each in (made, *told)]
+    assert len(moments) == 2
+    assert 600 <= (moments[1] - moments[0]).total_seconds() <= 602
 
 
 async def test_caller_and_agent_meet_in_a_room(stack: Stack) -> None:
