@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
 from tests.e2e.books import Page
-from tests.e2e.queue_stories import QUEUE_STORIES, QUEUES, Cost, QueueStory, QueueTroupe
+from tests.e2e.queue_stories import QUEUE_STORIES, QUEUES, QueueStory, QueueTroupe
 from tests.e2e.scene import Told
 from tests.e2e.stack import CALLS_RUNNING, Stack
 from tests.e2e.telephones import Telephones, until
@@ -52,10 +51,12 @@ async def test_story_ends_as_told(evening: dict[str, Told], name: str) -> None:
 
 @pytest.mark.parametrize("story", [story for story in QUEUE_STORIES if story.cost], ids=str)
 async def test_transfer_costs_what_it_should(evening: dict[str, Told], story: QueueStory) -> None:
-    """A worker who is in the room before the task is accepted need not be looked for there."""
+    """A worker who is in the room before the task is accepted need not be looked for there. Two
+    offers that end at once may come in one task of the workflow, which then sets its clock once."""
     told, cost = evening[story.name], story.cost
-    spared = replace(cost, requests=cost.requests - 1)
-    assert Cost(told.requests, told.actions) in (cost, spared), told.ladder
+    assert cost is not None
+    assert told.requests in (cost.requests, cost.requests - 1), told.ladder
+    assert told.actions in (cost.actions, cost.actions - 1), told.ladder
 
 
 async def test_every_second_is_told_right(books: tuple[dict[str, Page], list[str]]) -> None:
