@@ -45,6 +45,7 @@ from activities.guardian.guard import Guard
 from activities.guardian.left_tasks import OpenTasks
 from activities.guardian.rescue import Rescue
 from activities.health import Health
+from activities.owners import Owners
 from activities.participants import Participants
 from activities.patience import Patience
 from activities.pulse import PULSE_SECONDS, Pulse
@@ -59,10 +60,11 @@ from workflows.call import CallWorkflow
 from workflows.cold_transfer import ColdTransferWorkflow
 from workflows.connection import ConnectionSettings, UnreachableError
 from workflows.control import AnnounceWorkflow, ControlWorkflow
+from workflows.dispatch_guardian import OWNERS
 from workflows.guardian import GuardianWorkflow, ensure_guardian
 from workflows.hold import HoldWorkflow
 from workflows.inbound import InboundWorkflow
-from workflows.messages import GUARDIAN_TASK_QUEUE, TASK_QUEUE
+from workflows.messages import GUARDIAN_TASK_QUEUE, MEMO_VIEW, TASK_QUEUE
 from workflows.provider import ProviderWorkflow, tell_outage
 from workflows.recording import RecordingWorkflow
 from workflows.supervision import SupervisionWorkflow
@@ -272,7 +274,8 @@ async def run(settings: Settings) -> int:
     async with open_client(settings.twilio, throttle=throttle) as twilio:
         await check_setup(twilio, settings.twilio)
         participants = Participants(twilio, settings.twilio)
-        calls = Calls(twilio, settings.twilio)
+        owners = Owners(client, OWNERS, MEMO_VIEW, TASK_QUEUE)
+        calls = Calls(twilio, settings.twilio, owners)
         conferences = Conferences(twilio, settings.twilio)
         tasks = Tasks(twilio, settings.twilio)
         recordings = Recordings(twilio, settings.twilio)

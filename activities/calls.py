@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import activity
+from temporalio.service import RPCError
 from twilio.rest import Client
 from twilio.twiml.voice_response import VoiceResponse
 
@@ -15,6 +16,7 @@ from activities.clocks import Clock, temporals_clock, twilios_clock
 from activities.creating import AddedLeg, create_once
 from activities.ending import is_old
 from activities.errors import GONE, REFUSED, TwilioError, ask, unavailable, unmet
+from activities.owners import Owners
 from activities.participants import ring_timeout
 from activities.reading import find_participant, read_call, read_legs
 from activities.room import CONNECTED, ENDED, QUEUED, RINGING, Room, read_call_status
@@ -100,11 +102,15 @@ class DivertInput:
 
 
 class Calls:
-    """Activities on the Call resource."""
+    """Activities on the Call resource. `owners` tell which calls other workflows know to be theirs;
+    without them, none is another's."""
 
-    def __init__(self, client: Client, settings: TwilioSettings) -> None:
+    def __init__(
+        self, client: Client, settings: TwilioSettings, owners: Owners | None = None
+    ) -> None:
         self._client = client
         self._settings = settings
+        self._owners = owners
 
     @activity.defn(name="create_call")
     async def create_call(self, given: CreateCallInput) -> AddedLeg:
@@ -198,8 +204,9 @@ class Calls:
         by fetching those Twilio tells the owner the call's SID. A conversation of which the owner
         knows nothing is another transfer's.
 
-        Several that fit are reported as not known: taking another transfer's call for ours would
-        end a stranger's conversation.
+        A call that another workflow knows is not ours. Several that fit, or one while another
+        workflow waits to be told of its own, are reported as not known: taking another transfer's
+        call for ours would end a stranger's conversation.
         """
         listed = await ask(
             self._client.calls.list_async(
@@ -213,9 +220,26 @@ class Calls:
         fitting = _made_by_us_since(listed, since + ahead)
         if is_ringing_only:
             fitting = [call for call in fitting if read_call_status(call.status)[0] in UNANSWERED]
+        if fitting:
+            fitting = await self._without_others(fitting, to, since)
         if len(fitting) > 1:
             raise unavailable("several calls fit; none is taken for ours")
         return str(fitting[0].sid) if fitting else ""
+
+    async def _without_others(self, calls: list[Any], to: str, since: datetime) -> list[Any]:
+        """Those of `calls`, all to the number `to`, that may be ours."""
+        if self._owners is None:
+            return calls
+        try:
+            owners = await self._owners.lately(since)
+        except RPCError as error:
+            raise unavailable(f"whose call it is cannot be asked: {error.message}") from None
+        others = [each for each in owners if each.run_id != activity.info().workflow_run_id]
+        theirs = {sid for each in others for sid in each.call_sids}
+        left = [call for call in calls if call.sid not in theirs]
+        if left and any(each.is_dialling(to) for each in others):
+            raise unavailable("another workflow dials that number; none is taken for ours")
+        return left
 
     async def _complete(self, call_sid: str) -> EndedLeg:
         try:

@@ -31,9 +31,9 @@ from activities.guardian.compare import (
 )
 from activities.guardian.left_tasks import OpenTasks, left_over
 from activities.guardian.look import CallSeen, Look, call_seen
-from activities.guardian.owners import Owner, Owners, Person
 from activities.guardian.remedy import is_of_task, is_ours
 from activities.guardian.rescue import FAILURES_MIN
+from activities.owners import Owner, Owners, Person
 from activities.reading import find_participant, read_call, read_conference, read_whole
 from activities.room import CONNECTED, ENDED
 from activities.task_state import TaskState

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from activities.guardian.look import CallSeen, Look
-from activities.guardian.owners import Owner, Person
+from activities.owners import Owner, Person
 from activities.room import CONNECTED, ENDED
 from activities.task_marks import is_of_task
 

@@ -33,8 +33,8 @@ from activities.guardian.compare import (
 )
 from activities.guardian.left_tasks import OpenTasks, label_of, left_over
 from activities.guardian.look import Look, look_around, with_room
-from activities.guardian.owners import Owner, Owners, Person
 from activities.guardian.strays import Confirmed, Strays
+from activities.owners import Owner, Owners, Person
 from activities.reading import read_legs
 from activities.room import Room
 from activities.task_state import TaskState

@@ -14,7 +14,7 @@ from twilio.rest import Client
 
 from activities.errors import ask, unavailable
 from activities.guardian.look import Look
-from activities.guardian.owners import Owner
+from activities.owners import Owner
 from activities.settings import TwilioSettings
 from activities.task_marks import LABEL
 from activities.task_reading import read_tagged, workspace_of

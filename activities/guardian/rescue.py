@@ -17,7 +17,6 @@ from twilio.rest import Client
 from activities.calls import Calls, DivertInput, EndLegInput
 from activities.conferences import Conferences, EndRoomInput
 from activities.errors import GONE, REFUSED, UNMET, TwilioError
-from activities.guardian.owners import Owner, Owners, Person
 from activities.guardian.remedy import (
     ACCEPT_TASK,
     CALLER,
@@ -34,6 +33,7 @@ from activities.guardian.remedy import (
 )
 from activities.guardian.strays import Strays
 from activities.guardian.supervised import silencing, without_owner, without_supervisors
+from activities.owners import Owner, Owners, Person
 from activities.participants import MuteInput, Participants, ResumeInput
 from activities.reading import read_call, read_whole
 from activities.room import CONNECTED, ENDED, Room

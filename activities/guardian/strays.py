@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from twilio.rest import Client
 
-from activities.guardian.owners import Owner, Owners, Person
 from activities.guardian.remedy import CALLER
+from activities.owners import Owner, Owners, Person
 from activities.reading import read_whole
 from activities.room import CONNECTED, ENDED, Room, RoomLeg
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from activities.guardian.owners import Owner, Person
 from activities.guardian.remedy import END_LEG, MUTE, Step
+from activities.owners import Owner, Person
 from activities.room import CONNECTED, ENDED, Room, RoomLeg
 
 TAKING_OVER = "taking_over"

@@ -78,6 +78,8 @@ class Believers:
             if not self.knows_problems:
                 raise RPCError("no such attribute", RPCStatusCode.INVALID_ARGUMENT, b"")
             shown = [each for each in shown if each.failures >= 5]
+        elif " OR CloseTime > " in query:
+            shown = list(shown)
         elif "ExecutionStatus = 'Running'" in query:
             shown = [each for each in shown if each.status is Status.RUNNING]
         else:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from temporalio.client import Client as Temporal
 from temporalio.client import WorkflowExecutionStatus
+from twilio.rest import Client
 
-from activities.calls import Calls, CreateCallInput
+from activities.calls import Calls, CreateCallInput, EndLegInput
 from activities.creating import AddedLeg
 from activities.errors import GONE, REFUSED, UNAVAILABLE, TwilioError
+from activities.owners import Owners
 from activities.participants import AddInput, Participants
-from tests.activities.believers import Believers
+from activities.settings import TwilioSettings
+from tests.activities.believers import TYPES, Believers, person
 from tests.activities.settings import NUMBER
 from tests.activities.telephony import CALLER, TARGET, Telephony, attempt, attempts, with_asker
 
@@ -332,3 +336,63 @@ async def test_phone_rings_on_while_temporal_cannot_say_whether_it_is_wanted(
         activity, make(phones), temporal=Believers(is_reached=False), **just_now()
     )
     assert phones.status(added.call_sid) == "ringing"
+
+
+@pytest.fixture
+def minded(sdk: Client, settings: TwilioSettings, believers: Believers) -> Calls:
+    """Calls that know what other workflows know."""
+    owners = Owners(cast(Temporal, believers), TYPES, "view", "handover")
+    return Calls(sdk, settings, owners)
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+async def test_call_that_another_workflow_knows_is_not_taken_for_ours(
+    phones: Telephony, minded: Calls, believers: Believers, is_over: bool
+) -> None:
+    """Two transfers dial one number in the same second, and the second request is lost."""
+    phones.people_talk()
+    phones.behaves(TARGET, "no_answer")
+    first = (await attempt(minded.create_call, to_call(phones), **just_now())).call_sid
+    known = believers.add("transfer/CFother", person("target", first, "dialed", address=TARGET))
+    if is_over:
+        known.cut_off(WorkflowExecutionStatus.COMPLETED)
+    with phones.fault("calls.create", "reset_before"):
+        added = await attempts(minded.create_call, to_call(phones), **just_now())
+    assert not added.is_adopted
+    assert added.call_sid != first
+
+
+async def test_call_is_not_ours_for_sure_while_another_workflow_waits_to_be_told_of_its_own(
+    phones: Telephony, minded: Calls, believers: Believers
+) -> None:
+    phones.people_talk()
+    phones.behaves(TARGET, "no_answer")
+    other = believers.add("transfer/CFother", person("target", "", "dialed", address=TARGET))
+    heard: list[Any] = []
+    with phones.fault("calls.create", "timeout_after"):
+        for number in (1, 2, 3):
+            with pytest.raises(TwilioError) as raised:
+                await attempt(minded.create_call, to_call(phones), number, heard, **just_now())
+            assert raised.value.type == UNAVAILABLE
+    other.view["people"] = [person("target", "CA" + "0" * 32, "dialed", address=TARGET)]
+    added = await attempt(minded.create_call, to_call(phones), 4, heard, **just_now())
+    assert added.is_adopted
+    assert phones.effects("calls.create") == 1
+
+
+async def test_ringing_phone_of_another_workflow_is_not_ended_as_a_doubtful_one(
+    phones: Telephony, minded: Calls, believers: Believers
+) -> None:
+    phones.people_talk()
+    phones.behaves(TARGET, "no_answer")
+    theirs = (await attempt(minded.create_call, to_call(phones), **just_now())).call_sid
+    believers.add("transfer/CFother", person("target", theirs, "ringing", address=TARGET))
+    dialed_at = datetime.now(UTC).timestamp()
+    doubtful = EndLegInput(phones.room, LABEL, to=TARGET, is_doubtful=True, dialed_at=dialed_at)
+    with pytest.raises(TwilioError) as raised:
+        await attempt(minded.end_leg, doubtful)
+    assert raised.value.type == UNAVAILABLE
+    assert phones.status(theirs) == "ringing"
+    ours = (await attempt(minded.create_call, to_call(phones), **just_now())).call_sid
+    await attempt(minded.end_leg, doubtful)
+    assert (phones.status(theirs), phones.status(ours)) == ("ringing", "canceled")

@@ -8,7 +8,7 @@ from activities.guardian import compare
 from activities.guardian.closer import lasts
 from activities.guardian.compare import Suspicion
 from activities.guardian.look import CallSeen
-from activities.guardian.owners import Owner, Person
+from activities.owners import Owner, Person
 from activities.room import CONNECTED, ENDED
 
 OWNER = Owner("transfer/CF1", "run-1")

@@ -21,7 +21,7 @@ from activities.guardian.compare import (
     differences,
 )
 from activities.guardian.look import CallSeen, Look
-from activities.guardian.owners import ON_THE_LINE, SUPERVISOR, Owner, Person
+from activities.owners import ON_THE_LINE, SUPERVISOR, Owner, Person
 from activities.room import CONNECTED, ENDED, QUEUED, RINGING
 
 CF = "CF" + "1" * 32

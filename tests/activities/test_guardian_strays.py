@@ -11,9 +11,9 @@ from temporalio.client import WorkflowExecutionStatus as Status
 from temporalio.testing import ActivityEnvironment
 from twilio.rest import Client
 
-from activities.guardian.owners import Owner, Person
 from activities.guardian.rescue import Rescue, RescueInput
 from activities.guardian.strays import strays, suspects
+from activities.owners import Owner, Person
 from activities.room import CONNECTED, ENDED, RINGING, Room, RoomLeg
 from activities.settings import TwilioSettings
 from tests.activities.believers import TYPES, Believers, person

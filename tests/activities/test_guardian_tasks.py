@@ -13,7 +13,7 @@ from activities.guardian import guard, left_tasks
 from activities.guardian.guard import Guard
 from activities.guardian.left_tasks import OpenTasks, left_over
 from activities.guardian.look import CallSeen, Look
-from activities.guardian.owners import Owner
+from activities.owners import Owner
 from activities.room import CONNECTED
 from activities.task_reading import workspace_of
 from activities.task_state import TaskState

@@ -113,6 +113,19 @@ class Owner:
         supervisors of its own."""
         return any(each.party == SUPERVISOR for each in self.people)
 
+    @property
+    def call_sids(self) -> set[str]:
+        """The calls of everybody whom it knows, or has dialled."""
+        people = {each.call_sid for each in self.people}
+        return (people | {each.call_sid for each in self.attempts}) - {""}
+
+    def is_dialling(self, address: str) -> bool:
+        """Whether it has this phone dialled and does not know the call yet."""
+        return any(
+            each.is_on_the_line and not each.call_sid and each.address == address
+            for each in self.people
+        )
+
     def person(self, call_sid: str) -> Person | None:
         """Whoever is believed to be on this call."""
         return next((each for each in self.people if each.call_sid == call_sid), None)
@@ -145,6 +158,11 @@ class Owners:
         moment = datetime.fromtimestamp(since, UTC).isoformat(timespec="milliseconds")
         statuses = "'Terminated', 'Failed', 'TimedOut', 'Canceled'"
         return await self._list(f"ExecutionStatus IN ({statuses}) AND CloseTime > '{moment}'")
+
+    async def lately(self, since: datetime) -> list[Owner]:
+        """Every owner that has run since then."""
+        moment = since.astimezone(UTC).isoformat(timespec="milliseconds")
+        return await self._list(f"(ExecutionStatus = 'Running' OR CloseTime > '{moment}')")
 
     async def stuck(self) -> list[Owner]:
         """Every owner that runs, but whose code has failed at its next step again and again.
