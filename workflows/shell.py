@@ -173,6 +173,7 @@ class Shell(Generic[V]):
         await workflow.wait_condition(lambda: not self._inbox)
         await self._pause_after_failures(command)
         outcome: CommandSucceeded | CommandFailed
+        order: Order | Notice | None = None
         try:
             if command.key in self._rules.unwanted(self._value):
                 outcome = not_begun(command, now())
@@ -185,6 +186,7 @@ class Shell(Generic[V]):
         except Exception as bug:
             self._bug = bug
             return
+        self._count(command, outcome, order)
         self._report(command, outcome)
 
     async def _result_of(self, command: Command, order: Order | Notice) -> Any:
@@ -215,12 +217,21 @@ class Shell(Generic[V]):
             pause = min(PAUSE_SECONDS_MAX, PAUSE_SECONDS_FIRST * 2 ** (failures - 1))
             await workflow.sleep(pause, summary=f"before {command.name} is tried again")
 
+    def _count(
+        self,
+        command: Command,
+        outcome: CommandSucceeded | CommandFailed,
+        order: Order | Notice | None,
+    ) -> None:
+        """How often it has failed in a row. That nobody was there to be told does not count: who is
+        there the next time must hear it before what they do themselves."""
+        if not isinstance(outcome, CommandFailed):
+            self._failures.pop(command.name, None)
+        elif not isinstance(order, Notice):
+            self._failures[command.name] = self._failures.get(command.name, 0) + 1
+
     def _report(self, command: Command, outcome: CommandSucceeded | CommandFailed) -> None:
         """The outcome into the inbox, after the facts that came to light with it."""
-        if isinstance(outcome, CommandFailed):
-            self._failures[command.name] = self._failures.get(command.name, 0) + 1
-        else:
-            self._failures.pop(command.name, None)
         self._commands.pop(command.key, None)
         for event in self._rules.news_in(self._value, command, outcome):
             self._inbox.append(_Queued(event))

@@ -1,4 +1,4 @@
-"""Which dials under way must not be begun, or tried again, any more."""
+"""Which commands under way must not be begun, or tried again, any more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.machine.harness import a_transfer
 from workflows.machine.dials import unwanted
 from workflows.machine.events import CommandFailed, CommandSucceeded, Failure
-from workflows.machine.model import Attempt, Kind, Leg, Presence, Target, Transfer
+from workflows.machine.model import Attempt, Kind, Leg, Presence, State, Target, Transfer
 from workflows.machine.outcomes import hear_outcome
 from workflows.machine.stimuli import Stimulus
 
@@ -20,6 +20,7 @@ DIAL, NEXT_DIAL, END, RECALL, END_RECALL = (
     "p-6-RecallAgent",
     "p-7-EndRecall",
 )
+GIVE_BACK = "p-8-GiveCallerBack"
 
 
 def dialling(*pending: str, address: str = "client:bob") -> Transfer:
@@ -86,6 +87,21 @@ def test_dial_is_wanted_as_long_as_nothing_is_known(
     transfer: Transfer, keys: tuple[str, ...]
 ) -> None:
     assert unwanted(transfer) == keys
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "keys"),
+    [
+        (Kind.HOLD, State.RESUMING, ()),
+        (Kind.HOLD, State.YIELDING, (GIVE_BACK,)),
+        (Kind.HOLD, State.TAKEN_OVER, (GIVE_BACK,)),
+        (Kind.WARM, State.RETURNING, ()),
+    ],
+)
+def test_hold_does_not_give_back_a_caller_whom_a_transfer_has(
+    kind: Kind, state: State, keys: tuple[str, ...]
+) -> None:
+    assert unwanted(replace(a_transfer(kind), state=state, pending=(GIVE_BACK,))) == keys
 
 
 def outcome(key: str, call_sid: str) -> CommandSucceeded:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from simulator.core.phones import Behavior
 from tests.simulation.faults import Act, After, Entered
 from tests.simulation.play import play
 from tests.simulation.scenarios import plain
@@ -46,3 +47,17 @@ def test_hold_whose_agent_left_as_a_transfer_began_is_told_of_it(seconds: float)
     leave = Act(Entered("holding", plus=0.05), "agent", "hang_up")
     outcome = play(replace(plain("cold"), acts=(hold, leave), talk_seconds=seconds))
     assert (outcome.violations, outcome.state) == ([], "completed")
+
+
+@pytest.mark.parametrize("seconds", [6.16, 6.172, 6.176, 6.18, 6.188, 6.2, 6.26, 6.3])
+def test_hold_that_is_ending_as_a_transfer_begins_lets_nobody_meet(seconds: float) -> None:
+    """Seed 2001148: the hold tried its un-hold again when the transfer had the caller already, and
+    its word that the caller was off hold came half a second late: the target, who picked up at
+    once, heard the caller, or was said to have met them."""
+    resume = Act(Entered("held", plus=5.63), "agent", "resume")
+    story = plain("warm")
+    others = tuple(each for each in story.phones if each[0] != "target")
+    phones = (*others, ("target", (Behavior("answer", 0.3),)))
+    outcome = play(replace(story, acts=(HOLD, resume), talk_seconds=seconds, phones=phones))
+    assert outcome.violations == []
+    assert "+15550109001 client:bob" not in outcome.talked

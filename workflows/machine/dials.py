@@ -1,8 +1,11 @@
-"""Dials and their outcomes: which attempt one belongs to, and when it is not wanted any more.
+"""Dials and their outcomes: which attempt one belongs to, and what is not wanted any more.
 
 A dial whose answer is lost is looked for and made again by its activity, which hears no callbacks.
 The machine does: once it knows that the leg is over, or is to end, the dial must not be repeated,
 or somebody's phone would ring for a call that is not theirs any more.
+
+Nor must a hold try again to take the caller off hold once a transfer has them: the one that the
+transfer is about to dial would hear them.
 """
 
 from __future__ import annotations
@@ -18,21 +21,25 @@ from workflows.machine.beliefs import (
 )
 from workflows.machine.copies import replace
 from workflows.machine.events import CommandFailed, CommandSucceeded, Failure
-from workflows.machine.model import Cause, Party, Presence, ReleaseAgent, Transfer
+from workflows.machine.model import Cause, Party, Presence, ReleaseAgent, State, Transfer
 from workflows.machine.offers import is_routed
 from workflows.machine.stimuli import Stimulus
 
-_DIAL, _RECALL = "DialTarget", "RecallAgent"
+_DIAL, _RECALL, _GIVE_BACK = "DialTarget", "RecallAgent", "GiveCallerBack"
+_TRANSFERS = (State.YIELDING, State.TAKEN_OVER)
+"""States of a hold in which the caller is a transfer's."""
 
 
 def unwanted(transfer: Transfer) -> tuple[str, ...]:
-    """Keys of the dials under way that must not be begun, or tried again, any more: their leg is
-    known by now, or over, or to end."""
+    """Keys of the commands under way that must not be begun, or tried again, any more: dials whose
+    leg is known by now, or over, or to end, and the un-hold of a caller who is another's."""
     return tuple(key for key in transfer.pending if _is_unwanted(transfer, key))
 
 
 def _is_unwanted(transfer: Transfer, key: str) -> bool:
     name = key.rsplit("-", 1)[-1]
+    if name == _GIVE_BACK:
+        return transfer.state in _TRANSFERS
     if name == _RECALL:
         agent = transfer.agent
         return bool(agent.call_sid) or not agent.is_live or _is_ended(transfer, key, "EndRecall")

@@ -41,7 +41,7 @@ from workflows.machine.events import (
     Request,
     WorkerTimedOut,
 )
-from workflows.machine.holding import is_to_tell_hold, next_due
+from workflows.machine.holding import is_to_tell_hold, next_due, wanted_hold
 from workflows.machine.model import (
     DECIDED_BY_PEOPLE,
     JOURNAL_ENTRIES_MAX,
@@ -392,14 +392,16 @@ def _seconds(deadline: Deadline, transfer: Transfer, at: float) -> float:
 
 def _account(before: Transfer, after: Transfer, at: float) -> Transfer:
     """Keep the sums: seconds on hold, and when caller and target first met. A room that has ended
-    leaves nobody on hold, and brings nobody together."""
+    leaves nobody on hold, and brings nobody together; while the caller is being put on hold, the
+    outcome tells whether they meet."""
     if after.caller.held and not before.caller.held:
         after = replace(after, held_since=at)
     elif before.caller.held and not after.caller.held and before.held_since is not None:
         held = max(0.0, at - before.held_since)
         after = replace(after, held_since=None, hold_seconds=round(before.hold_seconds + held, 3))
     is_parting = after.state in (State.DIVERTING, State.RELEASING)
-    can_talk = after.caller.is_here and not after.caller.held and not is_parting
+    is_free = not after.caller.held and wanted_hold(after) is not True
+    can_talk = after.caller.is_here and is_free and not is_parting
     if after.met_at is None and can_talk and after.target.is_here and not after.target.held:
         after = replace(after, met_at=at)
     return after
