@@ -202,7 +202,7 @@ def call_view_of(transfer: Transfer) -> CallView:
             ),
         )
         for party in (Party.CALLER, Party.TARGET)
-        if transfer.leg(party).address
+        if transfer.leg(party).address or transfer.leg(party).call_sid
     )
     return CallView(
         conference_sid=transfer.conference_sid,

@@ -24,6 +24,7 @@ _DIALLED = re.compile(r"([0-9a-f]{16})-[tr]\d{1,4}s?")
 """The label of a leg that a transfer or a hold dialled; not a supervisor's."""
 _STAYS = "present"
 _UNKNOWN = "none"
+_CUT_OFF = "cut off"
 
 
 def suspects(room: Room, running: Iterable[Owner], kinds: Collection[str]) -> tuple[RoomLeg, ...]:
@@ -54,13 +55,17 @@ def part_of(label: str) -> str:
     return found[1] if found else ""
 
 
-def last_word(leg: RoomLeg, past: Iterable[Owner]) -> str:
+def last_word(leg: RoomLeg, past: Collection[Owner], running: Iterable[Owner] = ()) -> str:
     """Where the last workflow that knew the leg left it: a presence, or `none` if the one that
-    dialled it knew nothing of it. Empty if that one is not among `past`."""
+    dialled it knew nothing of it, or `cut off` if it was ended by force before it had let its agent
+    go, and another has begun since, to which the leg is nobody. Empty if the one that dialled it
+    is not among `past`. Of those `running`, the ones of the same call count."""
     for owner in sorted(past, key=lambda each: each.closed_at, reverse=True):
         known = next((each for each in owner.people if _is(each, leg)), None)
         if known is not None:
-            return known.presence
+            is_unfinished = owner.is_cut_off and owner.leg("agent").presence == _STAYS
+            is_dropped = is_unfinished and _is_followed(owner, [*past, *running])
+            return _CUT_OFF if is_dropped else known.presence
         if owner.part == part_of(leg.label):
             return _UNKNOWN
     return ""
@@ -72,7 +77,8 @@ def strays(
     """The legs in `room` that are to be ended. One that rings goes at once; one that talks, only
     if the caller is there and has somebody else: nobody is left alone for the sake of order."""
     running, past = list(running), list(past)
-    found = [leg for leg in suspects(room, running, kinds) if is_unwanted(last_word(leg, past))]
+    suspected = suspects(room, running, kinds)
+    found = [leg for leg in suspected if is_unwanted(last_word(leg, past, running))]
     ringing = tuple(leg for leg in found if leg.status != CONNECTED)
     callers = {each.leg(CALLER).call_sid for each in running or past} - {""}
     agents = {each.leg(party).call_sid for each in running for party in ("agent", "target")}
@@ -91,6 +97,14 @@ def strays(
 def is_unwanted(word: str) -> bool:
     """Whether a leg was not to stay, by this last word about it."""
     return word not in ("", _STAYS)
+
+
+def _is_followed(owner: Owner, others: Iterable[Owner]) -> bool:
+    return any(
+        each.workflow_id == owner.workflow_id
+        and (each.is_running or each.closed_at > owner.closed_at)
+        for each in others
+    )
 
 
 def _is(person: Person, leg: RoomLeg) -> bool:
@@ -138,7 +152,7 @@ class Strays:
             if not legs:
                 continue
             past = await owners.past(room.conference_sid, kinds)
-            words = {leg.call_sid: last_word(leg, past) for leg in legs}
+            words = {leg.call_sid: last_word(leg, past, running) for leg in legs}
             stay = [sid for sid, word in words.items() if word == _STAYS]
             if room.conference_sid not in minded:
                 self._stay |= dict.fromkeys(stay, room.conference_sid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -84,6 +85,30 @@ def test_later_word_counts() -> None:
     first = over("present")
     assert ended(CALLER, AGENT, BOB, past=[over("gone", LATER, "agent", 2.0), first]) == ("CAbob",)
     assert ended(CALLER, AGENT, BOB, past=[over("present", LATER, "agent", 2.0), first]) == ()
+
+
+@pytest.mark.parametrize(
+    ("agent", "is_cut_off", "is_followed", "is_ended"),
+    [
+        ("present", True, True, True),
+        ("present", True, False, False),
+        ("present", False, True, False),
+        ("gone", True, True, False),
+        ("leaving", True, True, False),
+    ],
+)
+@pytest.mark.parametrize("is_running", [True, False])
+def test_target_of_a_transfer_that_was_ended_by_force_is_nobody_to_the_next_one(
+    agent: str, is_cut_off: bool, is_followed: bool, is_ended: bool, is_running: bool
+) -> None:
+    """Alone, the guardian's rescue decides; and once the agent had been let go, it is the target's
+    call."""
+    people = Person("agent", "CAagent", presence=agent), Person("target", "CAbob", LABEL, "present")
+    first = replace(owner("transfer", *people, part=PART, closed_at=1.0), is_cut_off=is_cut_off)
+    next_one = owner("transfer", people[0], part=LATER, closed_at=0.0 if is_running else 2.0)
+    others = [next_one] if is_followed else []
+    given = {"past": [first, *others]} if not is_running else {"past": [first], "beside": others}
+    assert ended(CALLER, AGENT, BOB, **given) == (("CAbob",) if is_ended else ())
 
 
 def test_nobody_is_left_alone_for_the_sake_of_order() -> None:

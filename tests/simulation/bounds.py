@@ -13,6 +13,8 @@ LOST = 6.0
 """What a lost piece of news may cost: the guardian makes up for it within this time."""
 BLIND = 20.0
 """For how long nobody looks after a worker has died in the middle of a round."""
+FORCED = 15.0
+"""Within what time the guardian looks after the people of a workflow that was ended by force."""
 UNWATCHED = 4 * 3600.0 + 60.0
 """What it costs instead where the guardian is off: the longest deadline of a state, that of a call
 between its transfers."""

@@ -10,6 +10,7 @@ import re
 from itertools import permutations
 from typing import Any
 
+from tests.simulation.bounds import FORCED
 from tests.simulation.tape import recorded_again, recorded_as_allowed
 
 CALM = 1.5
@@ -77,7 +78,8 @@ def cancel_is_heard(check: Any) -> None:
         return
     are_there = caller.is_joined and agent.is_joined and caller.room is agent.room
     apart = are_there and not check.truth.talking_to_caller(agent)
-    check.lasting("L6", "cancel", apart, check.bounds.cancel_seconds,
+    seconds = check.bounds.cancel_seconds + FORCED * check.was_terminated
+    check.lasting("L6", "cancel", apart, seconds,
                   "the agent has cancelled and does not talk with the caller")  # fmt: skip
 
 

@@ -131,3 +131,33 @@ def test_phone_that_is_dialled_as_its_transfer_is_ended_by_force_stops_ringing(
     rang = next(x for x in outcome.ladder if f"call ringing {number}" in x)
     over = next(x for x in outcome.ladder if f"call canceled {number}" in x)
     assert float(over.split()[0]) - float(rang.split()[0]) < 0.5
+
+
+@pytest.mark.parametrize("state", ["consulting", "revisiting", "conferring"])
+def test_target_of_a_dead_transfer_does_not_stay_when_the_agent_transfers_again(state: str) -> None:
+    """Found by pairs of acts in one moment: with another transfer under way nobody looked after
+    the first one's people, and its target heard all the rest."""
+    begun = Entered("consulting", plus=0.7)
+    verb = {"revisiting": "swap", "conferring": "join"}.get(state)
+    first = (Act(begun, "agent", verb),) if verb else ()  # type: ignore[arg-type]
+    acts = (
+        *first,
+        Act(Entered(state, plus=1.0), "operator", "terminate"),
+        Act(Entered(state, plus=1.1), "agent", "start"),
+    )
+    outcome = play(replace(picks_up(plain("warm"), 0.3), acts=acts), with_ladder=True)
+    assert outcome.violations == []
+    joined = [float(x.split()[0]) for x in outcome.ladder if "join" in x and "client:bob" in x]
+    assert len(joined) == 2
+    assert ends_of(outcome, "client:bob")[0] - joined[1] < 8.0
+
+
+def test_target_whose_agent_left_a_dead_transfer_is_shown_with_the_caller() -> None:
+    """Found in the same way: the call had found the target by the SID alone, and the dead
+    transfer's word was shown, with the agent."""
+    acts = (
+        Act(Entered("consulting", plus=0.7), "agent", "join"),
+        Act(Entered("conferring", plus=1.0), "operator", "terminate"),
+        Act(Entered("conferring", plus=1.1), "agent", "hang_up"),
+    )
+    assert play(replace(picks_up(plain("warm"), 0.3), acts=acts)).violations == []
