@@ -139,6 +139,10 @@ soak: $(READY)  ## An hour of calls and random faults (MINUTES=2 for a short one
 matrix: $(READY)  ## The fault matrix, cell by cell (ARGS="--cell FM-W4-F09" shows one)
 	@$(BIN)/python -m tests.matrix.report $(ARGS)
 
+.PHONY: races
+races: $(READY)  ## Two people act in one moment, all pairs of acts (ARGS="--flow V --sample 500")
+	@$(BIN)/python -m tests.simulation.races $(ARGS)
+
 .PHONY: pairs
 pairs: $(READY)  ## Pairs of faults per flow, all: hours (ARGS="--flow W --sample 500 --seed 3")
 	@$(BIN)/python -m tests.simulation.pairs $(ARGS)

@@ -21,13 +21,11 @@ codes: 0 all pairs that were played are good.
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import re
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -49,12 +47,11 @@ from tests.simulation.faults import (
     Told,
 )
 from tests.simulation.play import Outcome, Story, play
-from tests.simulation.pool import spread
 from tests.simulation.scenarios import LATE_ROUTE, answers, plain
-from tests.simulation.simulate import PROGRESS_SECONDS, be_quiet, say
+from tests.simulation.simulate import be_quiet, say
+from tests.simulation.tally import Tally, played, told
 
 MODULE = "tests.simulation.pairs"
-CHUNK = 50
 SECONDS = {"late": 6.0, "slow": 1.5, "double": 0.3, "delay": 3.0, "worker_crash": 1.0,
            "api_crash": 2.0, "server_crash": 2.0, "twilio_down": 6.0, "cut_off": 4.0}  # fmt: skip
 """How long each lasts: longer than one request may, shorter than a story."""
@@ -173,22 +170,6 @@ def chosen(flow: str, sample: int, seed: int) -> list[Pair]:
     return sorted(Random(f"{seed} {flow}").sample(every, sample), key=str)
 
 
-def _play(some: Sequence[Pair]) -> list[str]:
-    """What each pair broke first."""
-    be_quiet()
-    broken = []
-    for pair in some:
-        broken.append(str((play(pair.story).violations or ("",))[0]))
-        gc.collect(0)
-    return broken
-
-
-def _played(all_pairs: Sequence[Pair], jobs: int) -> Iterator[tuple[Pair, str]]:
-    chunks = (all_pairs[at : at + CHUNK] for at in range(0, len(all_pairs), CHUNK))
-    for some, broken in spread(_play, chunks, jobs):
-        yield from zip(some, broken, strict=True)
-
-
 class Notes:
     """What has been played, a line for each pair, below a line that says which points were meant.
     A path of "" keeps nothing. Raises `ValueError` for notes about other points."""
@@ -217,53 +198,17 @@ class Notes:
             self._file.write(f"{pair} {broken}".strip().replace("\n", " ") + "\n")
 
 
-def _told(pair: Pair) -> int:
-    be_quiet()
-    outcome = play(pair.story, with_ladder=True)
-    broken = [f"BROKEN {each}" for each in outcome.violations]
-    ended = f"ended as {outcome.state} {outcome.reason}"
-    say("\n".join([f"--- {pair}", *outcome.story.lines(), *outcome.ladder, *broken, ended]))
-    return int(bool(broken))
-
-
 def _run(wanted: dict[str, list[Pair]], jobs: int, notes: Notes) -> int:
-    played: Counter[str] = Counter()
-    failed: Counter[str] = Counter()
     every = [pair for flow in wanted.values() for pair in flow]
-    for pair in every:
-        played[pair.flow] += str(pair) in notes.known
-        failed[pair.flow] += bool(notes.known.get(str(pair)))
-    before = played.total()
-    if before:
-        say(f"{before} of {len(every)} pairs were played before, {failed.total()} of them failed")
-    began = said = time.perf_counter()
-    results = _played([pair for pair in every if str(pair) not in notes.known], jobs)
-    try:
-        for pair, broken in results:
-            played[pair.flow] += 1
-            notes.add(pair, broken)
-            if broken:
-                failed[pair.flow] += 1
-                say(f'FAILED make pairs ARGS="--pair {pair}": {broken}')
-            if time.perf_counter() - said >= PROGRESS_SECONDS:
-                said = time.perf_counter()
-                done = played.total()
-                pace = (done - before) / (said - began)
-                say(f"{done:7d} of {len(every)} pairs, {pace:.1f}/s, {failed.total()} failing, "
-                    f"{(len(every) - done) / pace / 60:.0f} min left")  # fmt: skip
-    except KeyboardInterrupt:
-        say("interrupted; what was played until now:")
-    finally:
-        results.close()  # type: ignore[attr-defined]
+    tally = Tally("pair", every, notes.known)
+    tally.go(played([pair for pair in every if str(pair) not in notes.known], jobs), notes.add)
     say("\n| flow | points | pairs | played | passed |\n|---|---|---|---|---|")
     for flow, (title, _) in FLOWS.items():
         if flow in wanted:
-            say(f"| {flow}: {title} | {len(points(flow))} | {len(pairs(flow))} | {played[flow]} "
-                f"| {played[flow] - failed[flow]} |")  # fmt: skip
-    seconds = time.perf_counter() - began
-    say(f"\n{played.total() - before} pairs in {seconds:.0f} s, "
-        f"{(played.total() - before) / seconds:.1f}/s")  # fmt: skip
-    return int(bool(failed))
+            passed = tally.played[flow] - tally.failed[flow]
+            say(f"| {flow}: {title} | {len(points(flow))} | {len(pairs(flow))} "
+                f"| {tally.played[flow]} | {passed} |")  # fmt: skip
+    return tally.sum_up()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -278,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.pair:
         flow, one, other = given.pair.split("-")
-        return _told(Pair(flow, int(one), int(other)))
+        return told(Pair(flow, int(one), int(other)))
     if unknown := set(given.flow) - set(FLOWS):
         parser.error(f"there is no flow {', '.join(sorted(unknown))}; there are {', '.join(FLOWS)}")
     try:

@@ -67,7 +67,7 @@ def test_failing_pair_is_told_with_its_command(
     def played(every: Sequence[Pair], jobs: int) -> Iterator[tuple[Pair, str]]:
         yield from ((pair, "S1: alone" if pair is every[0] else "") for pair in every)
 
-    monkeypatch.setattr(pairs, "_played", played)
+    monkeypatch.setattr(pairs, "played", played)
     failing = chosen("H", 3, 1)[0]
     assert main(["--flow", "H", "--sample", "3"]) == 1
     said = capsys.readouterr().out
@@ -87,7 +87,7 @@ def test_stopped_run_goes_on_from_its_notes(
             begun.append(pair)
             yield pair, "S1: alone" if pair == chosen("H", 5, 1)[1] else ""
 
-    monkeypatch.setattr(pairs, "_played", played)
+    monkeypatch.setattr(pairs, "played", played)
     notes = ["--notes", str(tmp_path / "notes")]
     assert main(["--flow", "H", "--sample", "5", *notes]) == 1
     first = list(begun)
