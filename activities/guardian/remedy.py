@@ -40,6 +40,8 @@ class Left:
     agent_call_sid: str = ""
     call_sids: tuple[str, ...] = ()
     """Every leg that it dialled, as far as it knew."""
+    heirs: tuple[str, ...] = ()
+    """Supervisors who have taken the call over: whoever of them is there is its agent."""
     task_sid: str = ""
     """The agent's own task, with TaskRouter."""
     dialled_tasks: tuple[tuple[str, str], ...] = ()
@@ -83,7 +85,8 @@ def remedy(left: Left, room: Room, live_calls: Iterable[str]) -> tuple[Step, ...
     there = [
         leg
         for leg in room.legs
-        if leg.status == CONNECTED and (not leg.is_supervisor or leg.call_sid in left.call_sids)
+        if leg.status == CONNECTED
+        and (not leg.is_supervisor or leg.call_sid in (*left.call_sids, *left.heirs))
     ]
     caller = _caller(left, there)
     targets = [leg for leg in there if leg is not caller and _is_of(left, leg)]
@@ -114,8 +117,10 @@ def _for_caller(
     """Who is there for a caller in the room, and what keeps them apart."""
     may_resume = left.is_transfer and not left.is_hold_foreign
     if others:
-        # As after a cancel: the target first, so that it hears nothing of what follows.
-        apart = [leg for leg in targets if caller.held or leg.held]
+        # As after a cancel, or a take-over: the target first, so that it hears nothing of what
+        # follows.
+        has_heir = any(leg.call_sid in left.heirs for leg in others)
+        apart = [leg for leg in targets if has_heir or caller.held or leg.held]
         steps = [Step(END_LEG, leg.call_sid) for leg in apart] if may_resume else []
         held = [leg for leg in (*others, caller) if leg.held]
         return steps + ([Step(RESUME, leg.call_sid) for leg in held] if may_resume else [])

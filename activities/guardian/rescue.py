@@ -46,6 +46,8 @@ FAILURES_MIN = 3
 """So often its step must have failed before a run counts as stuck: a worker that dies fails one or
 two steps as well."""
 PART_LENGTH = 16
+TOOK_OVER = "took_over"
+"""State of a supervisor who is the agent now."""
 REASON = "engine_fault"
 """Why a task is ended that nobody looks after."""
 
@@ -131,7 +133,7 @@ class Rescue:
             await owners.end(dead, "stuck in its own code; its people are looked after")
         room = await read_whole(self._client, given.conference_sid)
         is_held = _is_another(hold, given)
-        left = _left(given, dead, is_held)
+        left = replace(_left(given, dead, is_held), heirs=_heirs(supervision))
         if dead is not None and is_of_supervisors:
             live = await self._live(room, (each.call_sid for each in dead.supervisors))
             mine = (dead.workflow_id, dead.run_id)
@@ -239,6 +241,12 @@ def _is_another(owner: Owner | None, given: RescueInput) -> bool:
     if owner is None or not owner.is_running:
         return False
     return (owner.workflow_id, owner.run_id) != (given.workflow_id, given.run_id)
+
+
+def _heirs(supervision: Owner | None) -> tuple[str, ...]:
+    """The supervisors who have taken the call over."""
+    people = supervision.people if supervision is not None else ()
+    return tuple(each.call_sid for each in people if each.state == TOOK_OVER and each.call_sid)
 
 
 def _left(given: RescueInput, dead: Owner | None, is_held: bool) -> Left:

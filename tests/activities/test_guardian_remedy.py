@@ -121,6 +121,22 @@ def test_supervisor_who_took_over_is_company() -> None:
     assert steps(replace(CALL, call_sids=(OTHER,)), replace(seen, legs=(*seen.legs, talks))) == []
 
 
+@pytest.mark.parametrize("caller", [TALKS, HOLDS])
+@pytest.mark.parametrize("target", [TALKS, HOLDS])
+def test_supervisor_who_took_over_has_the_caller_and_the_target_goes(
+    caller: RoomLeg, target: RoomLeg
+) -> None:
+    """Found by races: the target of a transfer that was ended by force was let in to them."""
+    talks = RoomLeg(OTHER, label=f"{PART}-v1")
+    seen = room(caller=caller, target=target)
+    seen = replace(seen, legs=(*seen.legs, talks))
+    resumed = [Step(RESUME, CALLER)] if caller.held else []
+    done = steps(replace(TRANSFER, heirs=(OTHER,)), seen)
+    assert done == [Step(END_LEG, TARGET), *resumed]
+    only_listens = steps(TRANSFER, seen)
+    assert Step(END_LEG, TARGET) not in only_listens, "the target has the caller, alone"
+
+
 def test_strangers_room_is_never_ended() -> None:
     strange = Room(CF, "room", legs=(RoomLeg(OTHER, label="theirs"),))
     assert steps(Left(CF, False, CF[2:18]), strange) == []

@@ -324,7 +324,8 @@ class Checker:
         """A thing that may be for `bound` seconds, and for what the faults cost, but no longer."""
         if is_so:
             self._lasts.add((name, key))
-            self._since.setdefault((name, key), (self.now, bound, text))
+            since = self._since[name, key][0] if (name, key) in self._since else self.now
+            self._since[name, key] = since, bound, text
 
     def _overdue(self) -> None:
         for (name, key), (since, bound, text) in list(self._since.items()):

@@ -66,6 +66,8 @@ async def whoever_talks_is_let_in(director: Any) -> None:
         if ends and leg.joined_at is not None and leg.joined_at > max(ends):
             continue  # Twilio carried a request out long after it was given up.
         answer = await edge.read_call(desk(leg.address), sid)
+        if answer.status != 200 and check.was_terminated and "take_over" in check.pressed:
+            continue  # let in by a transfer that was ended by force, whose agent was then released
         if answer.status != 200:
             check.broken("S27", f"{leg.address} has the caller, and is answered {answer.status}")
             continue

@@ -8,7 +8,7 @@ import pytest
 
 from simulator.core.phones import Behavior
 from tests.simulation import director
-from tests.simulation.faults import Act, Entered, Fault, Request
+from tests.simulation.faults import Act, After, Entered, Fault, Request
 from tests.simulation.play import Outcome, Story, play
 from tests.simulation.scenarios import plain
 from tests.simulation.simulate import be_quiet
@@ -161,3 +161,20 @@ def test_target_whose_agent_left_a_dead_transfer_is_shown_with_the_caller() -> N
         Act(Entered("conferring", plus=1.1), "agent", "hang_up"),
     )
     assert play(replace(picks_up(plain("warm"), 0.3), acts=acts)).violations == []
+
+
+def test_target_of_a_dead_transfer_is_not_let_in_to_a_supervisor_who_took_over() -> None:
+    """Found in the same way: the agent had been released, and so the target was taken for whoever
+    has the caller."""
+    acts = (
+        Act(After(0.2), "supervisor", "supervise", "monitor"),
+        Act(Entered("consulting", plus=0.7), "agent", "swap"),
+        Act(Entered("revisiting", plus=1.0), "operator", "terminate"),
+        Act(Entered("revisiting", plus=1.15), "supervisor", "take_over"),
+    )
+    story = picks_up(plain("warm"), 0.3)
+    phones = (*story.phones, ("supervisor", (Behavior("answer", 0.4),)))
+    outcome = play(replace(story, acts=acts, phones=phones, talk_seconds=3.0), with_ladder=True)
+    assert outcome.violations == []
+    assert "+15550109001 client:sue" in outcome.talked
+    assert "+15550109001 client:bob" not in outcome.talked
