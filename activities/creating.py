@@ -10,10 +10,10 @@ being made is therefore ended by whoever made it.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
@@ -26,7 +26,7 @@ from activities.errors import LABEL_IN_USE, TwilioError, unavailable
 LOOK_AGAIN_SECONDS = 1.0
 """Between the two looks that must both find nothing. A create that Twilio accepted is listed well
 within it; the label's uniqueness (error 16026) guards what comes later still."""
-ASKED_WITHIN = timedelta(seconds=0.5)
+ASKED_SECONDS_MAX = 0.5
 """How long Temporal is asked whether the workflow still runs: short, because the same attempt must
 then still be able to tell it of the leg."""
 
@@ -122,7 +122,10 @@ async def _is_awaited() -> bool:
         info.workflow_id or "", run_id=info.workflow_run_id
     )
     try:
-        found = await asker.describe(rpc_timeout=ASKED_WITHIN)
+        async with asyncio.timeout(ASKED_SECONDS_MAX):
+            found = await asker.describe()
+    except TimeoutError:
+        return True
     except RPCError as error:
         return error.status is not RPCStatusCode.NOT_FOUND
     return found.status is WorkflowExecutionStatus.RUNNING

@@ -325,16 +325,19 @@ async def test_phone_whose_workflow_was_ended_meanwhile_is_not_left_ringing(
     assert phones.status(unknown.call_sid) == "canceled"
 
 
+@pytest.mark.parametrize("temporal", [Believers(is_reached=False), Believers(is_silent=True)])
 @pytest.mark.parametrize("make", [to_add, to_call])
 async def test_phone_rings_on_while_temporal_cannot_say_whether_it_is_wanted(
-    phones: Telephony, calls: Calls, participants: Participants, make: Callable[..., Any]
+    phones: Telephony,
+    calls: Calls,
+    participants: Participants,
+    make: Callable[..., Any],
+    temporal: Believers,
 ) -> None:
     phones.people_talk()
     phones.behaves(TARGET, "no_answer")
     activity: Any = calls.create_call if make is to_call else participants.add_participant
-    added = await attempt(
-        activity, make(phones), temporal=Believers(is_reached=False), **just_now()
-    )
+    added = await attempt(activity, make(phones), temporal=temporal, **just_now())
     assert phones.status(added.call_sid) == "ringing"
 
 
