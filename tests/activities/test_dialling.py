@@ -253,10 +253,16 @@ async def test_a_call_that_was_made_unseen_is_adopted_though_temporals_clock_is_
 ) -> None:
     phones.people_talk()
     phones.behaves(TARGET, "no_answer")
-    moment = datetime.now(UTC) + timedelta(minutes=minutes)
-    told = {"scheduled_time": moment, "started_time": moment}
-    with phones.fault("calls.create", kind="timeout_after"):
-        added = await attempts(calls.create_call, to_call(phones), **told)
+
+    def temporals() -> datetime:
+        return datetime.now(UTC) + timedelta(minutes=minutes)
+
+    scheduled, heard = temporals(), list[Any]()
+    with phones.fault("calls.create", kind="timeout_after"), pytest.raises(TwilioError):
+        told = {"scheduled_time": scheduled, "started_time": temporals()}
+        await attempt(calls.create_call, to_call(phones), 1, heard, **told)
+    told = {"scheduled_time": scheduled, "started_time": temporals()}
+    added = await attempt(calls.create_call, to_call(phones), 2, heard, **told)
     assert added.is_adopted
     assert phones.effects("calls.create") == 1
 
