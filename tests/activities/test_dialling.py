@@ -258,8 +258,8 @@ async def test_a_call_that_was_made_unseen_is_adopted_though_temporals_clock_is_
         return datetime.now(UTC) + timedelta(minutes=minutes)
 
     scheduled, heard = temporals(), list[Any]()
+    told = {"scheduled_time": scheduled, "started_time": temporals()}
     with phones.fault("calls.create", kind="timeout_after"), pytest.raises(TwilioError):
-        told = {"scheduled_time": scheduled, "started_time": temporals()}
         await attempt(calls.create_call, to_call(phones), 1, heard, **told)
     told = {"scheduled_time": scheduled, "started_time": temporals()}
     added = await attempt(calls.create_call, to_call(phones), 2, heard, **told)
