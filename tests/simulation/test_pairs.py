@@ -99,6 +99,17 @@ def test_stopped_run_goes_on_from_its_notes(
     assert "| 5 | 4 |" in said
 
 
+def test_run_in_which_nothing_failed_is_told_so_also_with_notes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def played(every: Sequence[Pair], jobs: int) -> Iterator[tuple[Pair, str]]:
+        yield from ((pair, "") for pair in every)
+
+    monkeypatch.setattr(pairs, "played", played)
+    for _ in range(2):
+        assert main(["--flow", "H", "--sample", "3", "--notes", str(tmp_path / "notes")]) == 0
+
+
 def test_notes_about_other_points_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
