@@ -102,7 +102,7 @@ class CallRecord:
         gone = {each.call_sid for word in words for each in word.people if _has_gone(each)}
         for word in words:
             if any(_is_with_caller(each, gone) for each in word.people):
-                return _with_addresses(word.people, words)
+                return _with_names(word.people, words)
         return words[0].people if words else ()
 
     @property
@@ -147,13 +147,16 @@ def _has_gone(person: PersonView) -> bool:
     return bool(person.call_sid) and person.presence == Presence.GONE
 
 
-def _with_addresses(
+def _with_names(
     people: tuple[PersonView, ...], words: Iterable[CallView | TransferView | HoldView]
 ) -> tuple[PersonView, ...]:
-    """These people; whom a call has found in its room by the SID alone, others may know better."""
-    known = {each.call_sid: each.address for word in words for each in word.people if each.address}
+    """These people; whom a call has found in its room by the SID alone, others know by address and
+    label."""
+    known = {each.call_sid: each for word in words for each in word.people if each.address}
     return tuple(
-        each if each.address else replace(each, address=known.get(each.call_sid, ""))
+        each
+        if each.address or each.call_sid not in known
+        else replace(each, address=known[each.call_sid].address, label=known[each.call_sid].label)
         for each in people
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,8 @@ ALICE = PersonView("agent", "client:alice", "CAalice", "present")
 ALICE_GONE = PersonView("agent", "client:alice", "CAalice", "gone")
 ALICE_AGAIN = PersonView("agent", "client:alice", "CArecall", "present")
 BOB = PersonView("target", "client:bob", "CAbob", "present")
+BOB_FOUND = PersonView("agent", "", "CAbob", "present")
+STRANGER = PersonView("agent", "", "CAstranger", "present")
 SUPERVISOR = PersonView("target", "client:sue", "CAsue", "present")
 
 
@@ -52,6 +55,8 @@ def hold(since: float, *people: PersonView, is_running: bool = False) -> Any:
         ((call(9.0, CALLER, state="diverting"), transfer(5.0, CALLER, BOB), None), ""),
         ((call(9.0, CALLER, state="ended"), transfer(5.0, CALLER, BOB), None), ""),
         ((call(9.0, CALLER), transfer(5.0, CALLER, ALICE_GONE), None), ""),
+        ((call(9.0, CALLER, BOB_FOUND), transfer(5.0, CALLER, ALICE, BOB), None), "client:bob"),
+        ((call(9.0, CALLER, STRANGER), transfer(5.0, CALLER, ALICE, BOB), None), ""),
     ],
     ids=[
         "nothing has happened yet",
@@ -66,13 +71,22 @@ def hold(since: float, *people: PersonView, is_running: bool = False) -> Any:
         "the caller is being sent to the apology",
         "the call is over",
         "nobody was left with the caller",
+        "the call has found the target by the SID",
+        "the call has found somebody whom nobody knows",
     ],
 )
 def test_who_has_the_caller_between_transfers(record: tuple[Any, Any, Any], agent: str) -> None:
     people = CallRecord("CFroom", *record).people
     there = [each.address for each in people if each.presence == "present"]
-    assert [each for each in there if each != CALLER.address] == ([agent] if agent else [])
+    others = [each for each in there if each not in (CALLER.address, "")]
+    assert others == ([agent] if agent else [])
     assert (person_at("client:bob", people) is not None) == (agent == "client:bob")
+
+
+def test_whom_the_call_has_found_by_the_sid_is_named_as_others_know_them() -> None:
+    bob = replace(BOB, label="0123456789abcdef-v1")
+    people = CallRecord("CFroom", call(9.0, CALLER, BOB_FOUND), transfer(5.0, CALLER, bob)).people
+    assert people[1] == replace(BOB_FOUND, address="client:bob", label=bob.label)
 
 
 @pytest.mark.parametrize("owner", ["transfer", "hold"])
