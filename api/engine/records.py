@@ -101,8 +101,9 @@ class CallRecord:
             return self.call.people
         gone = {each.call_sid for word in words for each in word.people if _has_gone(each)}
         for word in words:
-            if any(_is_with_caller(each, gone) for each in word.people):
-                return _with_names(word.people, words)
+            people = _with_names(word.people, words)
+            if any(_is_with_caller(each, gone) for each in people):
+                return people
         return words[0].people if words else ()
 
     @property
@@ -162,10 +163,10 @@ def _with_names(
 
 
 def _is_with_caller(person: PersonView, gone: Collection[str]) -> bool:
-    """Whether this is somebody else than the caller, on a leg of which nobody says that it ended: a
-    leg that has ended does not come back."""
+    """Whether this is somebody else than the caller, known by an address, on a leg of which nobody
+    says that it ended: a leg that has ended does not come back."""
     is_there = person.presence not in ABSENT and person.call_sid not in gone
-    return is_there and person.party != Party.CALLER
+    return is_there and person.party != Party.CALLER and bool(person.address)
 
 
 def person_at(address: str, people: Iterable[PersonView]) -> PersonView | None:

@@ -56,7 +56,7 @@ def hold(since: float, *people: PersonView, is_running: bool = False) -> Any:
         ((call(9.0, CALLER, state="ended"), transfer(5.0, CALLER, BOB), None), ""),
         ((call(9.0, CALLER), transfer(5.0, CALLER, ALICE_GONE), None), ""),
         ((call(9.0, CALLER, BOB_FOUND), transfer(5.0, CALLER, ALICE, BOB), None), "client:bob"),
-        ((call(9.0, CALLER, STRANGER), transfer(5.0, CALLER, ALICE, BOB), None), ""),
+        ((call(9.0, CALLER, STRANGER), transfer(5.0, CALLER, ALICE_GONE, BOB), None), "client:bob"),
     ],
     ids=[
         "nothing has happened yet",
