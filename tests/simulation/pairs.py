@@ -31,7 +31,6 @@ from functools import cache
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
-from random import Random
 from typing import TextIO
 
 from tests.simulation.faults import (
@@ -49,7 +48,7 @@ from tests.simulation.faults import (
 from tests.simulation.play import Outcome, Story, play
 from tests.simulation.scenarios import LATE_ROUTE, answers, plain
 from tests.simulation.simulate import be_quiet, say
-from tests.simulation.tally import Tally, played, told
+from tests.simulation.tally import Tally, played, sampled, told
 
 MODULE = "tests.simulation.pairs"
 SECONDS = {"late": 6.0, "slow": 1.5, "double": 0.3, "delay": 3.0, "worker_crash": 1.0,
@@ -165,9 +164,8 @@ def pairs(flow: str) -> list[Pair]:
 def chosen(flow: str, sample: int, seed: int) -> list[Pair]:
     """All pairs of a flow, or so many by chance, the same for the same seed."""
     every = pairs(flow)
-    if not sample or sample >= len(every):
-        return every
-    return sorted(Random(f"{seed} {flow}").sample(every, sample), key=str)
+    some = sampled(every, sample, flow, seed)
+    return every if some is every else sorted(some, key=str)
 
 
 class Notes:

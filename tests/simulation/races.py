@@ -18,14 +18,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from random import Random
 
 from simulator.core.phones import Behavior
 from tests.simulation.faults import Act, After, Entered
 from tests.simulation.play import Story
 from tests.simulation.scenarios import answers, plain
 from tests.simulation.simulate import say
-from tests.simulation.tally import Tally, played, told
+from tests.simulation.tally import Tally, played, sampled, told
 
 MODULE = "tests.simulation.races"
 APART_SECONDS = (0.0, 0.04, 0.09, 0.15, 0.22, 0.3, 0.42)
@@ -116,10 +115,7 @@ def races(flow: str) -> list[Race]:
 
 def chosen(flow: str, sample: int, seed: int) -> list[Race]:
     """All races of a flow, or so many by chance, the same for the same seed."""
-    every = races(flow)
-    if not sample or sample >= len(every):
-        return every
-    return Random(f"{seed} {flow}").sample(every, sample)
+    return sampled(races(flow), sample, flow, seed)
 
 
 def _run(wanted: dict[str, list[Race]], jobs: int) -> int:

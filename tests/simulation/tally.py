@@ -9,6 +9,7 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
 from typing import Protocol, TypeVar
 
 from tests.simulation.play import Story, play
@@ -29,6 +30,13 @@ class Numbered(Protocol):
 
 
 N = TypeVar("N", bound=Numbered)
+
+
+def sampled(every: list[N], sample: int, flow: str, seed: int) -> list[N]:
+    """All stories of a flow, or so many by chance, the same for the same seed."""
+    if not sample or sample >= len(every):
+        return every
+    return Random(f"{seed} {flow}").sample(every, sample)
 
 
 def played(every: Sequence[N], jobs: int) -> Iterator[tuple[N, str]]:
