@@ -74,6 +74,17 @@ def test_caller_and_target_meet_once() -> None:
     assert story.transfer.met_at == met
 
 
+@pytest.mark.parametrize(("how", "have_met"), [("", False), ("unavailable", True)])
+def test_target_who_is_being_held_has_not_met_the_caller(how: str, have_met: bool) -> None:
+    """Seed 2502136: the caller came off hold while the target's hold was under way. Its outcome
+    tells whether they met."""
+    story = warm().stall().asks("swap").answers().stall("HoldTarget").settle()
+    assert (story.transfer.caller.held, story.transfer.target.held) == (False, False)
+    assert story.transfer.met_at is None
+    story.fails("HoldTarget", how).flows()
+    assert (story.transfer.met_at is not None) is have_met
+
+
 def test_attempts_are_told() -> None:
     story = cold(ReleaseAgent.ON_ANSWER, targets=2).hangs_up("t1", "busy").answers("t2").waits(5)
     first, second = story.transfer.attempts
