@@ -85,6 +85,12 @@ def test_target_who_is_being_held_has_not_met_the_caller(how: str, have_met: boo
     assert (story.transfer.met_at is not None) is have_met
 
 
+def test_target_who_comes_to_a_caller_off_hold_has_met_them() -> None:
+    """Seed 2503: they hear each other until the target's hold, which begins in the same step."""
+    story = warm().asks("swap").is_in(State.DIALING_ASIDE).stall("HoldTarget").answers()
+    assert story.transfer.met_at is not None
+
+
 def test_attempts_are_told() -> None:
     story = cold(ReleaseAgent.ON_ANSWER, targets=2).hangs_up("t1", "busy").answers("t2").waits(5)
     first, second = story.transfer.attempts

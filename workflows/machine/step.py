@@ -393,7 +393,8 @@ def _seconds(deadline: Deadline, transfer: Transfer, at: float) -> float:
 def _account(before: Transfer, after: Transfer, at: float) -> Transfer:
     """Keep the sums: seconds on hold, and when caller and target first met. A room that has ended
     leaves nobody on hold, and brings nobody together; while one of the two is being put on hold,
-    the outcome tells whether they meet."""
+    the outcome tells whether they meet. A target who comes to a caller off hold has met them, even
+    if this very step begins the target's hold."""
     if after.caller.held and not before.caller.held:
         after = replace(after, held_since=at)
     elif before.caller.held and not after.caller.held and before.held_since is not None:
@@ -401,7 +402,7 @@ def _account(before: Transfer, after: Transfer, at: float) -> Transfer:
         after = replace(after, held_since=None, hold_seconds=round(before.hold_seconds + held, 3))
     is_parting = after.state in (State.DIVERTING, State.RELEASING)
     is_free = not after.caller.held and wanted_hold(after) is not True
-    is_target_free = not after.target.held and not awaits(after, "HoldTarget")
+    is_target_free = not after.target.held and not awaits(before, "HoldTarget")
     can_talk = after.caller.is_here and is_free and not is_parting
     if after.met_at is None and can_talk and after.target.is_here and is_target_free:
         after = replace(after, met_at=at)
