@@ -10,6 +10,7 @@ from twilio.rest import Client
 
 from activities.ending import complete_call
 from activities.errors import GONE, REFUSED, TwilioError, ask, not_yet
+from activities.owners import caller_known_to
 from activities.reading import (
     find_participant,
     read_call,
@@ -42,6 +43,9 @@ class ReadRoomInput:
     labels: tuple[str, ...] = ()
     with_addresses: bool = False
     """Whether each leg's call is read too, for the address of its phone."""
+    owner_id: str = ""
+    """The workflow that is asked who the caller is, by its memo field `owner_view`; empty: none."""
+    owner_view: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,9 @@ class Conferences:
             if leg is not None and all(leg.call_sid != each.call_sid for each in legs):
                 legs.append(leg)
         room = replace(room, legs=tuple(legs))
+        if given.owner_id:
+            caller = await caller_known_to(activity.client(), given.owner_id, given.owner_view)
+            room = replace(room, caller_call_sid=caller)
         if not given.with_addresses:
             return room
         return await with_addresses(self._client, room, [leg.call_sid for leg in room.legs])

@@ -6,6 +6,7 @@ fresh as the workflow's last step. So suspicion comes from lists, and certainty 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +17,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 SUPERVISOR = "supervisor"
 """The party of whoever only listens to the others, or advises one of them."""
+
+CALLER = "caller"
+"""The party whom a call is about."""
+
+ASKED_SECONDS_MAX = 0.5
+"""How long a workflow is looked up beside a request to Twilio whose own time must suffice."""
 
 ON_THE_LINE = frozenset({"dialed", "ringing", "screened", "present", "leaving"})
 """Presences of somebody whose phone rings or is connected."""
@@ -227,6 +234,19 @@ class Owners:
             closed_at=closed.timestamp() if closed else 0.0,
             is_asking=_is_asking(view),
         )
+
+
+async def caller_known_to(client: Client, workflow_id: str, view: str) -> str:
+    """The call SID of the caller, as the memo field `view` of this workflow has it since its last
+    step. Empty if it does not know, or cannot be asked within half a second."""
+    try:
+        async with asyncio.timeout(ASKED_SECONDS_MAX):
+            description = await client.get_workflow_handle(workflow_id).describe()
+    except (TimeoutError, RPCError):
+        return ""
+    shown: Any = await description.memo_value(view, {})
+    people = _people(shown) if isinstance(shown, Mapping) else ()
+    return next((each.call_sid for each in people if each.party == CALLER), "")
 
 
 def _people(view: Mapping[str, Any]) -> tuple[Person, ...]:

@@ -99,6 +99,8 @@ class Room:
     """Only where they were read with the room."""
     was_held: bool = False
     """Whether the leg that was put on hold had been on hold before."""
+    caller_call_sid: str = ""
+    """Whose call it is, as its owner believes; only where the owner was asked."""
 
     def find(self, call_sid: str = "", label: str = "") -> RoomLeg | None:
         """The leg with this call SID or this label; an empty argument matches nothing."""

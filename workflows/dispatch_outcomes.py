@@ -88,6 +88,7 @@ def _reading(room: Room) -> RoomReading:
         room_name=room.room_name,
         is_live=room.is_live,
         was_held=room.was_held,
+        caller_call_sid=room.caller_call_sid,
         legs=tuple(
             LegReading(
                 call_sid=leg.call_sid,

@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.machine.supervision.commands import ForSupervisor
     from workflows.machine.supervision.model import Supervision, Supervisor
     from workflows.messages import (
+        MEMO_VIEW,
         call_workflow_id,
         hold_workflow_id,
         transfer_workflow_id,
@@ -185,11 +186,16 @@ def _end(_begun: Supervision, mine: Supervisor, now: Supervision) -> Order:
 
 
 def _read(now: Supervision) -> Order:
+    """In a room of TaskRouter's nobody is labelled: the call's owner knows the caller, once it has
+    read it from the task."""
+    owner_id = "" if now.caller_call_sid else call_workflow_id(now.conference_sid)
     return Order(
         Conferences.read_room,
         ReadRoomInput(
             conference_sid=now.conference_sid,
             call_sids=tuple(each.call_sid for each in now.live if each.call_sid),
+            owner_id=owner_id,
+            owner_view=MEMO_VIEW if owner_id else "",
         ),
         "who is in the room, and who is heard?",
         start_to_close=5.0,

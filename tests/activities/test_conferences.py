@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
+from temporalio.client import Client as Temporal
 from temporalio.exceptions import ApplicationErrorCategory
+from temporalio.testing import ActivityEnvironment
 
 from activities.conferences import Conferences, EndRoomInput, FindRoomInput, ReadRoomInput
 from activities.errors import UNAVAILABLE, TwilioError
+from tests.activities.believers import Believers
 from tests.activities.telephony import (
     AGENT,
     CALLER,
@@ -75,6 +80,25 @@ async def test_an_expected_leg_that_is_not_shown_is_asked_for(
         caller: "ended",
     }
     assert len(room.legs) == 3
+
+
+@pytest.mark.parametrize("knows", ["the caller", "nobody yet", "not in time", "no such owner"])
+async def test_the_owner_is_asked_who_the_caller_is(
+    phones: Telephony, conferences: Conferences, believers: Believers, knows: str
+) -> None:
+    """A room of TaskRouter's has no labels. That nobody tells is no failure of the look."""
+    caller, agent = phones.people_talk()
+    owner = f"call/{phones.room}"
+    if knows != "no such owner":
+        told = caller if knows in ("the caller", "not in time") else ""
+        people = [{"party": "target", "call_sid": agent}, {"party": "caller", "call_sid": told}]
+        believers.add(owner, *people)
+    believers.is_silent = knows == "not in time"
+    given = ReadRoomInput(phones.room, owner_id=owner, owner_view="view")
+    environment = ActivityEnvironment(client=cast(Temporal, believers))
+    room = await environment.run(conferences.read_room, given)
+    assert room.caller_call_sid == (caller if knows == "the caller" else "")
+    assert {leg.call_sid for leg in room.legs} == {caller, agent}
 
 
 async def test_a_room_that_is_over_is_read_as_over(

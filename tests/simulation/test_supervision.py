@@ -132,6 +132,18 @@ def test_supervisor_who_came_before_the_calls_people_were_known_is_heard_and_tak
     assert told(outcome, "v1 took_over")
 
 
+@pytest.mark.parametrize("seconds", [0.08, 0.14, 0.3, 0.6])
+def test_whisper_begins_by_itself_once_the_calls_people_are_known(seconds: float) -> None:
+    """The supervision of a call of TaskRouter's began before anybody knew who is who, and listened
+    until asked once more."""
+    story = with_phone(plain("worker"), "supervisor", Behavior("answer", 1.0))
+    story = replace(story, has_transfer=False, talk_seconds=6.0)
+    acts = [joins(Told("conference-*", 1, seconds), "whisper")]
+    outcome = play(story, acts=acts, with_ladder=True)
+    assert outcome.violations == []
+    assert told(outcome, "v1 whispering")
+
+
 def test_whisper_is_refused_at_once_while_only_a_phone_rings() -> None:
     """Seed 920577: the agent had left, and the target was to hear it before it had picked up."""
     story = with_phone(plain("cold"), "target", RINGS_LONG)

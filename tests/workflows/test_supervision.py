@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
@@ -130,3 +131,7 @@ async def test_every_command_about_a_supervisor_has_an_order() -> None:
     value = begin_supervision(StartSupervisionInput("CF", "part", 1.0))
     order = supervision_order_for(COMMANDS["ReadSupervised"](key="/1/R"), value, value)
     assert order.given.conference_sid == "CF"
+    assert order.given.owner_id == "call/CF", "who is the caller of a call that nobody has named?"
+    known = replace(value, caller_call_sid="CA")
+    order = supervision_order_for(COMMANDS["ReadSupervised"](key="/1/R"), known, known)
+    assert order.given.owner_id == ""

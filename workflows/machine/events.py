@@ -257,6 +257,8 @@ class RoomReading:
     legs: tuple[LegReading, ...] = ()
     was_held: bool = False
     """Whether the leg that was put on hold had been on hold before."""
+    caller_call_sid: str = ""
+    """Who the caller is, as the call's owner believes; only where it was asked."""
 
 
 @dataclass(frozen=True)

@@ -316,6 +316,23 @@ def test_room_is_read_more_often_for_who_stays_beside_the_caller() -> None:
         assert [each.name for each in after.commands] == ["ReadSupervised"]
 
 
+@pytest.mark.parametrize(("mode", "caller", "age", "seconds"), [
+    (Mode.WHISPER, "", 5.0, 1.0),
+    (Mode.WHISPER, "", 30.0, 10.0),
+    (Mode.WHISPER, CALLER, 5.0, 10.0),
+    (Mode.MONITOR, "", 5.0, 10.0),
+])  # fmt: skip
+def test_whisper_looks_often_who_its_agent_is_while_the_call_is_new(
+    mode: Mode, caller: str, age: float, seconds: float
+) -> None:
+    value = replace(listening(Rig()).value, caller_call_sid=caller, agent="")
+    at = value.supervisors[0].deadline_at or 0.0
+    mine = replace(value.supervisors[0], mode=mode, dialed_at=at - age)
+    after = step(value.having(mine), DeadlinePassed(at=at))
+    assert after.value.supervisors[0].deadline_at == at + seconds
+    assert [each.name for each in after.commands] == ["ReadSupervised"]
+
+
 def test_what_is_told_while_the_room_is_read_is_not_left_unread() -> None:
     """Seed 701569: the caller left while the room was read, and no step lay between; the supervisor
     stayed alone in the room."""
@@ -385,8 +402,12 @@ def test_without_a_known_caller_nobody_is_guessed_to_be_the_agent() -> None:
     unknown = replace(EMPTY, caller_call_sid="", agent="")
     assert learn(unknown, a_room(LegReading("A")), begun_step=1).agent == ""
     named = RoomReading("CF", legs=(LegReading("C", label="caller"), LegReading("A")))
-    learnt = learn(unknown, named, begun_step=1)
-    assert (learnt.caller_call_sid, learnt.agent) == ("C", "A")
+    told = RoomReading("CF", legs=(LegReading("A"), LegReading("C")), caller_call_sid="C")
+    for room in (named, told):
+        learnt = learn(unknown, room, begun_step=1)
+        assert (learnt.caller_call_sid, learnt.agent) == ("C", "A")
+    left = replace(told, legs=(LegReading("A"),))
+    assert learn(unknown, left, begun_step=1).agent == "", "whom the owner names is not there"
 
 
 @pytest.mark.parametrize(("others", "caller", "is_consulting"), [

@@ -20,7 +20,7 @@ def learn(value: Supervision, reading: RoomReading, begun_step: int) -> Supervis
     it is there and can hear; of several others nobody is guessed to be it.
     """
     here = [leg for leg in reading.legs if leg.status == "connected"]
-    caller = _caller(value, here)
+    caller = _caller(value, reading.caller_call_sid, here)
     others = [leg for leg in here if leg is not caller and _can_be_agent(value, leg)]
     free = [leg.call_sid for leg in others if not leg.held]
     if value.agent not in free:
@@ -40,11 +40,14 @@ def is_deserted(value: Supervision, reading: RoomReading) -> bool:
     return not any(leg.status == "connected" and _can_be_agent(value, leg) for leg in reading.legs)
 
 
-def _caller(value: Supervision, here: list[LegReading]) -> LegReading | None:
-    """The one known, or labelled so. In a room of TaskRouter's nobody is labelled: there it is the
-    one besides the agent, as whoever is brought in by an application has a label."""
+def _caller(value: Supervision, told: str, here: list[LegReading]) -> LegReading | None:
+    """The one known, told by the call's owner, or labelled so. In a room of TaskRouter's nobody is
+    labelled: there it is the one besides the agent, as whoever is brought in by an application has
+    a label."""
     if value.caller_call_sid:
         return next((leg for leg in here if leg.call_sid == value.caller_call_sid), None)
+    if known := next((leg for leg in here if told and leg.call_sid == told), None):
+        return known
     if labelled := next((leg for leg in here if leg.label == CALLER_LABEL), None):
         return labelled
     agent = next((leg for leg in here if value.agent and leg.call_sid == value.agent), None)

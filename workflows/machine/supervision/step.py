@@ -54,6 +54,8 @@ from workflows.machine.supervision.table import (
     AGENT_IS_COACHED,
     DEADLINES,
     FIRST,
+    NEW_SECONDS,
+    PEOPLE_SECONDS,
     STAYING_SECONDS,
     Cell,
     cell,
@@ -231,7 +233,7 @@ def _moved(
     if to is State.TAKING_OVER:
         mine = replace(mine, is_asked=False)
     is_rearmed = square.verdict is Verdict.GO or on is On.DEADLINE
-    due = at + _patience(mine, to) if to not in TERMINAL else None
+    due = at + _patience(value, mine, to, at) if to not in TERMINAL else None
     return replace(
         mine,
         state=to,
@@ -240,9 +242,12 @@ def _moved(
     )
 
 
-def _patience(mine: Supervisor, to: State) -> float:
+def _patience(value: Supervision, mine: Supervisor, to: State, at: float) -> float:
     """How long the supervisor may be in a state before something must be looked at."""
     seconds = DEADLINES[to]
+    is_new = not value.caller_call_sid and at - mine.dialed_at < NEW_SECONDS
+    if is_new and to is State.LISTENING and mine.mode is Mode.WHISPER:
+        return PEOPLE_SECONDS
     is_watched = to in (State.LISTENING, State.BARGING) and mine.policy.consult is Consult.STAYS
     return min(seconds, STAYING_SECONDS) if is_watched else seconds
 

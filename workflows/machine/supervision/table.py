@@ -412,6 +412,10 @@ STAYING_SECONDS = 5.0
 """How often the room is read for a supervisor who is to stay beside the caller, whatever the state.
 A transfer tells when a consult begins; this is for a room in which somebody else holds people."""
 
+PEOPLE_SECONDS, NEW_SECONDS = 1.0, 30.0
+"""How often a supervisor who is to whisper looks who the agent is, and for how long: on a call that
+has only just begun its owner may not know yet whom TaskRouter brought together."""
+
 FIRST: tuple[Step, ...] = (AddSupervisor, TellTransfer)
 """What a supervisor begins with, in `DIALING`."""
 
