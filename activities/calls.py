@@ -66,6 +66,8 @@ class EndLegInput:
     to: str = ""
     is_doubtful: bool = False
     dialed_at: float = 0.0
+    dialed_by: str = ""
+    """The run that dialled it, if that is not the run that asks."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ class Calls:
             return str(made.sid)
 
         async def find() -> str:
-            return await self._find_dialled(given.to, scheduled_at, clock)
+            mine = activity.info().workflow_run_id or ""
+            return await self._find_dialled(given.to, scheduled_at, clock, mine)
 
         return await create_once(self._client, create, find)
 
@@ -193,12 +196,14 @@ class Calls:
         if not given.to or not given.dialed_at:
             return ""
         since = datetime.fromtimestamp(given.dialed_at, UTC)
-        return await self._find_dialled(given.to, since, clock, is_ringing_only=True)
+        mine = given.dialed_by or activity.info().workflow_run_id or ""
+        return await self._find_dialled(given.to, since, clock, mine, is_ringing_only=True)
 
     async def _find_dialled(
-        self, to: str, since: datetime, clock: Clock, is_ringing_only: bool = False
+        self, to: str, since: datetime, clock: Clock, mine: str, is_ringing_only: bool = False
     ) -> str:
-        """The one call of ours to `to` that was made since then by `clock`, "" if there is none.
+        """The one call of ours to `to` that the run `mine` made since then by `clock`, "" if there
+        is none.
 
         With `is_ringing_only`, none that was answered: whoever picks up is asked in our words, and
         by fetching those Twilio tells the owner the call's SID. A conversation of which the owner
@@ -221,20 +226,22 @@ class Calls:
         if is_ringing_only:
             fitting = [call for call in fitting if read_call_status(call.status)[0] in UNANSWERED]
         if fitting:
-            fitting = await self._without_others(fitting, to, since)
+            fitting = await self._without_others(fitting, to, since, mine)
         if len(fitting) > 1:
             raise unavailable("several calls fit; none is taken for ours")
         return str(fitting[0].sid) if fitting else ""
 
-    async def _without_others(self, calls: list[Any], to: str, since: datetime) -> list[Any]:
-        """Those of `calls`, all to the number `to`, that may be ours."""
+    async def _without_others(
+        self, calls: list[Any], to: str, since: datetime, mine: str
+    ) -> list[Any]:
+        """Those of `calls`, all to the number `to`, that may be those of the run `mine`."""
         if self._owners is None:
             return calls
         try:
             owners = await self._owners.lately(since)
         except RPCError as error:
             raise unavailable(f"whose call it is cannot be asked: {error.message}") from None
-        others = [each for each in owners if each.run_id != activity.info().workflow_run_id]
+        others = [each for each in owners if each.run_id != mine]
         theirs = {sid for each in others for sid in each.call_sids}
         left = [call for call in calls if call.sid not in theirs]
         if left and any(each.is_dialling(to) for each in others):

@@ -27,6 +27,22 @@ CALLER = "caller"
 
 
 @dataclass(frozen=True)
+class Step:
+    """One thing to do. `key` is a call's SID, or a task's."""
+
+    what: str
+    key: str = ""
+    label: str = ""
+    """Of a leg whose SID nobody knows, with whom it rings and since when."""
+    address: str = ""
+    dialed_at: float = 0.0
+    may_appear: bool = False
+    """Whether such a leg is waited for if it is not found."""
+    call_sid: str = ""
+    """Of the worker who has come, for a task that is to be theirs."""
+
+
+@dataclass(frozen=True)
 class Left:
     """What an owner knew when it ended."""
 
@@ -42,6 +58,8 @@ class Left:
     """Every leg that it dialled, as far as it knew."""
     heirs: tuple[str, ...] = ()
     """Supervisors who have taken the call over: whoever of them is there is its agent."""
+    doubtful: tuple[Step, ...] = ()
+    """The end of each leg whose dial had an outcome that it had not heard."""
     task_sid: str = ""
     """The agent's own task, with TaskRouter."""
     dialled_tasks: tuple[tuple[str, str], ...] = ()
@@ -51,20 +69,6 @@ class Left:
     known by nothing else."""
     is_hold_foreign: bool = False
     """Another owner holds the caller on purpose."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing to do. `key` is a call's SID, or a task's."""
-
-    what: str
-    key: str = ""
-    label: str = ""
-    """Of a leg whose SID nobody knows, with whom it rings and since when."""
-    address: str = ""
-    dialed_at: float = 0.0
-    call_sid: str = ""
-    """Of the worker who has come, for a task that is to be theirs."""
 
 
 def is_ours(label: str) -> bool:
@@ -104,11 +108,16 @@ def remedy(left: Left, room: Room, live_calls: Iterable[str]) -> tuple[Step, ...
         steps += [Step(END_LEG, leg.call_sid) for leg in targets]
         if is_over and room.is_live and (targets or others) and _was_ours(left, room):
             steps.append(Step(END_ROOM))
-        return (*steps, *_tasks(left, ()))
+        return (*steps, *_unseen(left, room), *_tasks(left, ()))
     steps += _for_caller(left, caller, targets, others)
     ended = {step.key for step in steps if step.what == END_LEG}
     staying = [leg for leg in there if leg.call_sid not in ended]
-    return (*steps, *_tasks(left, staying))
+    return (*steps, *_unseen(left, room), *_tasks(left, staying))
+
+
+def _unseen(left: Left, room: Room) -> tuple[Step, ...]:
+    """After everything that people wait for: Twilio need not list a phone that rings."""
+    return tuple(each for each in left.doubtful if room.find(label=each.label) is None)
 
 
 def _for_caller(

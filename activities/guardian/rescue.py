@@ -7,7 +7,7 @@ been done already is not found any more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from temporalio import activity
@@ -99,10 +99,10 @@ class Rescue:
 
     def __init__(self, client: Client, settings: TwilioSettings, temporal: Temporal) -> None:
         self._client = client
+        self._settings = settings
         self._temporal = temporal
         self._has_tasks = bool(settings.twilio_workspace_sid)
         self._participants = Participants(client, settings)
-        self._calls = Calls(client, settings)
         self._conferences = Conferences(client, settings)
         self.tasks = Tasks(client, settings)
         """For the guardian's queue: it closes tasks as well."""
@@ -149,7 +149,8 @@ class Rescue:
             steps = silencing(remedy(known, room, live), room)
             if dead is None:
                 steps = (*without_owner(room), *steps)
-        did = [step.what for step in steps if await self._carry_out(given.conference_sid, step)]
+        calls = Calls(self._client, self._settings, owners)
+        did = [step.what for step in steps if await self._carry_out(given, calls, step)]
         is_watched = is_of_supervisors or _is_another(call, given)
         watch = None if is_watched or did else _watch(left, room)
         return RescueReport(tuple(did), is_settled=not did, watch=watch)
@@ -162,7 +163,8 @@ class Rescue:
         sid = given.conference_sid
         found = await Strays(self._client).confirmed(sid, owners, kinds, given.call)
         steps = silencing((Step(END_LEG, leg.call_sid) for leg in found.legs), found.room)
-        did = [step.what for step in steps if await self._carry_out(sid, step)]
+        calls = Calls(self._client, self._settings, owners)
+        did = [step.what for step in steps if await self._carry_out(given, calls, step)]
         return RescueReport(tuple(did), is_settled=False)
 
     async def _dead(self, owners: Owners, given: RescueInput) -> Owner | None:
@@ -189,19 +191,20 @@ class Rescue:
         alive = [leg.call_sid for leg in read if leg is not None and leg.status != ENDED]
         return alive + [leg.call_sid for leg in room.legs if leg.status == CONNECTED]
 
-    async def _carry_out(self, conference_sid: str, step: Step) -> bool:
+    async def _carry_out(self, given: RescueInput, calls: Calls, step: Step) -> bool:
         """Whether the step was there to be done. A leg or room that has gone needs nothing."""
+        conference_sid = given.conference_sid
         try:
             if step.what == END_LEG:
-                await self._calls.end_leg(_leg_of(conference_sid, step))
+                await calls.end_leg(_leg_of(given, step))
             elif step.what == MUTE:
                 mute = MuteInput(conference_sid, step.key, muted=True)
                 await self._participants.mute_participant(mute)
             elif step.what == RESUME:
-                given = ResumeInput(conference_sid, step.key)
-                await self._participants.resume_participant(given)
+                resume = ResumeInput(conference_sid, step.key)
+                await self._participants.resume_participant(resume)
             elif step.what == DIVERT:
-                await self._calls.divert_call(DivertInput(step.key))
+                await calls.divert_call(DivertInput(step.key))
             elif step.what == END_ROOM:
                 await self._conferences.end_room(EndRoomInput(conference_sid))
             elif step.what == END_TASK and self._has_tasks:
@@ -278,6 +281,7 @@ def _left(given: RescueInput, dead: Owner | None, is_held: bool) -> Left:
         dialled_tasks=tuple(
             (each.task_sid, each.call_sid) for each in dead.attempts if each.task_sid
         ),
+        doubtful=tuple(_doubtful(dialled, dead)),
         sought_label=_sought(dead, target) if is_transfer else "",
         is_hold_foreign=is_held,
     )
@@ -289,15 +293,26 @@ def _sought(dead: Owner, target: Person) -> str:
     return target.label if is_of_label(target.label) and not is_known else ""
 
 
-def _leg_of(conference_sid: str, step: Step) -> EndLegInput:
-    """The leg to be ended: one of which only the label is known may still appear."""
+def _doubtful(people: Iterable[Person], dead: Owner) -> Iterator[Step]:
+    """Whoever was about to be rung by a dial of whose outcome the owner had not heard. Of a task
+    of TaskRouter's another step looks after."""
+    dialed_at = max((each.dialed_at for each in dead.attempts), default=0.0) or dead.since
+    for each in people:
+        is_unknown = each.is_on_the_line and each.label and not each.call_sid
+        if is_unknown and not is_of_label(each.label):
+            yield Step(END_LEG, label=each.label, address=each.address, dialed_at=dialed_at)
+
+
+def _leg_of(given: RescueInput, step: Step) -> EndLegInput:
+    """The leg to be ended."""
     return EndLegInput(
-        conference_sid,
+        given.conference_sid,
         label=step.label,
         call_sid=step.key,
         to=step.address,
-        is_doubtful=not step.key,
+        is_doubtful=step.may_appear,
         dialed_at=step.dialed_at,
+        dialed_by=given.run_id,
     )
 
 

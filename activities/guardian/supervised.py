@@ -62,7 +62,7 @@ def silencing(steps: Iterable[Step], room: Room) -> tuple[Step, ...]:
     whose coached participant leaves is not documented, at worst everybody hears the coach."""
     found: list[Step] = []
     for step in steps:
-        if step.what == END_LEG:
+        if step.what == END_LEG and step.key:
             coaches = (leg for leg in room.coaches_of(step.key) if _may_be_heard(leg))
             found += [Step(MUTE, leg.call_sid) for leg in coaches]
         found.append(step)
@@ -97,4 +97,5 @@ def _sought(supervisor: Person) -> Step:
         label=supervisor.label,
         address=supervisor.address,
         dialed_at=supervisor.dialed_at,
+        may_appear=True,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 import pytest
@@ -94,6 +94,7 @@ def act(sdk: Client, settings: TwilioSettings, believers: Believers) -> Act:
             is_stuck=is_stuck,
         )
         environment = ActivityEnvironment()
+        environment.info = replace(environment.info, started_time=datetime.now(UTC))
         if scheduled_time is not None:
             environment.info = replace(
                 environment.info,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus as Status
 
+from activities.errors import TwilioError
 from tests.activities.believers import Act, Believers, person
 from tests.activities.telephony import CALLER, TARGET, Telephony
 from tests.activities.test_guardian import LABEL, PART, dial
@@ -31,6 +33,38 @@ async def test_caller_left_in_a_consult_is_back_with_the_agent(
     assert (phones.status(target), phones.leg(caller).hold) == ("completed", False)
     again = await act(dead, phones.room)
     assert (again.did, again.is_settled) == ((), True)
+
+
+@pytest.mark.parametrize("whose", ["the dead transfer's", "another's", "perhaps another's"])
+async def test_phone_of_which_nobody_was_told_is_hung_up(
+    act: Act, phones: Telephony, believers: Believers, whose: str
+) -> None:
+    """Seed 27818: the transfer was ended by force as its dial was answered, and Twilio did not list
+    who rang. The caller comes off hold before it is looked for."""
+    phones.switch(ringing_participants_listed=False)
+    caller, agent = phones.people_talk()
+    phones.change(caller, Hold="true")
+    target = dial(phones)
+    dead = believers.add(
+        f"transfer/{phones.room}",
+        person("caller", caller, held=True),
+        person("agent", agent),
+        person("target", presence="dialed", label=LABEL, address=TARGET),
+        id=f"{phones.room}-{PART}",
+        attempts=[{"dialed_at": time.time()}],
+    )
+    dead.cut_off()
+    if whose != "the dead transfer's":
+        knows = target if whose == "another's" else ""
+        other = person("target", knows, "ringing", address=TARGET)
+        believers.add("transfer/CF" + "2" * 32, other).run_id = "run-2"
+    if whose == "perhaps another's":
+        with pytest.raises(TwilioError, match="another workflow dials that number"):
+            await act(dead, phones.room)
+    else:
+        assert (await act(dead, phones.room)).did == ("resume",)
+    assert not phones.leg(caller).hold
+    assert (phones.status(target) == "ringing") is (whose != "the dead transfer's")
 
 
 async def test_two_rescues_at_once_do_no_harm(

@@ -78,22 +78,25 @@ class Visibility(Client):
                     yield Described(run)
             return
         is_for_stuck = "TemporalReportedProblems" in query
+        is_for_lately = "'Running' OR" in query
         for runs in list(self.server.runs.values()):
             for run in list(runs):
                 begun = run.history.begun
                 if name_of(begun.workflow) not in types or is_for_stuck:
                     continue
-                if (since is None and run.is_running) or (
-                    since is not None and _is_cut_off(run, since[1])
-                ):
+                is_wanted = since is None and run.is_running
+                if since is not None and is_for_lately:
+                    is_wanted = run.is_running or _is_closed(run, since[1])
+                elif since is not None:
+                    is_wanted = run.status != "completed" and _is_closed(run, since[1])
+                if is_wanted:
                     yield Described(run)
 
 
-def _is_cut_off(run: Any, since: str) -> bool:
-    """Whether it was ended from outside, or failed, since then."""
-    if run.closed_at is None or run.status == "completed":
-        return False
-    return bool(run.closed_at > datetime.fromisoformat(since).timestamp())
+def _is_closed(run: Any, since: str) -> bool:
+    """Whether it has ended since then."""
+    moment = datetime.fromisoformat(since).timestamp()
+    return run.closed_at is not None and bool(run.closed_at > moment)
 
 
 class _Guard(Guard):
