@@ -44,10 +44,13 @@ def turned_away(check: Any, verb: str, answer: Any) -> None:
 def refused_as_told(check: Any, verb: str, answer: Any) -> None:
     """S28: what is refused because it makes no sense now is not among what makes sense now. What
     was begun and came to nothing may be tried again."""
+    told = answer.body or {}
+    has_begun = told.get("supervisor", {}).get("reason") == told.get("reason", "")
     if (
         answer.code not in CAME_TO_NOTHING
         and answer.status == 409
-        and verb in (answer.body or {}).get("allowed", ())
+        and not has_begun
+        and verb in told.get("allowed", ())
     ):
         check.broken("S28", f"{verb} is refused, and said to be allowed: {answer.code}")
 

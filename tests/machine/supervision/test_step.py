@@ -306,6 +306,38 @@ def test_policy_says_whether_a_whisper_follows() -> None:
         assert after.supervisors[0].heard_by_all, "nobody knows who hears a coach without an agent"
 
 
+@pytest.mark.parametrize(("follow", "others", "mode"), [
+    (Follow.SAME_MODE, ("CA-next",), Mode.WHISPER),
+    (Follow.SAME_MODE, (), Mode.MONITOR),
+    (Follow.MONITOR, ("CA-next",), Mode.MONITOR),
+])  # fmt: skip
+def test_whisper_whose_agent_is_followed_by_another_goes_to_that_one(
+    follow: Follow, others: tuple[str, ...], mode: Mode
+) -> None:
+    """Seed 40606: a transfer ended as the whisper was being begun. It was refused, for an agent who
+    could be whispered to when the refusal came."""
+    value = listening(Rig()).value
+    mine = replace(value.supervisors[0], policy=SupervisorPolicy(follow=follow))
+    wished = step(value.having(mine), ModeRequested(mine.label, "whisper", "by", at=50.0))
+    (whisper,) = wished.commands
+    legs = (CALLER, mine.call_sid, *others)
+    reading = RoomReading("CF", legs=tuple(LegReading(each) for each in legs))
+    failed = CommandFailed(
+        at=51.0, command=whisper.name, key=whisper.key, failure="unmet", reading=reading
+    )
+    after = step(wished.value, failed)
+    assert (after.value.supervisors[0].state, after.value.supervisors[0].mode) == (
+        State.SILENCING, mode,
+    )  # fmt: skip
+    assert (after.value.supervisors[0].reason == "") is (mode is Mode.WHISPER)
+    silence = after.commands[0]
+    done = step(
+        after.value, CommandSucceeded(at=52.0, command=silence.name, key=silence.key)
+    ).value.supervisors[0]
+    to = State.OPENING if mode is Mode.WHISPER else State.LISTENING
+    assert (done.state, done.coached == "CA-next") == (to, mode is Mode.WHISPER)
+
+
 def test_room_is_read_more_often_for_who_stays_beside_the_caller() -> None:
     value = listening(Rig()).value
     stays = replace(value.supervisors[0], policy=SupervisorPolicy(consult=Consult.STAYS))

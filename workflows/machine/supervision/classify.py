@@ -327,7 +327,7 @@ def _own(
     """What the outcome of a command means for the supervisor whom it was about."""
     if isinstance(outcome, CommandSucceeded):
         return _succeeded(value, mine, outcome)
-    return _failed(mine, outcome)
+    return _failed(value, mine, outcome)
 
 
 def _succeeded(
@@ -375,7 +375,7 @@ def _stays_barging(mine: Supervisor, reason: str) -> Supervisor:
     return replace(mine, takes_over=False, is_asked=False, reason=reason)
 
 
-def _failed(mine: Supervisor, failed: CommandFailed) -> tuple[Supervisor, On]:
+def _failed(value: Supervision, mine: Supervisor, failed: CommandFailed) -> tuple[Supervisor, On]:
     command, failure = failed.command, failed.failure
     if command == "AddSupervisor":
         if mine.call_sid:
@@ -386,7 +386,7 @@ def _failed(mine: Supervisor, failed: CommandFailed) -> tuple[Supervisor, On]:
     if command in ("Silence", "Whisper", "Barge", "SetApart") and failure == Failure.GONE:
         return replace(mine, reason=mine.reason or "hung_up"), On.GONE
     if command in ("Whisper", "Barge"):
-        return _not_heard(mine, failure)
+        return _not_heard(value, mine, failure)
     if command == "ReleaseAgent" and failure != Failure.UNAVAILABLE:
         return _kept(mine)
     return mine, {
@@ -398,12 +398,15 @@ def _failed(mine: Supervisor, failed: CommandFailed) -> tuple[Supervisor, On]:
     }.get(command, On.NOTED)
 
 
-def _not_heard(mine: Supervisor, failure: str) -> tuple[Supervisor, On]:
+def _not_heard(value: Supervision, mine: Supervisor, failure: str) -> tuple[Supervisor, On]:
     """A wish that a person waits for ends with the refusal; one that follows the call is tried
-    again a few times, with the next agent that a reading shows."""
+    again a few times, with the next agent that a reading shows. So is a whisper whose agent was
+    followed by another while it was being begun."""
     is_known = failure in (Failure.REFUSED, Failure.UNMET)
     refusals = mine.refusals + 1
-    gives_up = mine.is_asked or not is_known or refusals >= REFUSALS_MAX
+    is_next = mine.mode is Mode.WHISPER and value.agent not in ("", mine.coached)
+    is_awaited = mine.is_asked and not (is_next and mine.policy.follow is not Follow.MONITOR)
+    gives_up = is_awaited or not is_known or refusals >= REFUSALS_MAX
     if mine.state is State.OPENING and gives_up:
         reason = COACH_TARGET_UNAVAILABLE if is_known else PROVIDER_UNAVAILABLE
         mine = replace(mine, mode=Mode.MONITOR, takes_over=False, is_asked=False, reason=reason)
