@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.machine.harness import TABLES, a_transfer, cold, just_begun, warm
 from workflows.machine.events import CancellationRequested, CompletionRequested, LegAnswered
-from workflows.machine.model import Party, ReleaseAgent, State
+from workflows.machine.model import Kind, Party, ReleaseAgent, State
 from workflows.machine.people import hears, where
 from workflows.machine.step import allowed, refusal_of, start, step
 from workflows.views import view_of
 
-WARM = TABLES[a_transfer().kind]
+WARM, COLD = TABLES[Kind.WARM], TABLES[Kind.COLD]
 
 
 def test_the_same_arguments_give_the_same_step() -> None:
@@ -89,6 +91,25 @@ def test_target_who_comes_to_a_caller_off_hold_has_met_them() -> None:
     """Seed 2503: they hear each other until the target's hold, which begins in the same step."""
     story = warm().asks("swap").is_in(State.DIALING_ASIDE).stall("HoldTarget").answers()
     assert story.transfer.met_at is not None
+
+
+@pytest.mark.parametrize(("pending", "is_doubtful", "have_met"), [
+    ((), False, True),
+    (("p-9-HoldCaller",), False, False),
+    ((), True, False),
+])  # fmt: skip
+def test_caller_whose_hold_is_in_doubt_has_met_nobody_yet(
+    pending: tuple[str, ...], is_doubtful: bool, have_met: bool
+) -> None:
+    """Seed 64502: the agent hung up as the caller was put on hold, Twilio was away, and the target
+    had come and gone before that hold was known."""
+    ringing = cold(ReleaseAgent.ON_DIAL).is_in(State.AWAITING).transfer
+    caller = replace(ringing.caller, held=False, is_hold_doubtful=is_doubtful)
+    ringing = replace(ringing, caller=caller, pending=(*ringing.pending, *pending))
+    answered = LegAnswered(at=1010.0, call_sid="CAt1", label=ringing.target.label)
+    after = step(COLD, ringing, answered).transfer
+    assert after.state is State.CONNECTING
+    assert (after.met_at is not None) is have_met
 
 
 def test_attempts_are_told() -> None:

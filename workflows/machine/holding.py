@@ -95,6 +95,13 @@ def wanted_hold(transfer: Transfer) -> bool | None:
     return next((HOLD_CHANGES[name] for name in names if name in HOLD_CHANGES), None)
 
 
+def may_be_held(transfer: Transfer) -> bool:
+    """Whether a caller who is believed off hold may be on hold, or be put on hold: the outcome of
+    what would do it is not known."""
+    names = (key.rsplit("-", 1)[-1] for key in transfer.pending)
+    return transfer.caller.is_hold_doubtful or any(HOLD_CHANGES.get(name) for name in names)
+
+
 def _with_flags(transfer: Transfer, told: HoldReported) -> Transfer:
     """Learn whose exit flags were on before the hold: they are to be restored by whoever gives the
     caller back. A hold that has let go has switched them on again."""

@@ -41,7 +41,7 @@ from workflows.machine.events import (
     Request,
     WorkerTimedOut,
 )
-from workflows.machine.holding import is_to_tell_hold, next_due, wanted_hold
+from workflows.machine.holding import is_to_tell_hold, may_be_held, next_due
 from workflows.machine.model import (
     DECIDED_BY_PEOPLE,
     JOURNAL_ENTRIES_MAX,
@@ -401,7 +401,7 @@ def _account(before: Transfer, after: Transfer, at: float) -> Transfer:
         held = max(0.0, at - before.held_since)
         after = replace(after, held_since=None, hold_seconds=round(before.hold_seconds + held, 3))
     is_parting = after.state in (State.DIVERTING, State.RELEASING)
-    is_free = not after.caller.held and wanted_hold(after) is not True
+    is_free = not after.caller.held and not may_be_held(after)
     is_target_free = not after.target.held and not awaits(before, "HoldTarget")
     can_talk = after.caller.is_here and is_free and not is_parting
     if after.met_at is None and can_talk and after.target.is_here and is_target_free:
