@@ -22,6 +22,7 @@ ACCEPT_TASK = "accept_task"
 
 _TASK_SID = re.compile(r"WT[0-9a-f]{32}")
 _LABEL = re.compile(r"[0-9a-f]{16}-[trv]\d{1,4}s?")
+PART_LENGTH = 16
 CALLER = "caller"
 """The label of a caller whom our TwiML put into the room."""
 
@@ -74,6 +75,11 @@ class Left:
 def is_ours(label: str) -> bool:
     """Whether we gave a leg this label."""
     return label == CALLER or bool(_LABEL.fullmatch(label))
+
+
+def call_part(conference_sid: str) -> str:
+    """What the labels of the legs begin with that the owner of a call rings."""
+    return conference_sid[2 : 2 + PART_LENGTH]
 
 
 def is_of_task(room_name: str) -> bool:

@@ -28,6 +28,7 @@ from activities.guardian.remedy import (
     RESUME,
     Left,
     Step,
+    call_part,
     is_of_task,
     remedy,
 )
@@ -45,7 +46,6 @@ from activities.tasks import AcceptInput, EndTaskInput, ReadTaskInput, Tasks
 FAILURES_MIN = 3
 """So often its step must have failed before a run counts as stuck: a worker that dies fails one or
 two steps as well."""
-PART_LENGTH = 16
 TOOK_OVER = "took_over"
 """State of a supervisor who is the agent now."""
 REASON = "engine_fault"
@@ -256,7 +256,7 @@ def _left(given: RescueInput, dead: Owner | None, is_held: bool) -> Left:
     """What the owner knew, or what a room tells in which nobody was ever known."""
     sid = given.conference_sid
     if dead is None:
-        return Left(sid, is_transfer=False, part=sid[2 : 2 + PART_LENGTH], is_hold_foreign=True)
+        return Left(sid, is_transfer=False, part=call_part(sid), is_hold_foreign=True)
     is_transfer = dead.kind in (given.transfer, given.hold)
     caller, agent, target = (dead.leg(party) for party in (CALLER, "agent", "target"))
     dialled = (target, agent) if not is_transfer or agent.label else (target,)
@@ -264,7 +264,7 @@ def _left(given: RescueInput, dead: Owner | None, is_held: bool) -> Left:
     return Left(
         conference_sid=sid,
         is_transfer=is_transfer,
-        part=dead.part or sid[2 : 2 + PART_LENGTH],
+        part=dead.part or call_part(sid),
         caller_call_sid=caller.call_sid,
         agent_call_sid=agent.call_sid,
         call_sids=tuple(

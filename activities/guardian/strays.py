@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 from twilio.rest import Client
 
-from activities.guardian.remedy import CALLER
+from activities.guardian.remedy import CALLER, call_part
 from activities.owners import Owner, Owners, Person
 from activities.reading import read_whole
 from activities.room import CONNECTED, ENDED, Room, RoomLeg
 
 _DIALLED = re.compile(r"([0-9a-f]{16})-[tr]\d{1,4}s?")
-"""The label of a leg that a transfer or a hold dialled; not a supervisor's."""
+"""The label of a leg that a transfer, a hold or the call itself dialled; not a supervisor's."""
 _STAYS = "present"
 _UNKNOWN = "none"
 _CUT_OFF = "cut off"
@@ -30,22 +30,24 @@ _CUT_OFF = "cut off"
 def suspects(room: Room, running: Iterable[Owner], kinds: Collection[str]) -> tuple[RoomLeg, ...]:
     """The legs that a workflow dialled which does not run any more, and that none of `kinds` which
     runs counts among its people. A call's own word does not count: between transfers it takes for
-    its agent whoever it finds."""
+    its agent whoever it finds. But of whom the call itself dialled, those whom nobody counts."""
     here = [each for each in running if each.conference_sid == room.conference_sid]
-    parts = {each.part for each in here} | {room.conference_sid[2:18]}
+    parts = {each.part for each in here}
     named = {
         person.key
         for owner in here
         for person in owner.people
         if owner.kind in kinds and person.is_on_the_line
     }
+    counted = {person.key for each in here for person in each.people if person.is_on_the_line}
     return tuple(
         leg
         for leg in room.legs
         if leg.status != ENDED
         and (part := part_of(leg.label))
         and part not in parts
-        and not named & {leg.call_sid, leg.label}
+        and (bool(here) or part != call_part(room.conference_sid))
+        and not (counted if _is_calls(leg, here) else named) & {leg.call_sid, leg.label}
     )
 
 
@@ -59,7 +61,14 @@ def last_word(leg: RoomLeg, past: Collection[Owner], running: Iterable[Owner] = 
     """Where the last workflow that knew the leg left it: a presence, or `none` if the one that
     dialled it knew nothing of it, or `cut off` if it was ended by force before it had let its agent
     go, and another has begun since, to which the leg is nobody. Empty if the one that dialled it
-    is not among `past`. Of those `running`, the ones of the same call count."""
+    is not among `past`. Of those `running`, the ones of the same call count.
+
+    Whom the call itself has rung stays if anybody knew the leg: its agent. One that no transfer
+    knew took effect long after its dial was given up."""
+    if _is_calls(leg, running):
+        knew = [owner for owner in past if owner.leg("agent").call_sid]
+        is_known = any(_is(each, leg) for owner in past for each in owner.people)
+        return (_STAYS if is_known else _UNKNOWN) if knew else ""
     for owner in sorted(past, key=lambda each: each.closed_at, reverse=True):
         known = next((each for each in owner.people if _is(each, leg)), None)
         if known is not None:
@@ -97,6 +106,11 @@ def strays(
 def is_unwanted(word: str) -> bool:
     """Whether a leg was not to stay, by this last word about it."""
     return word not in ("", _STAYS)
+
+
+def _is_calls(leg: RoomLeg, running: Iterable[Owner]) -> bool:
+    """Whether the call itself dialled the leg, as long as it is looked after."""
+    return part_of(leg.label) in {call_part(each.conference_sid) for each in running}
 
 
 def _is_followed(owner: Owner, others: Iterable[Owner]) -> bool:

@@ -44,6 +44,7 @@ def owner(kind: str, *people: Person, part: str = "", closed_at: float = 0.0) ->
     )
 
 
+ALICE = Person("agent", "CAagent", presence="present")
 CALL = owner("call", Person("caller", "CAcaller", presence="present"),
              Person("target", "CAbob", presence="present"))  # fmt: skip
 """Between transfers it takes for its agent whoever it finds: here the one who is to go."""
@@ -51,7 +52,8 @@ CALL = owner("call", Person("caller", "CAcaller", presence="present"),
 
 def over(presence: str, part: str = PART, party: str = "target", at: float = 1.0) -> Owner:
     """A transfer that is over and left bob's leg so."""
-    return owner("transfer", Person(party, "CAbob", LABEL, presence), part=part, closed_at=at)
+    bob = Person(party, "CAbob", LABEL, presence)
+    return owner("transfer", bob, ALICE, part=part, closed_at=at)
 
 
 def ended(
@@ -67,7 +69,7 @@ def test_leg_that_was_not_to_stay_goes(word: str) -> None:
 
 
 def test_leg_of_which_its_transfer_knew_nothing_goes() -> None:
-    knew_nothing = owner("transfer", part=PART, closed_at=1.0)
+    knew_nothing = owner("transfer", ALICE, part=PART, closed_at=1.0)
     assert ended(CALLER, AGENT, BOB, past=[knew_nothing]) == ("CAbob",)
 
 
@@ -139,12 +141,29 @@ def test_leg_that_a_workflow_which_runs_dialled_or_knows_is_its_business() -> No
         assert ended(CALLER, AGENT, BOB, past=[over("gone")], beside=[beside]) == expected
 
 
-@pytest.mark.parametrize("leg", [CALLER, AGENT, SUE, RoomLeg("CAx"), RoomLeg("CAx", "anna"),
+@pytest.mark.parametrize("leg", [CALLER, SUE, RoomLeg("CAx"), RoomLeg("CAx", "anna"),
                                  RoomLeg("CAbob", LABEL, status=ENDED)])  # fmt: skip
 def test_legs_that_no_transfer_dialled_are_not_suspected(leg: RoomLeg) -> None:
     assert suspects(Room(CF, legs=(leg,)), [CALL], KINDS) == ()
     assert suspects(Room(CF, legs=(BOB,)), [CALL], KINDS) == (BOB,)
     assert BOB.status == CONNECTED
+
+
+def test_agent_whom_the_call_rang_and_nobody_knows_came_too_late() -> None:
+    """Seed 48107: a dial of the call's took effect when its agent had transferred the call, and all
+    news of it was lost."""
+    late = RoomLeg("CAlate", AGENT.label)
+    past = [over("present")]
+    assert ended(CALLER, BOB, late, past=past) == ("CAlate",)
+    assert ended(CALLER, late, past=past) == (), "the caller has nobody else"
+    assert ended(CALLER, BOB, late, past=[owner("hold", part=LATER, closed_at=1.0)]) == ()
+    assert ended(CALLER, BOB, late) == (), "the call may not have told of its agent yet"
+    assert ended(CALLER, BOB, AGENT, past=past) == (), "the agent is still there"
+    transfer = owner("transfer", ALICE, Person("target", "CAbob", presence="present"), part=LATER)
+    assert ended(CALLER, AGENT, BOB, late, past=past, beside=[transfer]) == ("CAlate",)
+    rings = owner("call", Person("target", label=late.label, presence="dialed"))
+    assert suspects(Room(CF, legs=(late,)), [rings], KINDS) == ()
+    assert suspects(Room(CF, legs=(late,)), [], KINDS) == ()
 
 
 # --- at a simulated network ----------------------------------------------------------------------

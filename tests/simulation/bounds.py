@@ -53,6 +53,9 @@ class Bounds:
 
     strand_seconds: float = 6.0
     """S1: a caller whom nobody and nothing attends to."""
+    rescue_seconds: float = 8.0
+    """S1, S3: what an operator left behind who ended a workflow by force. A look of the guardian's,
+    a second of grace, and one request after the other for who is there."""
     clean_seconds: float = 10.0
     """S2: a leg of ours that nobody needs any more."""
     overlap_seconds: float = 1.0

@@ -34,12 +34,13 @@ def nobody_stranded(check: Any) -> None:
     caller = check.truth.caller
     is_live = caller is not None and caller.is_live
     alone = is_live and not check.truth.is_attended()
-    check.lasting("S1", "alone", alone, check.bounds.strand_seconds, "the caller hears nothing")
+    bounds = check.bounds
+    seconds = bounds.rescue_seconds if check.was_terminated else bounds.strand_seconds
+    check.lasting("S1", "alone", alone, seconds, "the caller hears nothing")
     is_held = is_live and caller.is_held
     owners = [watch for watch in check.running() if watch.view.get("deadline_at") or watch.is_over]
     forgotten = is_held and not owners
-    check.lasting("S1", "held", forgotten, check.bounds.strand_seconds,
-                  "the caller is on hold and nobody's business")  # fmt: skip
+    check.lasting("S1", "held", forgotten, seconds, "the caller is on hold and nobody's business")
 
 
 def consult_is_private(check: Any) -> None:
@@ -131,7 +132,9 @@ def one_leg_per_attempt(check: Any) -> None:
     if check.story.mode == "taskrouter":
         # TaskRouter rings the next worker in the moment in which an offer passes, and waits for
         # nobody: the leg of the worker before is ended then.
-        check.lasting("S3", "", is_double, check.bounds.overlap_seconds, text)
+        bounds = check.bounds
+        seconds = bounds.rescue_seconds if check.was_terminated else bounds.overlap_seconds
+        check.lasting("S3", "", is_double, seconds, text)
     elif is_double:
         check.broken("S3", text)
 

@@ -60,8 +60,9 @@ async def whoever_talks_is_let_in(director: Any) -> None:
     it shows is there. Supervisors are not the call's people."""
     check, edge = director.checker, director.stage.edge
     caller, sid = check.truth.caller, check.conference_sid()
-    if caller is None or not sid:
-        return
+    is_known = any(run.endswith(f"/{sid}") for run in director.stage.server.runs)
+    if caller is None or not sid or not is_known:
+        return  # another application's call of which nobody has told us
     legs = check.truth.legs
     talking = {heard for speaker, heard in check.truth.talks if speaker == caller.call.sid}
     ends = [watch.over_at for watch in check.watches.values() if watch.over_at is not None]
