@@ -296,11 +296,13 @@ def _sought(dead: Owner, target: Person) -> str:
 def _doubtful(people: Iterable[Person], dead: Owner) -> Iterator[Step]:
     """Whoever was about to be rung by a dial of whose outcome the owner had not heard. Of a task
     of TaskRouter's another step looks after."""
-    dialed_at = max((each.dialed_at for each in dead.attempts), default=0.0) or dead.since
+    tried_at = max((each.dialed_at for each in dead.attempts), default=0.0)
     for each in people:
         is_unknown = each.is_on_the_line and each.label and not each.call_sid
         if is_unknown and not is_of_label(each.label):
-            yield Step(END_LEG, label=each.label, address=each.address, dialed_at=dialed_at)
+            # An agent is no attempt: they are rung back in a state of its own.
+            at = dead.since if each.party == "agent" else tried_at or dead.since
+            yield Step(END_LEG, label=each.label, address=each.address, dialed_at=at)
 
 
 def _leg_of(given: RescueInput, step: Step) -> EndLegInput:
