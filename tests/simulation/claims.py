@@ -280,19 +280,18 @@ def _seconds_are_true(check: Any, watch: Any, view: dict[str, Any]) -> None:
     waited = view.get("seconds_to_human")
     pairs = [frozenset((truth.caller_sid, each["call_sid"])) for each in view.get("attempts", ())]
     met = sorted(
-        ((truth.ever_talked[pair], pair) for pair in pairs if pair in truth.ever_talked),
+        (each for pair in pairs for each in truth.ever_talked.get(pair, ())),
         key=lambda each: each[0],
     )
     if waited is None or (not met and check.has_lost_news):
         return  # That the target had gone before they could meet may be told to nobody.
     so = None
-    for at, pair in met:
+    for at, until in met:
         so = at - view["started_at"]
-        left_at = truth.left_at(pair)
         if abs(waited - so) <= slack:
             return
-        if left_at is None or left_at - at > CALM:
-            break  # Of one who was gone as they met it may not be known that they met at all.
+        if until is None or until - at > CALM:
+            break  # Of a moment, before a hang-up or a hold, it may not be known that they met.
     check.broken("S27", f"with a human after {waited} s, it says, not {so}")
 
 

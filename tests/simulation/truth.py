@@ -68,8 +68,8 @@ class Truth:
         self.legs: dict[str, Leg] = {}
         self.talks: frozenset[tuple[str, str]] = frozenset()
         """Pairs that hear each other, both ways, by SID."""
-        self.ever_talked: dict[frozenset[str], float] = {}
-        """Who ever talked, by SID, and since when."""
+        self.ever_talked: dict[frozenset[str], list[tuple[float, float | None]]] = {}
+        """Who ever talked, by SID: from when until when, each time."""
         self.caller_sid = ""
 
     @property
@@ -89,10 +89,16 @@ class Truth:
         pairs: set[tuple[str, str]] = set()
         for room in network.live_rooms.values():
             pairs |= {pair for pair in room.pairs if (pair[1], pair[0]) in room.pairs}
-        self.talks = frozenset(pairs)
-        for one, other in pairs:
+        if pairs == self.talks:
+            return
+        before, self.talks = self.talks, frozenset(pairs)
+        for one, other in before - self.talks:
             if one < other:
-                self.ever_talked.setdefault(frozenset((one, other)), now)
+                talk = self.ever_talked[frozenset((one, other))]
+                talk[-1] = (talk[-1][0], now)
+        for one, other in self.talks - before:
+            if one < other:
+                self.ever_talked.setdefault(frozenset((one, other)), []).append((now, None))
 
     def _new(self, call: Call) -> Leg:
         is_caller = call.direction == "inbound" and call.phone == self._caller
@@ -130,11 +136,6 @@ class Truth:
         return {
             " ".join(sorted(self.legs[sid].address for sid in pair)) for pair in self.ever_talked
         }
-
-    def left_at(self, pair: frozenset[str]) -> float | None:
-        """When the first of two left the room; None if both are in it."""
-        left = [at for sid in pair if (at := self.legs[sid].left_at) is not None]
-        return min(left, default=None)
 
     def talking_to_caller(self, leg: Leg) -> bool:
         return (leg.call.sid, self.caller_sid) in self.talks
