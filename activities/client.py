@@ -31,9 +31,9 @@ from activities.throttle import Throttle, count_request, priority_here
 TOTAL_SECONDS = 2.5
 """Time limit of one request. Below an activity's usual 3 seconds, so that the activity reports the
 time-out itself; the SDK's own client ignores the limit given to its constructor."""
-CONNECT_SECONDS = 1.0
+CONNECT_SECONDS = 1.5
 """Part of it for the connection: no connection means nothing was asked, and that is worth knowing
-early."""
+early. A first packet that is lost is sent again after a second (RFC 6298, section 2.1)."""
 KEEP_ALIVE_SECONDS = 15.0
 """An idle connection is dropped after this, before load balancers usually do it: a POST sent into a
 connection that the other side has just closed has an unknown outcome."""
