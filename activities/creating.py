@@ -4,8 +4,8 @@ Twilio documents no idempotency key for creating calls, participants or tasks, s
 simply repeated after a time-out may ring two phones. Each attempt of the activity is therefore one
 step of a cycle: ask; after an unknown outcome, look; absent twice, a second apart, ask again.
 
-A leg is known to nobody but its workflow. One whose workflow was ended by force while the leg was
-being made is therefore ended by whoever made it.
+A leg or a task is known to nobody but its workflow. One whose workflow was ended by force while it
+was being made is therefore ended by whoever made it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ async def create_once(
 ) -> AddedLeg:
     """One step of the cycle. `create` and `find` answer a call SID; `find` may answer none."""
     call_sid, is_adopted = await _step(create, find, checked_call_sid)
-    if not await _is_awaited():
+    if not await is_awaited():
         await complete_call(client, call_sid)
     return AddedLeg(call_sid, is_adopted)
 
@@ -115,7 +115,7 @@ async def _step(
         raise
 
 
-async def _is_awaited() -> bool:
+async def is_awaited() -> bool:
     """Whether the workflow that asked still runs; true as well if that cannot be known."""
     info = activity.info()
     asker = activity.client().get_workflow_handle(

@@ -27,8 +27,8 @@ from activities.errors import (
 from activities.reading import find_participant, read_legs, read_whole, with_addresses
 from activities.room import CONNECTED, ENDED, Room, RoomLeg, RoomRecordings
 from activities.settings import TwilioSettings
+from activities.task_ending import end_one_task
 from activities.task_reading import workspace_of
-from activities.tasks import end_one_task
 from activities.updating import update_participant
 
 TALKING = "talking"

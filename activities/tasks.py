@@ -12,7 +12,7 @@ from temporalio import activity
 from twilio.base import values
 from twilio.rest import Client
 
-from activities.creating import AddedTask, create_task_once
+from activities.creating import AddedTask, create_task_once, is_awaited
 from activities.ending import complete_call, is_old
 from activities.errors import (
     ABSENT,
@@ -29,6 +29,7 @@ from activities.errors import (
 from activities.reading import find_participant
 from activities.room import CONNECTED
 from activities.settings import TwilioSettings
+from activities.task_ending import DECISIONS_MAX, UNWANTED, end_one_task
 from activities.task_marks import BOOKING, marked
 from activities.task_reading import (
     find_tasks,
@@ -41,12 +42,9 @@ from activities.task_reading import (
 from activities.task_state import (
     ACCEPTED,
     ASSIGNED,
-    CANCELLED,
     CAUSES,
-    COMPLETED,
     PENDING,
     REJECTED,
-    RESERVED,
     WRAPPING,
     TaskState,
     state_of_task,
@@ -57,26 +55,11 @@ from activities.task_state import GONE as TASK_GONE
 LOOKS_SECONDS = (0.25, 0.5, 1.0, 2.0, 2.0, 2.0)
 """Pauses before the looks for a worker who has just picked up. TwiML is fetched and the room joined
 within the first; who hears a whisper takes as long as that."""
-DECISIONS_MAX = 3
-"""How often one attempt reads and decides again because the task changed in between."""
 TIMEOUT_SECONDS_MAX = 1_209_600
 """A task's longest life. https://www.twilio.com/docs/taskrouter/api/task"""
 
 BOOKING_SECONDS_MAX = 60
 """How long a task waits for a worker who is on the phone already."""
-_TWILIOS_WORDS = {CANCELLED: "canceled"}
-
-_ENDS = {
-    # status now: (what follows, what follows if the worker is to have time to wrap up)
-    PENDING: (CANCELLED, CANCELLED),
-    RESERVED: (CANCELLED, CANCELLED),
-    ASSIGNED: (COMPLETED, WRAPPING),
-    WRAPPING: (COMPLETED, ""),
-}
-"""An assigned task cannot be cancelled, a waiting one not be completed.
-
-https://www.twilio.com/docs/taskrouter/lifecycle-task-state
-"""
 
 
 @dataclass(frozen=True)
@@ -203,6 +186,13 @@ class Tasks:
 
         TaskRouter knows no label of a task: it is found by the label in its attributes.
         """
+        made = await self._create_task(given)
+        if not await is_awaited():
+            workspace = workspace_of(self._client, self._settings)
+            await end_one_task(workspace, made.task_sid, UNWANTED, wrap_up=False)
+        return made
+
+    async def _create_task(self, given: CreateTaskInput) -> AddedTask:
         workspace = workspace_of(self._client, self._settings)
         given = await self._like(workspace, given)
         attributes = marked(given.attributes, given.label)
@@ -243,7 +233,7 @@ class Tasks:
             "worker_call_sid": given.call_sid,
             BOOKING: True,
         }
-        return await self.create_task(
+        return await self._create_task(
             CreateTaskInput(
                 label=given.label,
                 attributes=json.dumps({"handover": wish}),
@@ -428,47 +418,6 @@ class Tasks:
         if given.routing_target:
             wishes["routing_target"] = given.routing_target
         return wishes
-
-
-async def end_one_task(
-    workspace: Any, task_sid: str, reason: str, wrap_up: bool, conference_sid: str = ""
-) -> str:
-    """End a task as its status allows, with a room only if its people are in no other; answers the
-    status it has then.
-
-    With the ETag that was read, so that what happens in between is refused (412) instead of being
-    decided about unseen; then it is read and decided again. Codes that stand for "not in that
-    status" (20001) or "not there" (20404) are settled in the same way.
-    """
-    before: tuple[str, str] | None = None
-    failure: TwilioError | None = None
-    for _ in range(DECISIONS_MAX):
-        found = await read_tagged(workspace.tasks(task_sid))
-        if found is None:
-            return TASK_GONE
-        task, tag = found
-        status = status_of(task.assignment_status)
-        follows = _ENDS.get(status, ("", ""))[wrap_up]
-        room = state_of_task(task).conference_sid if conference_sid else ""
-        if not follows or room not in ("", conference_sid):
-            return status
-        if failure is not None and failure.status != STALE_STATUS and before == (status, tag):
-            raise failure
-        before = status, tag
-        try:
-            ended = await ask(
-                workspace.tasks(task_sid).update_async(
-                    if_match=tag or values.unset,
-                    assignment_status=_TWILIOS_WORDS.get(follows, follows),
-                    reason=values.unset if follows == WRAPPING else reason,
-                )
-            )
-            return status_of(ended.assignment_status)
-        except TwilioError as error:
-            if error.kind not in (GONE, REFUSED):
-                raise
-            failure = error
-    raise unavailable("the task changes faster than it can be ended")
 
 
 def _reservations_for(listed: list[Any], given: AcceptInput) -> tuple[Any, list[Any]]:

@@ -39,6 +39,7 @@ from activities.participants import MuteInput, Participants, ResumeInput
 from activities.reading import read_call, read_whole
 from activities.room import CONNECTED, ENDED, Room
 from activities.settings import TwilioSettings
+from activities.task_ending import UNWANTED
 from activities.task_marks import is_of_task as is_of_label
 from activities.task_state import OVER, WAITING
 from activities.tasks import AcceptInput, EndTaskInput, ReadTaskInput, Tasks
@@ -48,8 +49,6 @@ FAILURES_MIN = 3
 two steps as well."""
 TOOK_OVER = "took_over"
 """State of a supervisor who is the agent now."""
-REASON = "engine_fault"
-"""Why a task is ended that nobody looks after."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +211,7 @@ class Rescue:
                 task = await self.tasks.read_task(sought)
                 if task.status in OVER:
                     return False
-                await self.tasks.end_task(EndTaskInput(task.task_sid, reason=REASON))
+                await self.tasks.end_task(EndTaskInput(task.task_sid, reason=UNWANTED))
             elif step.what == ACCEPT_TASK and self._has_tasks:
                 return await self._accept(step)
             else:
@@ -235,7 +234,7 @@ class Rescue:
         except TwilioError as error:
             if error.kind != UNMET:
                 raise
-            await self.tasks.end_task(EndTaskInput(step.key, reason=REASON))
+            await self.tasks.end_task(EndTaskInput(step.key, reason=UNWANTED))
         return True
 
 

@@ -11,7 +11,8 @@ import pytest
 from activities.ending import DOUBT_SECONDS_MAX
 from activities.errors import REFUSED, UNAVAILABLE, UNMET, TwilioError
 from activities.participants import Participants, RemoveInput
-from activities.tasks import EndedTask, EndTaskInput, EndTasksInput, end_one_task
+from activities.task_ending import end_one_task
+from activities.tasks import EndedTask, EndTaskInput, EndTasksInput
 from tests.activities.centre import LABEL, LOST, Centre, in_status, made, wishes
 from tests.activities.telephony import AGENT, TARGET, attempt, attempts
 

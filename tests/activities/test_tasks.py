@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from temporalio.client import WorkflowExecutionStatus
 from twilio.rest import Client
 
 from activities.errors import GONE, REFUSED, UNAVAILABLE, TwilioError
@@ -19,8 +20,9 @@ from activities.tasks import (
     RestoreWorkerInput,
     Tasks,
 )
+from tests.activities.believers import Believers
 from tests.activities.centre import LABEL, LOST, Centre, in_status, made, to_create, wishes, words
-from tests.activities.telephony import Telephony, attempt, attempts
+from tests.activities.telephony import Telephony, attempt, attempts, with_asker
 
 # --- create -------------------------------------------------------------------------------------
 
@@ -52,6 +54,23 @@ async def test_a_create_of_unknown_outcome_makes_one_task(centre: Centre, fault:
     assert added.is_adopted is fault.endswith("after")
     looks = centre.phones.asked.count("tasks.list")
     assert looks == (1 if added.is_adopted else 2)
+
+
+@pytest.mark.parametrize(
+    ("temporal", "status"),
+    [
+        (with_asker(status=WorkflowExecutionStatus.TERMINATED), "canceled"),
+        (with_asker(), "reserved"),
+        (Believers(is_reached=False), "reserved"),
+    ],
+)
+async def test_task_whose_workflow_was_ended_meanwhile_is_offered_to_nobody(
+    centre: Centre, temporal: Believers, status: str
+) -> None:
+    """Seed 3025089: an operator ended the transfer as it asked for a worker, who was rung for
+    nobody."""
+    added = await attempt(centre.tasks.create_task, to_create(), temporal=temporal)
+    assert centre.task(added.task_sid).status == status
 
 
 async def test_the_second_look_for_a_task_comes_a_second_later(centre: Centre) -> None:
