@@ -301,6 +301,8 @@ class PersonView:
     """Parties this person hears."""
     label: str = ""
     """Our name for the leg, where we gave it one."""
+    is_hold_doubtful: bool = False
+    """The last change of `held` came back without an answer. In doubt, `hears` says yes."""
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,7 @@ def call_view_of(transfer: Transfer) -> CallView:
             call_sid=transfer.leg(party).call_sid,
             presence=transfer.leg(party).presence.value,
             held=transfer.leg(party).held,
+            is_hold_doubtful=transfer.leg(party).is_hold_doubtful,
             label=transfer.leg(party).label,
             hears=tuple(
                 (Party.AGENT if other is Party.TARGET else other).value
@@ -264,6 +265,7 @@ def _people(transfer: Transfer) -> tuple[PersonView, ...]:
             call_sid=leg.call_sid,
             presence=leg.presence.value,
             held=leg.held,
+            is_hold_doubtful=leg.is_hold_doubtful,
             label=leg.label,
             hears=tuple(other.value for other in hears(transfer, party)),
         )

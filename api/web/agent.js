@@ -159,7 +159,11 @@ function draw(card) {
           [
             person.party,
             person.address || "–",
-            person.held ? "on hold" : (PRESENCE[person.presence] ?? person.presence),
+            person.is_hold_doubtful
+              ? "may be heard"
+              : person.held
+                ? "on hold"
+                : (PRESENCE[person.presence] ?? person.presence),
             person.hears.join(", ") || "nobody",
           ],
           person.presence === "gone" ? "gone" : "",

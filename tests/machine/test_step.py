@@ -112,6 +112,20 @@ def test_caller_whose_hold_is_in_doubt_has_met_nobody_yet(
     assert (after.met_at is not None) is have_met
 
 
+def test_whoever_may_be_heard_is_told_to_be_heard() -> None:
+    """Seed 3029640: the caller came off hold for all three, unheard by us, and the agent was told
+    that the consult was private."""
+    story = warm().answers().stall("HoldCaller").fails("ResumeCaller", "lost").asks("join")
+    story.is_in(State.CONSULTING)
+    told = {each.party: each for each in view_of(story.transfer, story.at).people}
+    assert (told["caller"].held, told["caller"].is_hold_doubtful) == (True, True)
+    assert "caller" in told["agent"].hears
+    assert "target" in told["caller"].hears
+    told = {each.party: each for each in view_of(story.flows().transfer, story.at).people}
+    assert (told["caller"].held, told["caller"].is_hold_doubtful) == (True, False)
+    assert "caller" not in told["agent"].hears
+
+
 def test_attempts_are_told() -> None:
     story = cold(ReleaseAgent.ON_ANSWER, targets=2).hangs_up("t1", "busy").answers("t2").waits(5)
     first, second = story.transfer.attempts

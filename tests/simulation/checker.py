@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.simulation import claims, doors, ears
+from tests.simulation import claims, doors, ears, shown
 from tests.simulation.bounds import LOSES_NEWS, Bounds, cost_of
 from tests.simulation.cries import Cries
 from tests.simulation.ears import Ears
@@ -23,7 +23,7 @@ TERMINAL = frozenset(
 )
 OWNERS = ("transfer", "hold")
 """Workflows that a person starts, and that look after the caller while they run."""
-AT_EVERY_STEP = (*claims.AT_EVERY_STEP, *ears.AT_EVERY_STEP)
+AT_EVERY_STEP = (*claims.AT_EVERY_STEP, *ears.AT_EVERY_STEP, *shown.AT_EVERY_STEP)
 OF_A_REQUEST = (*claims.OF_A_REQUEST, *doors.OF_A_REQUEST)
 AT_THE_END = (*claims.AT_THE_END, *doors.AT_THE_END)
 STRANGE = frozenset(

@@ -11,7 +11,7 @@ from api.routes.supervisors import _refused
 from simulator.core.phones import Behavior
 from tests.simulation.doors import refused_as_told
 from tests.simulation.edge import Answer
-from tests.simulation.faults import Act, Entered, Told
+from tests.simulation.faults import Act, Entered, Fault, Told
 from tests.simulation.play import play
 from tests.simulation.scenarios import plain
 from workflows import views
@@ -55,6 +55,18 @@ def test_target_who_was_gone_as_they_met_need_not_be_counted(after: float) -> No
     outcome = play(replace(story, phones=phones, policy=policy, acts=(leaves,)))
     assert (outcome.violations, outcome.state) == ([], "completed")
     assert "+15550109001 client:bob" in outcome.talked
+
+
+@pytest.mark.parametrize("after", [0.1, 0.12])
+def test_consult_is_not_shown_as_private_before_it_is_known_to_be(after: float) -> None:
+    """Seed 3029640: Twilio goes away as the caller is taken off hold for all three to talk."""
+    join = Act(Entered("consulting", plus=1.0), "agent", "join")
+    down = Fault(Entered("joining", plus=after), "twilio_down", 15.0)
+    outcome = play(replace(plain("warm"), acts=(join,), faults=(down,)), with_ladder=True)
+    assert outcome.violations == []
+    assert "+15550109001 client:bob" in outcome.talked
+    states = [line.split()[-1] for line in outcome.ladder if "transfer ->" in line]
+    assert states.count("consulting") == 2
 
 
 @pytest.mark.parametrize("after", [0.0, 0.01, 0.02, 0.03, 0.04])

@@ -26,7 +26,8 @@ def where_everybody_is(transfer: Transfer) -> str:
 
 
 def hears(transfer: Transfer, party: Party) -> tuple[Party, ...]:
-    """The parties whom `party` hears."""
+    """The parties whom `party` hears. Whose hold is in doubt counts as heard: who believes to talk
+    in private must not be told so before it is known."""
     if not _is_audible(transfer.leg(party)):
         return ()
     return tuple(
@@ -35,4 +36,5 @@ def hears(transfer: Transfer, party: Party) -> tuple[Party, ...]:
 
 
 def _is_audible(leg: Leg) -> bool:
-    return leg.presence in (Presence.PRESENT, Presence.LEAVING) and not leg.held
+    is_held = leg.held and not leg.is_hold_doubtful
+    return leg.presence in (Presence.PRESENT, Presence.LEAVING) and not is_held
