@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.owners import Owner, Owners
+from activities.owners import Owner, Owners, caller_known_to
 from tests.workflows.conftest import Stage
+from tests.workflows.room import CALLER
 from workflows.dispatch_guardian import OWNERS
 from workflows.machine.model import Kind
-from workflows.messages import MEMO_VIEW
+from workflows.messages import MEMO_VIEW, transfer_workflow_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -36,6 +37,9 @@ async def test_owner_that_has_run_lately_is_listed_with_whom_it_dials(stage: Sta
     running = await listed(owners, began, is_running=True)
     assert leg.call_sid in running.call_sids
     assert not running.is_dialling("client:bob")
+    owner_id = transfer_workflow_id(stage.room.conference_sid)
+    assert await caller_known_to(stage.client, owner_id, MEMO_VIEW) == CALLER
+    assert await caller_known_to(stage.client, "call/nobody", MEMO_VIEW) == ""
     await stage.ask("cancel")
     await handle.result()
     over = await listed(owners, began, is_running=False)
