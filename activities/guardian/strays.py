@@ -52,7 +52,7 @@ def suspects(room: Room, running: Iterable[Owner], kinds: Collection[str]) -> tu
 
 
 def part_of(label: str) -> str:
-    """Whose label it is; empty for one that neither a transfer nor a hold gave."""
+    """Whose label it is; empty for one that no transfer, hold or call gave."""
     found = _DIALLED.fullmatch(label)
     return found[1] if found else ""
 
