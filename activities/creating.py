@@ -10,7 +10,6 @@ was being made is therefore ended by whoever made it.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -22,13 +21,11 @@ from twilio.rest import Client
 
 from activities.ending import complete_call
 from activities.errors import LABEL_IN_USE, TwilioError, unavailable
+from activities.owners import described_soon
 
 LOOK_AGAIN_SECONDS = 1.0
 """Between the two looks that must both find nothing. A create that Twilio accepted is listed well
 within it; the label's uniqueness (error 16026) guards what comes later still."""
-ASKED_SECONDS_MAX = 0.5
-"""How long Temporal is asked whether the workflow still runs: short, because the same attempt must
-then still be able to tell it of the leg."""
 
 _CALL_SID = re.compile(r"^CA[0-9a-f]{32}$")
 _TASK_SID = re.compile(r"^WT[0-9a-f]{32}$")
@@ -118,12 +115,9 @@ async def _step(
 async def is_awaited() -> bool:
     """Whether the workflow that asked still runs; true as well if that cannot be known."""
     info = activity.info()
-    asker = activity.client().get_workflow_handle(
-        info.workflow_id or "", run_id=info.workflow_run_id
-    )
+    asker = info.workflow_id or ""
     try:
-        async with asyncio.timeout(ASKED_SECONDS_MAX):
-            found = await asker.describe()
+        found = await described_soon(activity.client(), asker, info.workflow_run_id)
     except TimeoutError:
         return True
     except RPCError as error:

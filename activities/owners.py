@@ -12,7 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 SUPERVISOR = "supervisor"
@@ -22,7 +27,8 @@ CALLER = "caller"
 """The party whom a call is about."""
 
 ASKED_SECONDS_MAX = 0.5
-"""How long a workflow is looked up beside a request to Twilio whose own time must suffice."""
+"""How long a workflow is looked up beside a request to Twilio: short, because the same attempt must
+then still be able to tell of that request."""
 
 ON_THE_LINE = frozenset({"dialed", "ringing", "screened", "present", "leaving"})
 """Presences of somebody whose phone rings or is connected."""
@@ -236,12 +242,19 @@ class Owners:
         )
 
 
+async def described_soon(
+    client: Client, workflow_id: str, run_id: str | None = None
+) -> WorkflowExecutionDescription:
+    """This run, or the latest of this id. Raises TimeoutError after half a second, or RPCError."""
+    async with asyncio.timeout(ASKED_SECONDS_MAX):
+        return await client.get_workflow_handle(workflow_id, run_id=run_id).describe()
+
+
 async def caller_known_to(client: Client, workflow_id: str, view: str) -> str:
     """The call SID of the caller, as the memo field `view` of this workflow has it since its last
     step. Empty if it does not know, or cannot be asked within half a second."""
     try:
-        async with asyncio.timeout(ASKED_SECONDS_MAX):
-            description = await client.get_workflow_handle(workflow_id).describe()
+        description = await described_soon(client, workflow_id)
     except (TimeoutError, RPCError):
         return ""
     shown: Any = await description.memo_value(view, {})

@@ -114,15 +114,15 @@ def remedy(left: Left, room: Room, live_calls: Iterable[str]) -> tuple[Step, ...
         steps += [Step(END_LEG, leg.call_sid) for leg in targets]
         if is_over and room.is_live and (targets or others) and _was_ours(left, room):
             steps.append(Step(END_ROOM))
-        return (*steps, *_unseen(left, room), *_tasks(left, ()))
+        return (*steps, *_tasks(left, ()), *_unseen(left, room))
     steps += _for_caller(left, caller, targets, others)
     ended = {step.key for step in steps if step.what == END_LEG}
     staying = [leg for leg in there if leg.call_sid not in ended]
-    return (*steps, *_unseen(left, room), *_tasks(left, staying))
+    return (*steps, *_tasks(left, staying), *_unseen(left, room))
 
 
 def _unseen(left: Left, room: Room) -> tuple[Step, ...]:
-    """After everything that people wait for: Twilio need not list a phone that rings."""
+    """Last of all: Twilio need not list a phone that rings."""
     return tuple(each for each in left.doubtful if room.find(label=each.label) is None)
 
 

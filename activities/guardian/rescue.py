@@ -16,7 +16,8 @@ from twilio.rest import Client
 
 from activities.calls import Calls, DivertInput, EndLegInput
 from activities.conferences import Conferences, EndRoomInput
-from activities.errors import GONE, REFUSED, UNMET, TwilioError
+from activities.ending import is_old
+from activities.errors import GONE, REFUSED, UNAVAILABLE, UNMET, TwilioError
 from activities.guardian.remedy import (
     ACCEPT_TASK,
     CALLER,
@@ -149,10 +150,13 @@ class Rescue:
             if dead is None:
                 steps = (*without_owner(room), *steps)
         calls = Calls(self._client, self._settings, owners)
-        did = [step.what for step in steps if await self._carry_out(given, calls, step)]
+        sought = [step for step in steps if _is_sought(step)]
+        clear = [step for step in steps if step not in sought]
+        did = [step.what for step in clear if await self._carry_out(given, calls, step)]
+        is_sure = all([await self._is_decided(given, calls, step) for step in sought])
         is_watched = is_of_supervisors or _is_another(call, given)
         watch = None if is_watched or did else _watch(left, room)
-        return RescueReport(tuple(did), is_settled=not did, watch=watch)
+        return RescueReport(tuple(did), is_settled=not did and is_sure, watch=watch)
 
     @activity.defn(name="end_strays")
     async def end_strays(self, given: RescueInput) -> RescueReport:
@@ -222,6 +226,15 @@ class Rescue:
             return False
         # A leg that was sought by its label has gone, or has never been: nothing is left of it.
         return step.what != END_LEG or bool(step.key)
+
+    async def _is_decided(self, given: RescueInput, calls: Calls, step: Step) -> bool:
+        """Whether a phone that is sought by its number has been ended, or rings no more, or nobody
+        can tell any more whose it is. The others' people do not wait for it."""
+        try:
+            await calls.end_leg(_leg_of(given, step))
+        except TwilioError as error:
+            return error.kind != UNAVAILABLE or is_old(step.dialed_at)
+        return True
 
     async def _accept(self, step: Step) -> bool:
         """Whether a task was still on offer: it is the worker's who has come, or nobody's."""
@@ -302,6 +315,12 @@ def _doubtful(people: Iterable[Person], dead: Owner) -> Iterator[Step]:
             # An agent is no attempt: they are rung back in a state of its own.
             at = dead.since if each.party == "agent" else tried_at or dead.since
             yield Step(END_LEG, label=each.label, address=each.address, dialed_at=at)
+
+
+def _is_sought(step: Step) -> bool:
+    """Whether a step is about a leg of which only its number is known, and which is looked for
+    once, not waited for."""
+    return step.what == END_LEG and not step.key and not step.may_appear
 
 
 def _leg_of(given: RescueInput, step: Step) -> EndLegInput:

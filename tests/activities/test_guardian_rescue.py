@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus as Status
 
-from activities.errors import TwilioError
+from activities.ending import DOUBT_SECONDS_MAX
 from tests.activities.believers import Act, Believers, person
 from tests.activities.telephony import CALLER, TARGET, Telephony
 from tests.activities.test_guardian import LABEL, PART, dial
@@ -58,11 +59,13 @@ async def test_phone_of_which_nobody_was_told_is_hung_up(
         knows = target if whose == "another's" else ""
         other = person("target", knows, "ringing", address=TARGET)
         believers.add("transfer/CF" + "2" * 32, other).run_id = "run-2"
-    if whose == "perhaps another's":
-        with pytest.raises(TwilioError, match="another workflow dials that number"):
-            await act(dead, phones.room)
-    else:
-        assert (await act(dead, phones.room)).did == ("resume",)
+    report = await act(dead, phones.room)
+    assert report.did == ("resume",), "nobody waits for it"
+    again = await act(dead, phones.room)
+    assert again.is_settled is (whose != "perhaps another's")
+    later = datetime.now(UTC) + timedelta(seconds=DOUBT_SECONDS_MAX)
+    last = await act(dead, phones.room, scheduled_time=later)
+    assert last.is_settled, "nobody is looked for for ever"
     assert not phones.leg(caller).hold
     assert (phones.status(target) == "ringing") is (whose != "the dead transfer's")
 
