@@ -51,12 +51,13 @@ async def test_story_ends_as_told(evening: dict[str, Told], name: str) -> None:
 
 @pytest.mark.parametrize("story", [story for story in QUEUE_STORIES if story.cost], ids=str)
 async def test_transfer_costs_what_it_should(evening: dict[str, Told], story: QueueStory) -> None:
-    """A worker who is in the room before the task is accepted need not be looked for there. Two
-    offers that end at once may come in one task of the workflow, which then sets its clock once."""
+    """A worker who is in the room before the task is accepted need not be looked for there. Whether
+    two pieces of news come in one task of the workflow, which then sets its clock once, is chance:
+    an action more or less."""
     told, cost = evening[story.name], story.cost
     assert cost is not None
     assert told.requests in (cost.requests, cost.requests - 1), told.ladder
-    assert told.actions in (cost.actions, cost.actions - 1), told.ladder
+    assert abs(told.actions - cost.actions) <= 1, told.ladder
 
 
 async def test_every_second_is_told_right(books: tuple[dict[str, Page], list[str]]) -> None:
