@@ -36,7 +36,6 @@ _ENDS = {
 https://www.twilio.com/docs/taskrouter/lifecycle-task-state
 """
 
-
 UNWANTED = "engine_fault"
 """Why a task is ended that nobody looks after."""
 

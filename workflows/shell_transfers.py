@@ -21,6 +21,7 @@ from workflows.machine.events import (
 from workflows.machine.invariants import check
 from workflows.machine.journal import ladder
 from workflows.machine.model import Kind, Party, Transfer
+from workflows.machine.readings import explained_by
 from workflows.machine.step import Stepped, is_over, start, step
 from workflows.machine.table import Table
 from workflows.messages import CallView, TransferView
@@ -41,7 +42,15 @@ class TransferRules:
         return _turn(start(self.table, replace(value, started_at=at, since=at)))
 
     def step(self, value: Transfer, event: Event) -> Turn[Transfer]:
-        return _turn(step(self.table, value, event))
+        turn = _turn(step(self.table, value, event))
+        for fact in explained_by(turn.value, event):
+            following = _turn(step(self.table, turn.value, fact))
+            turn = replace(
+                following,
+                commands=(*turn.commands, *following.commands),
+                entries=(*turn.entries, *following.entries),
+            )
+        return turn
 
     def check(self, value: Transfer) -> None:
         check(value)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.machine.harness import a_transfer, just_begun, warm
+from tests.machine.harness import a_transfer, inbound, just_begun, warm
 from workflows.machine.beliefs import alone
 from workflows.machine.classify import Whose, hear, news_in, whose
 from workflows.machine.events import (
@@ -70,6 +70,19 @@ def test_a_fact_said_twice_is_news_once() -> None:
         Stimulus.TARGET_LEFT,
         Stimulus.NOTED,
     ]
+
+
+def test_caller_whose_call_has_ended_is_gone_though_nobody_told_so() -> None:
+    """Seed 4023035: a call still showed its caller as the guardian looked."""
+    key = "p-2-DivertCaller"
+    diverting = replace(inbound().transfer, pending=(key,))
+    caller_is_unknown = replace(diverting, caller=Leg(presence=Presence.PRESENT))
+    no = CommandFailed(at=AT, command="DivertCaller", key=key, failure=Failure.GONE)
+    transfer, stimulus = hear(diverting, no)
+    assert (transfer.caller.presence, stimulus) == (Presence.GONE, Stimulus.CALLER_UNREACHABLE)
+    transfer, stimulus = hear(caller_is_unknown, no)
+    assert transfer.caller.is_here
+    assert stimulus is Stimulus.CALLER_NOT_DIVERTED
 
 
 def test_late_news_changes_nothing() -> None:

@@ -249,6 +249,10 @@ def _seconds_are_true(check: Any, watch: Any, view: dict[str, Any]) -> None:
     )
     if waited is None or (not met and check.has_lost_news):
         return  # That the target had gone before they could meet may be told to nobody.
+    gone = (truth.legs[each["call_sid"]].left_at for each in view.get("attempts", ())
+            if each["call_sid"] in truth.legs)  # fmt: skip
+    if any(at is not None and abs(view["started_at"] + waited - at) <= slack for at in gone):
+        return  # Nor may it be known yet as the caller comes off hold.
     so = None
     for at, until in met:
         so = at - view["started_at"]

@@ -51,6 +51,18 @@ def test_worker_who_hangs_up_unheard_as_the_agent_goes_is_not_left_busy() -> Non
     assert outcome.violations == []
 
 
+@pytest.mark.parametrize("seconds", [17.0, 40.0, 60.0])
+def test_worker_is_free_again_though_twilio_was_away_as_the_call_ended(seconds: float) -> None:
+    """Seed 4040957: the call tried for 16 s to end the task of its agent, and never again: nobody
+    was on the call any more, and the worker was taken for busy."""
+    outcome = play(
+        "queue",
+        acts=[Act(Request("*", 6), "caller", "hang_up")],
+        faults=[Fault(Request("*", 7), "twilio_down", seconds)],
+    )
+    assert outcome.violations == []
+
+
 def test_task_of_a_worker_who_came_as_the_transfer_was_ended_by_force_rings_nobody_else() -> None:
     """Seed 212191: the task was not accepted yet, and TaskRouter asked the next one for nobody."""
     outcome = play(

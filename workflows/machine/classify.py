@@ -24,6 +24,7 @@ from workflows.machine.beliefs import (
     without_agent,
 )
 from workflows.machine.beliefs import WINDING_UP as WINDING_UP
+from workflows.machine.commands import SecureCaller
 from workflows.machine.copies import replace
 from workflows.machine.events import (
     AgentReplaced,
@@ -212,7 +213,9 @@ def _hear_leg(transfer: Transfer, fact: LegFact) -> Heard:
     if not isinstance(party, Party):
         # A supervisor is nobody with the caller: its leaving changes nothing.
         has_left = isinstance(fact, LegEnded) and not is_supervisor(fact.label)
-        return transfer, Stimulus.STRANGER_LEFT if has_left else Stimulus.NOTED
+        if not has_left:
+            return transfer, Stimulus.NOTED
+        return _with_departed(transfer, fact.call_sid), Stimulus.STRANGER_LEFT
     leg = transfer.leg(party)
     if fact.call_sid and leg.call_sid and leg.call_sid != fact.call_sid:
         if not leg.is_live and not isinstance(fact, LegEnded):
@@ -227,6 +230,14 @@ def _hear_leg(transfer: Transfer, fact: LegFact) -> Heard:
     if party is Party.AGENT:
         return _hear_agent(transfer, fact)
     return _hear_target(transfer, fact)
+
+
+def _with_departed(transfer: Transfer, call_sid: str) -> Transfer:
+    """Whoever it was may be told by the answer that is awaited, which may be older than this."""
+    is_known = not call_sid or call_sid in transfer.departed
+    if is_known or not awaits(transfer, SecureCaller.__name__):
+        return transfer
+    return replace(transfer, departed=(*transfer.departed, call_sid))
 
 
 def _hear_agent(transfer: Transfer, fact: LegFact) -> Heard:

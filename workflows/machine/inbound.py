@@ -199,6 +199,7 @@ _RELEASING = row(
         On.ALONE_DIVERT: stay(EndTask),
         On.SETTLED: go(State.ENDED),
         On.ROOM_UNAVAILABLE: stay(EndRoom),
+        On.AGENT_TASK_OPEN: stay(CloseRoomTasks),
         On.DEADLINE: go(State.ENDED),
     },
 )

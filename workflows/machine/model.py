@@ -392,6 +392,8 @@ class Transfer:
     that step or later. 0: nothing is owed."""
     has_flags_again: bool = False
     """Whether the agent's hold may have switched exit flags on after this transfer began."""
+    departed: tuple[str, ...] = ()
+    """SIDs of legs that left while it was not known yet who is who."""
     heir: Leg = field(default_factory=Leg)
     """A supervisor who takes the call over, and is the agent once the agent has gone: `PRESENT` as
     soon as that is certain."""

@@ -376,6 +376,8 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
         return _nobody_heard(transfer, failed)
     if command in ("ReadRoom", "EndRoom"):
         return transfer, Stimulus.ROOM_UNAVAILABLE
+    if command == "CloseRoomTasks" and failure == Failure.UNAVAILABLE:
+        return transfer, Stimulus.AGENT_TASK_OPEN
     if command == "TellSupervision":
         return hear_no_supervision(transfer, failed.at)
     return transfer, Stimulus.NOTED
@@ -386,8 +388,9 @@ def _caller_not_diverted(transfer: Transfer, failure: str) -> Heard:
         caller = replace(transfer.caller, held=False, is_hold_doubtful=False)
         return replace(transfer, caller=caller), Stimulus.CALLER_WITH_AGENT
     # Of a caller whose leg was never found, that Twilio knows no such call says nothing.
-    is_gone = failure == Failure.GONE and bool(transfer.caller.call_sid)
-    return transfer, Stimulus.CALLER_UNREACHABLE if is_gone else Stimulus.CALLER_NOT_DIVERTED
+    if failure != Failure.GONE or not transfer.caller.call_sid:
+        return transfer, Stimulus.CALLER_NOT_DIVERTED
+    return with_presence(transfer, Party.CALLER, Presence.GONE), Stimulus.CALLER_UNREACHABLE
 
 
 def _agent_not_removed(transfer: Transfer) -> Heard:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from workflows.machine.commands import SecureCaller
 from workflows.machine.events import (
+    CommandSucceeded,
     Event,
     LegAnswered,
     LegEnded,
@@ -47,6 +49,16 @@ def news_in(
             news = LegJoined if seen.label else LegAnswered
             found.append(news(at=at, call_sid=leg.call_sid))
     return tuple(found)
+
+
+def explained_by(transfer: Transfer, event: Event) -> tuple[LegEnded, ...]:
+    """What was told before this event, and only it explains: the legs that it showed as the
+    caller's and the agent's, and that had left when its answer was on the way. They are heard
+    after it, with what it changed in `transfer`."""
+    if not isinstance(event, CommandSucceeded) or event.command != SecureCaller.__name__:
+        return ()
+    found = (transfer.caller.call_sid, transfer.agent.call_sid)
+    return tuple(LegEnded(at=event.at, call_sid=sid) for sid in found if sid in transfer.departed)
 
 
 READING_AGE_MAX_SECONDS = 10.0

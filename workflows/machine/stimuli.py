@@ -51,7 +51,8 @@ class Stimulus(StrEnum):
     AGENT_UNREACHED_NEXT = "agent_unreached_next"
     """The recall came to nothing; the queue in reserve is left."""
     AGENT_TASK_OPEN = "agent_task_open"
-    """The agent has left, but the removal that was to close their task with it has failed."""
+    """The agent has left, but the request that was to close their task has failed: their removal,
+    or, of a call that is over, the end of all its tasks."""
 
     TARGET_DIALED = "target_dialed"
     TARGET_QUEUED = "target_queued"
