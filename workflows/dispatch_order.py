@@ -22,6 +22,14 @@ QUICKLY = RetryPolicy(
 )
 """For what may be repeated: reads, and writes of a final state. `schedule_to_close` ends it."""
 
+UNHURRIED = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=10),
+    maximum_attempts=0,
+)
+"""For what must be done once Twilio is back, and nobody waits for."""
+
 LOOK_FIRST = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=1.0,

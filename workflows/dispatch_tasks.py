@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from temporalio import workflow
 
-from workflows.dispatch_order import HEARTBEAT_SECONDS, LOOK_FIRST, Order
+from workflows.dispatch_order import HEARTBEAT_SECONDS, LOOK_FIRST, QUICKLY, UNHURRIED, Order
 
 with workflow.unsafe.imports_passed_through():
     from activities.conferences import Conferences, ReadRoomInput
@@ -36,6 +36,10 @@ CALL_OVER = "call ended"
 VOICE = "voice"
 """The channel of calls, as `<Enqueue>` has it: capacity is counted per channel, and on another one
 a worker who is on a call would be offered a second."""
+OUTLAST_SECONDS = 600.0
+"""How long a task is tried to be ended where nobody waits for it: longer than an outage of Twilio
+mostly is. Nobody else would do it: the guardian takes a task that TaskRouter has begun to wrap up
+for one whose worker wanted the time."""
 TASK_REASON = "transferred"
 """Why an agent's task is closed when the caller has gone to somebody else."""
 
@@ -150,6 +154,7 @@ def reject_task(command: Command, begun: Transfer, now: Transfer) -> Order:
 
 
 def close_task(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+    is_awaited = now.caller.is_live  # no other transfer of this call begins before
     return Order(
         Tasks.end_task,
         EndTaskInput(
@@ -160,7 +165,8 @@ def close_task(_command: Command, _begun: Transfer, now: Transfer) -> Order:
         ),
         "close the task of the agent who left",
         start_to_close=5.0,
-        schedule_to_close=30.0,
+        schedule_to_close=30.0 if is_awaited else OUTLAST_SECONDS,
+        retry=QUICKLY if is_awaited else UNHURRIED,
     )
 
 
@@ -206,7 +212,8 @@ def end_told_task(command: Command, _begun: Transfer, _now: Transfer) -> Order:
         EndTaskInput(task_sid=left.task_sid, label=left.label, reason=CALL_OVER),
         "close the task of somebody who left",
         start_to_close=5.0,
-        schedule_to_close=30.0,
+        schedule_to_close=OUTLAST_SECONDS,
+        retry=UNHURRIED,
     )
 
 

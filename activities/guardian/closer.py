@@ -185,8 +185,8 @@ def lasts(first: Suspicion, again: Suspicion) -> bool:
         return False  # it was in the room a moment before
     # Of a leg whose SID is not known a list can show no end.
     is_shown = first.kind != LEG_AWAITED or (first.person is not None and first.person.call_sid)
-    before = _GONE if again.kind == LEG_MOVED_ON else _ENDS
-    return again.kind not in _ENDS or first.kind in before or not is_shown
+    before = _ENDS if again.kind == LEG_ENDED else _GONE
+    return again.kind not in _GONE or first.kind in before or not is_shown
 
 
 def _held(suspicion: Suspicion) -> bool:

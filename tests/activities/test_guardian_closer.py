@@ -38,6 +38,9 @@ def seen(
         (seen("leg_awaited"), seen("leg_moved_on"), False),
         # Seed 420575: the leg was ended between the two looks, and the callback was on its way.
         (seen("leg_awaited"), seen("leg_ended"), False),
+        # Seed 5007387: the caller was sent elsewhere between the look at beliefs and that at legs.
+        (seen("hold_differs", held=True), seen("leg_left"), False),
+        (seen("leg_left"), seen("leg_left"), True),
         # Seed 420989: the first look fell into a swap, and the second into a join.
         (seen("hold_differs", held=True), seen("hold_differs", held=False), False),
     ],

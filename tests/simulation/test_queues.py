@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from simulator.core.phones import Behavior
+from tests.simulation import director
 from tests.simulation.faults import Act, Entered, Fault, Request, Rings, Told
 from tests.simulation.play import play
 from tests.simulation.scenarios import plain
@@ -59,6 +60,39 @@ def test_worker_is_free_again_though_twilio_was_away_as_the_call_ended(seconds: 
         "queue",
         acts=[Act(Request("*", 6), "caller", "hang_up")],
         faults=[Fault(Request("*", 7), "twilio_down", seconds)],
+    )
+    assert outcome.violations == []
+
+
+@pytest.mark.parametrize("scenario", ["queue", "worker"])
+@pytest.mark.parametrize("state", ["dialing", "leaving"])
+@pytest.mark.parametrize("seconds", [35.0, 110.0])
+def test_agent_is_free_again_though_twilio_was_away_as_the_caller_hung_up(
+    monkeypatch: pytest.MonkeyPatch, scenario: str, state: str, seconds: float
+) -> None:
+    """The transfer tried for 30 s to end the agent's task, which TaskRouter wrapped up then."""
+    monkeypatch.setattr(director, "TROUBLE_SECONDS", 900.0)
+    moment = 0.7 if state == "dialing" else 0.01
+    outcome = play(
+        scenario,
+        acts=[
+            Act(Entered(state, plus=moment), "caller", "hang_up"),
+            Act(Entered("consulting", plus=2.0), "agent", "complete"),
+        ],
+        faults=[Fault(Entered(state, plus=moment + 0.25), "twilio_down", seconds)],
+    )
+    assert (outcome.violations, outcome.reason) == ([], "caller_hung_up")
+
+
+def test_target_is_free_again_though_twilio_was_away_as_they_hung_up() -> None:
+    """The same with the task that the transfer had made, and a call that went on."""
+    outcome = play(
+        "queue",
+        acts=[
+            Act(Entered("settling", plus=0.01), "target", "hang_up"),
+            Act(Entered("consulting", plus=2.0), "agent", "complete"),
+        ],
+        faults=[Fault(Entered("settling", plus=0.01), "twilio_down", 20.0)],
     )
     assert outcome.violations == []
 
