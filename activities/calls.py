@@ -15,7 +15,7 @@ from twilio.twiml.voice_response import VoiceResponse
 from activities.clocks import Clock, temporals_clock, twilios_clock
 from activities.creating import AddedLeg, create_once
 from activities.ending import is_old
-from activities.errors import GONE, REFUSED, TwilioError, ask, unavailable, unmet
+from activities.errors import GONE, REFUSED, TwilioError, ask, known, unavailable, unmet
 from activities.owners import Owners
 from activities.participants import ring_timeout
 from activities.reading import find_participant, read_call, read_legs
@@ -182,7 +182,7 @@ class Calls:
             play_beep=True,
             **when_recorded,
         )
-        await ask(self._client.calls(given.call_sid).update_async(twiml=str(twiml)))
+        await ask(self._client.calls(known(given.call_sid)).update_async(twiml=str(twiml)))
 
     async def _talk(self, given: DivertInput) -> bool:
         room = await read_legs(self._client, given.conference_sid)

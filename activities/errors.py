@@ -172,6 +172,14 @@ def gone(message: str, room: Room | None = None) -> TwilioError:
     return TwilioError(message, GONE, FailureDetails(room=room), is_expected=True)
 
 
+def known(call_sid: str) -> str:
+    """This SID. Raises `gone` where there is none: nobody could find out whose leg it was, and
+    without it a request would go to the list of all."""
+    if not call_sid:
+        raise gone("whose leg it was is not known")
+    return call_sid
+
+
 def unmet(
     message: str, room: Room | None = None, *, task: TaskState | None = None, cause: str = ""
 ) -> TwilioError:

@@ -20,6 +20,7 @@ from activities.errors import (
     ask,
     because,
     gone,
+    known,
     retold,
     unavailable,
     unmet,
@@ -345,7 +346,7 @@ class Participants:
         await self._update_if_there(conference_sid, call_sid, end_conference_on_exit=on)
 
     async def _update(self, conference_sid: str, call_sid: str, **changes: Any) -> None:
-        await update_participant(self._client, conference_sid, call_sid, **changes)
+        await update_participant(self._client, conference_sid, known(call_sid), **changes)
 
     async def _update_if_there(self, conference_sid: str, call_sid: str, **changes: Any) -> None:
         try:

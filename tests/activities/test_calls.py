@@ -199,6 +199,17 @@ async def test_a_caller_who_has_hung_up_is_gone(phones: Telephony, calls: Calls)
         assert raised.value.type == GONE
 
 
+async def test_nobody_is_diverted_whose_leg_was_never_found(
+    phones: Telephony, calls: Calls
+) -> None:
+    """Without a SID the request would go to the list of all calls."""
+    phones.people_talk()
+    phones.asked.clear()
+    with pytest.raises(TwilioError) as raised:
+        await attempt(calls.divert_call, DivertInput(""))
+    assert (raised.value.type, phones.asked) == (GONE, [])
+
+
 async def test_the_recording_is_reported_on_request(phones: Telephony, calls: Calls) -> None:
     caller, _ = phones.people_talk(agent_flag=False)
     await attempt(calls.divert_call, DivertInput(caller, recording_path="/twilio/recorded"))

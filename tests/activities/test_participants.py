@@ -35,6 +35,16 @@ async def test_hold_audio_of_ones_own_is_asked_for(
     assert form["HoldMethod"] == "GET"
 
 
+async def test_nobody_is_changed_whose_leg_was_never_found(
+    phones: Telephony, participants: Participants
+) -> None:
+    """Without a SID the request would go to the list of all participants."""
+    phones.people_talk()
+    with pytest.raises(TwilioError) as raised:
+        await attempt(participants.resume_participant, ResumeInput(phones.room, ""))
+    assert (raised.value.type, phones.asked) == (GONE, [])
+
+
 async def test_a_hold_without_effect_is_tried_again(
     phones: Telephony, participants: Participants
 ) -> None:

@@ -83,6 +83,9 @@ def test_caller_whose_call_has_ended_is_gone_though_nobody_told_so() -> None:
     transfer, stimulus = hear(caller_is_unknown, no)
     assert transfer.caller.is_here
     assert stimulus is Stimulus.CALLER_NOT_DIVERTED
+    # Seed 5043081: diverted for two minutes, though the room had told that the caller was gone.
+    caller_is_gone = replace(diverting, caller=Leg(presence=Presence.GONE))
+    assert hear(caller_is_gone, no)[1] is Stimulus.CALLER_UNREACHABLE
 
 
 def test_late_news_changes_nothing() -> None:

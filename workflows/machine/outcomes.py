@@ -387,8 +387,9 @@ def _caller_not_diverted(transfer: Transfer, failure: str) -> Heard:
     if failure == Failure.UNMET:
         caller = replace(transfer.caller, held=False, is_hold_doubtful=False)
         return replace(transfer, caller=caller), Stimulus.CALLER_WITH_AGENT
-    # Of a caller whose leg was never found, that Twilio knows no such call says nothing.
-    if failure != Failure.GONE or not transfer.caller.call_sid:
+    # Of a caller whose leg was never found, that Twilio knows no such call says nothing by itself.
+    is_told = bool(transfer.caller.call_sid) or not transfer.caller.is_live
+    if failure != Failure.GONE or not is_told:
         return transfer, Stimulus.CALLER_NOT_DIVERTED
     return with_presence(transfer, Party.CALLER, Presence.GONE), Stimulus.CALLER_UNREACHABLE
 
