@@ -11,11 +11,13 @@ from twilio.base import values
 from twilio.rest import Client
 
 from activities import recordings
+from activities.claiming import Memory, People, at_address, caller_beside, identify, is_here
 from activities.creating import AddedLeg, create_once
 from activities.errors import (
     GONE,
     RECORDED,
     REFUSED,
+    UNAVAILABLE,
     TwilioError,
     ask,
     because,
@@ -25,8 +27,8 @@ from activities.errors import (
     unavailable,
     unmet,
 )
-from activities.reading import find_participant, read_legs, read_whole, with_addresses
-from activities.room import CONNECTED, ENDED, Room, RoomLeg, RoomRecordings
+from activities.reading import find_participant, read_legs, read_whole
+from activities.room import ENDED, Room, RoomLeg, RoomRecordings
 from activities.settings import TwilioSettings
 from activities.task_ending import end_one_task
 from activities.task_reading import workspace_of
@@ -59,11 +61,17 @@ class HoldInput:
 
 @dataclass(frozen=True)
 class ResumeInput:
-    """Who is to be taken off hold, and whose exit flags are then switched on again."""
+    """Who is to be taken off hold, and whose exit flags are then switched on again.
+
+    `call_sid` may be empty where an agent is named: the caller is then whoever is not the agent, as
+    with a hold whose answer nobody has heard.
+    """
 
     conference_sid: str
     call_sid: str
     exit_flags_on: tuple[str, ...] = ()
+    agent_address: str = ""
+    agent_call_sid: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,9 +139,19 @@ class Participants:
             await self._update(given.conference_sid, given.call_sid, **self._hold())
             room = await read_legs(self._client, given.conference_sid)
             return replace(_proven_held(room, given.call_sid), recordings=paused)
+        memory = Memory(_people_of(given))
+        try:
+            return await self._claim(given, memory)
+        except TwilioError as error:
+            before = memory.room()
+            if error.kind != UNAVAILABLE or before is None:
+                raise
+            raise retold(error, "the call was being taken over", before) from error
+
+    async def _claim(self, given: HoldInput, memory: Memory) -> Room:
         room = await read_whole(self._client, given.conference_sid)
-        room, caller = await self._identify(room, given)
-        flagged = _flags_before(room)
+        room, caller = await identify(self._client, room, _people_of(given))
+        flagged = memory.keep(room, caller)
         paused = await self._without_recordings(given)
         held = room.find(caller)
         room = await self._clear_exit_flags(room, caller)
@@ -154,7 +172,7 @@ class Participants:
             legs=tuple(replace(leg, address=told.get(leg.call_sid, "")) for leg in after.legs),
             recordings=paused,
         )
-        agent = _at_address(room, given.agent_address) if not given.agent_call_sid else None
+        agent = at_address(room, given.agent_address) if not given.agent_call_sid else None
         if agent is not None and after.find(agent.call_sid) is None:
             # Gone since: told all the same, or nobody would ever know whose leg to look for.
             agent = replace(agent, status=ENDED, is_in_room=False)
@@ -164,9 +182,12 @@ class Participants:
     @activity.defn(name="resume_participant")
     async def resume_participant(self, given: ResumeInput) -> Room:
         """Take one leg off hold, read it back, then restore exit flags of those still there."""
-        await self._update(given.conference_sid, given.call_sid, hold=False)
+        call_sid = given.call_sid
+        if not call_sid and (given.agent_call_sid or given.agent_address):
+            call_sid = await caller_beside(self._client, _people_of(given))
+        await self._update(given.conference_sid, call_sid, hold=False)
         room = await read_legs(self._client, given.conference_sid)
-        leg = room.find(given.call_sid)
+        leg = room.find(call_sid)
         if leg is None:
             raise gone("the leg has left the room", room)
         if leg.held:
@@ -258,7 +279,7 @@ class Participants:
                 raise
             return after
         after = await read_legs(self._client, given.conference_sid)
-        if _is_here(after.find(given.call_sid)):
+        if is_here(after.find(given.call_sid)):
             # An answer of success is not proof: an agent who is believed gone would listen on.
             raise unavailable("the leg is still in the room")
         return after.without(given.call_sid)
@@ -286,25 +307,6 @@ class Participants:
             return await recordings.pause(self._client, given.conference_sid)
         except TwilioError as error:
             raise because(error, RECORDED) from None
-
-    async def _identify(self, room: Room, given: HoldInput) -> tuple[Room, str]:
-        """The room with the addresses that had to be read, and the caller's call SID."""
-        if not room.is_live:
-            raise gone("the conference is over", room)
-        agent = room.find(given.agent_call_sid)
-        caller = room.find(given.call_sid)
-        if (agent is None and given.agent_address) or (caller is None and not given.call_sid):
-            room = await with_addresses(
-                self._client, room, [leg.call_sid for leg in room.legs if leg.call_sid]
-            )
-            agent = agent or _at_address(room, given.agent_address)
-            caller = room.find(given.call_sid) or _other_than(room, agent, given)
-        is_agent_expected = bool(given.agent_call_sid or given.agent_address)
-        if is_agent_expected and not _is_here(agent):
-            raise unmet("the agent is not in the room", room)
-        if caller is None or not _is_here(caller):
-            raise unmet("the caller is not in the room", room)
-        return room, caller.call_sid
 
     async def _clear_exit_flags(self, room: Room, to_be_held: str) -> Room:
         """Switch every exit flag off and read it back.
@@ -389,49 +391,8 @@ def ring_timeout(seconds: float) -> int:
     return max(RING_SECONDS_MIN, min(RING_SECONDS_MAX, round(seconds)))
 
 
-def _is_here(leg: RoomLeg | None) -> bool:
-    return leg is not None and leg.status == CONNECTED
-
-
-def _at_address(room: Room, address: str) -> RoomLeg | None:
-    matching = [leg for leg in room.legs if address and leg.address == address]
-    here = [leg for leg in matching if _is_here(leg)]
-    return next(iter(here or matching), None)
-
-
-def _other_than(room: Room, agent: RoomLeg | None, given: HoldInput) -> RoomLeg | None:
-    """The caller, when nobody told who that is: the one connected leg that is not the agent.
-
-    With several, the one without a label: legs that an application adds have labels, a person who
-    called in does not. Still several: nobody is guessed to be the caller.
-    """
-    if given.call_sid or agent is None:
-        return None
-    others = [
-        leg
-        for leg in room.legs
-        if _is_here(leg) and leg.call_sid != agent.call_sid and not leg.is_supervisor
-    ]
-    if len(others) > 1:
-        others = [leg for leg in others if not leg.label]
-    return others[0] if len(others) == 1 else None
-
-
-def _flags_before(room: Room) -> frozenset[str]:
-    """Call SIDs whose exit flag was on before this activity's first attempt changed anything.
-
-    Remembered in a heartbeat, and only if there is something to remember: a heartbeat is billed.
-    """
-    before = {
-        sid
-        for detail in activity.info().heartbeat_details
-        if isinstance(detail, dict)
-        for sid in detail.get("exit_flags") or ()
-    }
-    now = {leg.call_sid for leg in room.legs if leg.exit_flag}
-    if now - before:
-        activity.heartbeat({"exit_flags": sorted(before | now)})
-    return frozenset(before | now)
+def _people_of(given: HoldInput | ResumeInput) -> People:
+    return People(given.conference_sid, given.call_sid, given.agent_call_sid, given.agent_address)
 
 
 def _proven_held(room: Room, call_sid: str) -> Room:
@@ -447,14 +408,14 @@ def _demand_known(room: Room, given: RemoveInput) -> None:
     """Whoever is to leave is gone already. Where nobody could say who that is, this is so only if
     nobody is there who might be it: a task must not end while its worker talks."""
     spared = (given.caller_call_sid, given.other_call_sid)
-    others = (leg for leg in room.legs if _is_here(leg) and not leg.is_supervisor)
+    others = (leg for leg in room.legs if is_here(leg) and not leg.is_supervisor)
     if not given.call_sid and any(leg.call_sid not in spared for leg in others):
         raise unmet("it is not known who is to leave", room)
 
 
 def _demand(room: Room, given: RemoveInput) -> None:
     caller = room.find(given.caller_call_sid)
-    if caller is None or not _is_here(caller):
+    if caller is None or not is_here(caller):
         raise unmet("the caller is not in the room", room)
     if given.require == HELD:
         if not caller.held:
@@ -464,5 +425,5 @@ def _demand(room: Room, given: RemoveInput) -> None:
     is_heard = other is not None and not other.coaching
     if other is not None and other.is_supervisor:
         is_heard = is_heard and not other.muted
-    if other is None or not is_heard or not _is_here(other) or other.held or caller.held:
+    if other is None or not is_heard or not is_here(other) or other.held or caller.held:
         raise unmet("the caller is not talking to the other", room)

@@ -170,6 +170,8 @@ def _give_caller_back(_command: Command, _begun: Transfer, now: Transfer) -> Ord
             conference_sid=now.conference_sid,
             call_sid=now.caller.call_sid,
             exit_flags_on=flagged,
+            agent_address=now.agent.address,
+            agent_call_sid=now.agent.call_sid,
         ),
         "caller back with the agent, exit flags as before",
         start_to_close=3.5,

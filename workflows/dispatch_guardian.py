@@ -12,7 +12,7 @@ from workflows.dispatch_tasks import CALL_OVER
 with workflow.unsafe.imports_passed_through():
     from activities.guardian import compare
     from activities.guardian.guard import Finding, Guard, GuardInput, GuardReport
-    from activities.guardian.remedy import RESUME
+    from activities.guardian.remedy import END_LEG, RESUME
     from activities.guardian.rescue import Rescue, RescueInput, RescueReport
     from activities.tasks import EndTaskInput, Tasks
     from workflows.machine.events import (
@@ -48,7 +48,7 @@ SILENT_WHILE = {"call": "transfer", "hold": "transfer"}
 KNOWS_HOLDS = ("transfer", "hold")
 """Owners whose views say who is on hold. A call between transfers does not know."""
 
-HOLD_ENDED = RESUME
+TOLD_TO_CALL = frozenset({RESUME, END_LEG})
 """What a rescue did that a call between its transfers does not see by itself."""
 
 EXPECTED = frozenset({compare.LEG_MOVED_ON})

@@ -28,8 +28,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from workflows.call import CallWorkflow
 from workflows.dispatch_guardian import (
     EXPECTED,
-    HOLD_ENDED,
     PAGE,
+    TOLD_TO_CALL,
     Finding,
     GuardReport,
     RescueReport,
@@ -142,7 +142,8 @@ class GuardianWorkflow:
         await self._signal(finding.workflow_id, finding.run_id, fact)
 
     async def _tell_call(self, conference_sid: str) -> None:
-        """The call may have looked at its people just before, and shows one of them on hold."""
+        """The call may have looked at its people just before, and shows one of them on hold, or it
+        says nothing of somebody whom the dead transfer's last word still shows."""
         await self._signal(call_workflow_id(conference_sid), None, OwnerEnded(at=now()))
 
     async def _signal(self, workflow_id: str, run_id: str | None, fact: Fact) -> None:
@@ -187,7 +188,7 @@ class GuardianWorkflow:
         if report.is_settled:
             settled = self._carried.settled | {finding.key: now() + SETTLED_SECONDS}
             self._carried = replace(self._carried, settled=settled)
-        if HOLD_ENDED in report.did:
+        if not TOLD_TO_CALL.isdisjoint(report.did):
             await self._tell_call(finding.conference_sid)
         did = (*report.did, "watch") if watch is not None else report.did
         self._count(did, finding.conference_sid)

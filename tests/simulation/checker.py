@@ -300,6 +300,7 @@ class Checker:
         before = self.stage.network.ledger.seq != self._ledger
         if before:
             claims.leaving(self)
+            claims.nobody_hangs_up_on_the_caller(self)
             self.look()
         self._new_requests()
         self._lasts.clear()

@@ -152,6 +152,26 @@ def leaving(check: Any) -> None:
                 check.broken("S10", "an exit flag ended the room under the caller")
 
 
+def nobody_hangs_up_on_the_caller(check: Any) -> None:
+    """S1: only whoever is on a call ends it. A caller who has somebody in the room, on hold or not,
+    is not put down by us. Looks at the moment before what has happened."""
+    legs, caller = check.truth.legs, check.truth.caller
+    for entry in check.stage.network.ledger.select(since=check._ledger):
+        if entry.kind != "leave" or caller is None or entry.call_sid != caller.call.sid:
+            continue
+        is_ours = entry.what in ("conference_ended_via_api", "participant_updated_via_api")
+        if not is_ours or caller.call.live or not caller.is_joined:
+            continue
+        with_them = [
+            leg.address
+            for leg in legs.values()
+            if leg is not caller and leg.is_joined and leg.room is caller.room
+            and not (leg.is_supervisor and not check.ears.is_agent(leg))
+        ]  # fmt: skip
+        if with_them:
+            check.broken("S1", f"we hung up on the caller, with {with_them} in the room")
+
+
 # --- ownership ---------------------------------------------------------------------------------
 
 

@@ -322,6 +322,8 @@ EVENTS = ("answered", "completed", "participant-leave", "participant-join", "con
 TASK_EVENTS = ("assignment", "reservation.*", "task.*", "voice")
 
 
+LONG_SECONDS = 17.0
+"""An outage of Twilio that would be longer lasts three times as long."""
 CLASSIC = 0.3
 """The part of histories in which one of the situations of `classics.py` is brought about."""
 BY_SDK = 10
@@ -415,7 +417,10 @@ def _fault(rng: Random, has_taskrouter: bool) -> Fault:
          "twilio_down", "cut_off")
     )  # fmt: skip
     longest = {"worker_crash": 3.0, "twilio_down": 20.0}.get(name, 6.0)
-    return Fault(_moment(rng), name, rng.uniform(0.2, longest))
+    moment, seconds = _moment(rng), rng.uniform(0.2, longest)
+    if name == "twilio_down" and seconds > LONG_SECONDS:
+        seconds *= 3  # longer than any one command is tried
+    return Fault(moment, name, seconds)
 
 
 def _switches(rng: Random, has_taskrouter: bool) -> tuple[tuple[str, Any], ...]:

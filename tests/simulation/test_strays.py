@@ -163,6 +163,19 @@ def test_target_whose_agent_left_a_dead_transfer_is_shown_with_the_caller() -> N
     assert play(replace(picks_up(plain("warm"), 0.3), acts=acts)).violations == []
 
 
+def test_target_that_a_rescue_has_ended_unheard_is_not_shown_on_the_call() -> None:
+    """The api was away as the guardian ended the target's leg, so that no callback said so, and
+    the dead transfer's last word was the newest that there was of the call."""
+    acts = (
+        Act(Entered("consulting", plus=0.5), "agent", "swap"),
+        Act(Entered("revisiting", plus=0.5), "operator", "terminate"),
+    )
+    away = Fault(Entered("revisiting", plus=0.6), "api_crash", 30.0)
+    outcome = play(replace(plain("warm"), acts=acts, faults=(away,)), with_ladder=True)
+    assert outcome.violations == []
+    assert ends_of(outcome, "client:bob")[0] < ends_of(outcome, "+15550109001")[0]
+
+
 def test_target_of_a_dead_transfer_is_not_let_in_to_a_supervisor_who_took_over() -> None:
     """Found in the same way: the agent had been released, and so the target was taken for whoever
     has the caller."""

@@ -246,7 +246,8 @@ def hear_hold(transfer: Transfer, party: Party, is_held: bool) -> Heard:
 
 
 def _learn(transfer: Transfer, reading: RoomReading) -> Transfer:
-    """Who is who, and the exit flags to be restored, from the reading that came with the claim."""
+    """Who is who, and the exit flags to be restored, from the reading that came with the claim, be
+    it that it failed."""
     transfer = replace(
         transfer,
         room_name=reading.room_name or transfer.room_name,
@@ -348,7 +349,8 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
     if command in ("SecureCaller", "HoldCaller"):
         return _caller_not_held(transfer, failed)
     if command in ("ResumeCaller", "GiveCallerBack"):
-        if failure == Failure.GONE:
+        # Of a caller whose leg was never found only the room can tell that they have gone.
+        if failure == Failure.GONE and (transfer.caller.call_sid or failed.reading is not None):
             return caller_gone(transfer)
         return transfer, Stimulus.CALLER_NOT_RESUMED
     if command == "DivertCaller":
@@ -420,4 +422,6 @@ def _caller_not_held(transfer: Transfer, failed: CommandFailed) -> Heard:
         if failed.command == "SecureCaller":
             return transfer, Stimulus.ROOM_ENDED
         return caller_gone(transfer)
+    if failed.command == "SecureCaller" and failed.reading is not None:
+        transfer = _learn(transfer, failed.reading)
     return transfer, Stimulus.CALLER_NOT_HELD

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workflows.machine.commands import SecureCaller
 from workflows.machine.events import (
+    CommandFailed,
     CommandSucceeded,
     Event,
     LegAnswered,
@@ -55,7 +56,9 @@ def explained_by(transfer: Transfer, event: Event) -> tuple[LegEnded, ...]:
     """What was told before this event, and only it explains: the legs that it showed as the
     caller's and the agent's, and that had left when its answer was on the way. They are heard
     after it, with what it changed in `transfer`."""
-    if not isinstance(event, CommandSucceeded) or event.command != SecureCaller.__name__:
+    if not isinstance(event, CommandSucceeded | CommandFailed):
+        return ()
+    if event.command != SecureCaller.__name__:
         return ()
     found = (transfer.caller.call_sid, transfer.agent.call_sid)
     return tuple(LegEnded(at=event.at, call_sid=sid) for sid in found if sid in transfer.departed)
