@@ -10,6 +10,7 @@ from tests.machine.harness import a_transfer, inbound, just_begun, warm
 from workflows.machine.beliefs import alone
 from workflows.machine.classify import Whose, hear, news_in, whose
 from workflows.machine.events import (
+    AgentReplaced,
     CommandFailed,
     CommandSucceeded,
     DeadlinePassed,
@@ -86,6 +87,25 @@ def test_caller_whose_call_has_ended_is_gone_though_nobody_told_so() -> None:
     # Seed 5043081: diverted for two minutes, though the room had told that the caller was gone.
     caller_is_gone = replace(diverting, caller=Leg(presence=Presence.GONE))
     assert hear(caller_is_gone, no)[1] is Stimulus.CALLER_UNREACHABLE
+
+
+def test_agent_whose_taker_over_hung_up_at_once_is_known_by_address_again() -> None:
+    """Seed 6006020: the agent had the caller, and was answered 404: a room's list has no addresses,
+    and the supervisor's was the last that was known."""
+    story = inbound().answers()
+    agent = story.transfer.target
+    story.hear(AgentReplaced(at=AT, call_sid="CAsue", address="client:sue", label="s"))
+    story.hear(LegEnded(at=AT, call_sid="CAsue"))
+    here = (
+        LegReading(call_sid=story.transfer.caller.call_sid, label="caller"),
+        LegReading(call_sid=agent.call_sid, label=agent.label),
+    )
+    key = next(each for each in story.transfer.pending if each.endswith("ReadRoom"))
+    reading = RoomReading(conference_sid="CFroom", legs=here)
+    done = CommandSucceeded(at=AT, command="ReadRoom", key=key, reading=reading)
+    target = hear(story.transfer, done)[0].target
+    assert (target.call_sid, target.address) == (agent.call_sid, agent.address)
+    assert target.address
 
 
 def test_late_news_changes_nothing() -> None:

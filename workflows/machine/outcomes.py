@@ -327,7 +327,7 @@ def _with_company(transfer: Transfer, caller: LegReading, here: list[LegReading]
     others = [leg for leg in here if leg.call_sid != caller.call_sid]
     other = next((leg for leg in others if leg.call_sid == known), others[0])
     target = Leg(
-        address=other.address or (transfer.target.address if other.call_sid == known else ""),
+        address=other.address or _address_known(transfer, other.call_sid),
         call_sid=other.call_sid,
         label=other.label,
         presence=Presence.PRESENT,
@@ -335,6 +335,12 @@ def _with_company(transfer: Transfer, caller: LegReading, here: list[LegReading]
     )
     address = transfer.caller.address or caller.address
     return replace(transfer, target=target, caller=replace(transfer.caller, address=address))
+
+
+def _address_known(transfer: Transfer, call_sid: str) -> str:
+    """The address of somebody whom the call rang, or was told of; a room's list shows none."""
+    told = {each.call_sid: each.address for each in transfer.attempts}
+    return (told | {transfer.target.call_sid: transfer.target.address}).get(call_sid, "")
 
 
 def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
