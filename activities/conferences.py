@@ -22,6 +22,8 @@ from activities.reading import (
 )
 from activities.room import Room, RoomLeg
 from activities.settings import TwilioSettings
+from activities.task_reading import read_tagged, workspace_of
+from activities.task_state import state_of_task
 
 ROOMS_LISTED_MAX = 20
 """Newest rooms of one name. At most one of them is live, and it is the newest."""
@@ -46,6 +48,8 @@ class ReadRoomInput:
     owner_id: str = ""
     """The workflow that is asked who the caller is, by its memo field `owner_view`; empty: none."""
     owner_view: str = ""
+    task_sid: str = ""
+    """With TaskRouter: the task that is asked who the caller is; empty: none."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,12 @@ class Conferences:
         room = replace(room, legs=tuple(legs))
         if given.owner_id:
             caller = await caller_known_to(activity.client(), given.owner_id, given.owner_view)
+            room = replace(room, caller_call_sid=caller)
+        if given.task_sid:
+            task = await read_tagged(
+                workspace_of(self._client, self._settings).tasks(given.task_sid)
+            )
+            caller = state_of_task(task[0]).caller_call_sid if task else ""
             room = replace(room, caller_call_sid=caller)
         if not given.with_addresses:
             return room

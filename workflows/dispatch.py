@@ -345,6 +345,7 @@ def _read_room(_command: Command, _begun: Transfer, now: Transfer) -> Order:
             conference_sid=now.conference_sid,
             call_sids=tuple(leg.call_sid for leg in known if leg.call_sid and leg.is_live),
             with_addresses=now.kind is Kind.ROUTED or not now.target.address,
+            task_sid="" if now.caller.call_sid else now.task_sid,
         ),
         "who is in the room?",
         start_to_close=5.0,

@@ -250,9 +250,9 @@ def people_orders(task_sid: str) -> tuple[Order, Callable[[TaskState], Order]]:
     return task, room
 
 
-def people_in(state: TaskState, room: Room) -> TaskPeople:
+def people_in(state: TaskState, room: Room | None = None) -> TaskPeople:
     """What the task says of its people, with the worker's address as the room knows it."""
-    worker = room.find(state.worker_call_sid)
+    worker = room.find(state.worker_call_sid) if room else None
     return TaskPeople(
         conference_sid=state.conference_sid,
         caller_call_sid=state.caller_call_sid,

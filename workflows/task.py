@@ -23,11 +23,15 @@ class TaskWorkflow:
     @workflow.run
     async def run(self, given: TaskInput) -> TaskPeople:
         """Answers conference, legs and the worker's address; all empty if there is no such call."""
-        return await look_up(given.task_sid, looks=1)
+        return await look_up(given.task_sid, looks=1, needs_address=True)
 
 
-async def look_up(task_sid: str, looks: int = LOOKS_MAX) -> TaskPeople:
-    """Who the task brought together, looked for `looks` times."""
+async def look_up(
+    task_sid: str, looks: int = LOOKS_MAX, *, needs_address: bool = False
+) -> TaskPeople:
+    """Who the task brought together, looked for `looks` times; all empty if that could not be had.
+    Unless it is needed, the worker's address may be missing: the room was not to be read."""
+    known = TaskPeople()
     for look in range(looks):
         if look:
             await workflow.sleep(LOOK_SECONDS, summary="until TaskRouter has told who talks")
@@ -36,7 +40,9 @@ async def look_up(task_sid: str, looks: int = LOOKS_MAX) -> TaskPeople:
             state = await carry_out(task)
             if not state.conference_sid or not state.caller_call_sid:
                 continue
+            if not needs_address:
+                known = people_in(state)
             return people_in(state, await carry_out(room(state)))
         except ActivityError:
             continue
-    return TaskPeople()
+    return known

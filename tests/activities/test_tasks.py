@@ -10,6 +10,7 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 from twilio.rest import Client
 
+from activities.conferences import Conferences, ReadRoomInput
 from activities.errors import GONE, REFUSED, UNAVAILABLE, TwilioError
 from activities.settings import TwilioSettings
 from activities.task_marks import SKILLS_MAX, marked
@@ -139,6 +140,19 @@ def test_what_taskrouter_wrote_about_another_task_is_not_carried_over() -> None:
 
 
 # --- read ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["told", "no such task"])
+async def test_the_task_is_asked_who_the_caller_is(centre: Centre, is_there: bool) -> None:
+    caller, agent = centre.phones.people_talk()
+    sid = await made(centre)
+    with centre.phones.runtime.act() as network:
+        network.taskrouter.tasks.set_attributes(centre.task(sid), {"call_sid": caller})
+    rooms = Conferences(centre.tasks._client, centre.tasks._settings)
+    given = ReadRoomInput(centre.phones.room, task_sid=sid if is_there else "WT" + "f" * 32)
+    room = await attempt(rooms.read_room, given)
+    assert room.caller_call_sid == (caller if is_there else "")
+    assert {leg.call_sid for leg in room.legs} == {caller, agent}
 
 
 async def test_a_task_tells_its_room_and_its_people(centre: Centre) -> None:

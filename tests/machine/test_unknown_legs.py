@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 
 from tests.machine.harness import a_transfer
-from workflows.machine.commands import Command
+from workflows.dispatch import order_for
+from workflows.machine.classify import hear
+from workflows.machine.commands import Command, ReadRoom
 from workflows.machine.dials import unwanted
 from workflows.machine.events import CommandSucceeded, LegEnded, LegReading, RoomReading
 from workflows.machine.model import Kind, Leg, Presence, State, Transfer
+from workflows.machine.stimuli import Stimulus
 from workflows.shell_transfers import TransferRules, rules_of
 
 AT = 1001.0
@@ -85,3 +88,39 @@ def test_who_leaves_once_everybody_is_known_is_not_remembered() -> None:
     rules, value = begun(Kind.WARM)
     value = rules.step(value, held(value)).value
     assert rules.step(value, LegEnded(at=AT, call_sid="CAother")).value.departed == ()
+
+
+CALLER = LegReading(call_sid="CAcaller")
+WORKER = LegReading(call_sid="CAworker")
+
+
+@pytest.mark.parametrize(
+    ("legs", "told", "expected"),
+    [
+        ((CALLER, WORKER), "", Stimulus.ROOM_FINE),
+        ((CALLER, WORKER), "CAcaller", Stimulus.ROOM_FINE),
+        ((WORKER,), "CAcaller", Stimulus.CALLER_LEFT),
+        ((CALLER,), "", Stimulus.CALLER_ALONE),
+        ((replace(CALLER, held=True),), "", Stimulus.CALLER_FORGOTTEN),
+        ((), "", Stimulus.CALLER_LEFT),
+    ],
+)
+def test_caller_of_whom_only_the_task_knows_is_not_gone_because_nobody_knows_them(
+    legs: tuple[LegReading, ...], told: str, expected: Stimulus
+) -> None:
+    """Seed 7006743: a call of TaskRouter's that began as Twilio could not be had."""
+    call = a_transfer(Kind.INBOUND, caller=Leg(presence=Presence.PRESENT), task_sid="WT1")
+    call = replace(call, kind=Kind.ROUTED, state=State.CHECKING, pending=("p-1-ReadRoom",))
+    reading = RoomReading(conference_sid="CFroom", legs=legs, caller_call_sid=told)
+    done = CommandSucceeded(at=AT, command="ReadRoom", key="p-1-ReadRoom", reading=reading)
+    after, stimulus = hear(call, done)
+    assert stimulus is expected
+    assert after.caller.call_sid == told
+
+
+@pytest.mark.parametrize(("sid", "asked"), [("", "WT1"), ("CAcaller", "")])
+def test_task_is_asked_who_the_caller_is_until_that_is_known(sid: str, asked: str) -> None:
+    caller = Leg(call_sid=sid, presence=Presence.PRESENT)
+    call = replace(a_transfer(Kind.INBOUND, caller=caller, task_sid="WT1"), kind=Kind.ROUTED)
+    given = order_for(ReadRoom(key="k"), call, call).given
+    assert given.task_sid == asked

@@ -52,6 +52,19 @@ def test_worker_who_hangs_up_unheard_as_the_agent_goes_is_not_left_busy() -> Non
     assert outcome.violations == []
 
 
+@pytest.mark.parametrize("route", ["*", "participants.list", "calls.fetch"])
+@pytest.mark.parametrize("scenario", ["queue", "worker"])
+@pytest.mark.parametrize("seconds", [13.0, 30.0, 70.0, 150.0])
+def test_nobody_hangs_up_on_a_call_that_began_in_an_outage(
+    monkeypatch: pytest.MonkeyPatch, scenario: str, route: str, seconds: float
+) -> None:
+    """Seed 7006743: who is on the call had not been learnt, so that the room did not show the
+    caller, who was taken for gone: the call was ended for everybody."""
+    monkeypatch.setattr(director, "TROUBLE_SECONDS", 900.0)
+    outcome = play(scenario, faults=[Fault(Request(route, 1), "twilio_down", seconds)])
+    assert outcome.violations == []
+
+
 @pytest.mark.parametrize("seconds", [17.0, 40.0, 60.0])
 def test_worker_is_free_again_though_twilio_was_away_as_the_call_ended(seconds: float) -> None:
     """Seed 4040957: the call tried for 16 s to end the task of its agent, and never again: nobody

@@ -11,6 +11,7 @@ from workflows.machine.beliefs import (
     NOT_YET_TAKEN,
     WINDING_UP,
     Heard,
+    adopt,
     caller_gone,
     has_met_target,
     target_gone,
@@ -305,6 +306,10 @@ def _room_read(transfer: Transfer, reading: RoomReading) -> Heard:
     if not reading.is_live:
         return transfer, Stimulus.ROOM_ENDED
     here = [leg for leg in reading.legs if leg.status == "connected" and _counts(transfer, leg)]
+    if not transfer.caller.call_sid and reading.caller_call_sid:
+        transfer = adopt(transfer, Party.CALLER, reading.caller_call_sid)
+    if not transfer.caller.call_sid and here:
+        return transfer, _room_of_unknown(here)
     caller = next((leg for leg in here if leg.call_sid == transfer.caller.call_sid), None)
     if caller is not None:
         transfer = replace(transfer, caller=replace(transfer.caller, held=caller.held))
@@ -313,6 +318,14 @@ def _room_read(transfer: Transfer, reading: RoomReading) -> Heard:
     if len(here) > 1:
         return _with_company(transfer, caller, here), Stimulus.ROOM_FINE
     return transfer, Stimulus.CALLER_FORGOTTEN if caller.held else Stimulus.CALLER_ALONE
+
+
+def _room_of_unknown(here: list[LegReading]) -> Stimulus:
+    """Who the caller is could not be had from the task yet: not seen is not gone, and who is alone
+    may be the caller."""
+    if len(here) > 1:
+        return Stimulus.ROOM_FINE
+    return Stimulus.CALLER_FORGOTTEN if here[0].held else Stimulus.CALLER_ALONE
 
 
 def _counts(transfer: Transfer, leg: LegReading) -> bool:
