@@ -149,11 +149,18 @@ def _hold(party: Party) -> Callable[[Command, Transfer, Transfer], Order]:
 
 
 def _resume(party: Party) -> Callable[[Command, Transfer, Transfer], Order]:
+    is_caller = party is Party.CALLER
+
     def order(_command: Command, begun: Transfer, now: Transfer) -> Order:
         call_sid = _sid(now, begun.leg(party))
         return Order(
             Participants.resume_participant,
-            ResumeInput(conference_sid=now.conference_sid, call_sid=call_sid),
+            ResumeInput(
+                conference_sid=now.conference_sid,
+                call_sid=call_sid or (now.caller.call_sid if is_caller else ""),
+                agent_address=now.agent.address if is_caller else "",
+                agent_call_sid=now.agent.call_sid if is_caller else "",
+            ),
             f"{party} off hold",
             start_to_close=3.5,
             schedule_to_close=20.0,

@@ -12,7 +12,14 @@ from workflows.dispatch import order_for
 from workflows.machine.classify import hear
 from workflows.machine.commands import Command, ReadRoom
 from workflows.machine.dials import unwanted
-from workflows.machine.events import CommandSucceeded, LegEnded, LegReading, RoomReading
+from workflows.machine.events import (
+    CommandFailed,
+    CommandSucceeded,
+    Failure,
+    LegEnded,
+    LegReading,
+    RoomReading,
+)
 from workflows.machine.model import Kind, Leg, Presence, State, Transfer
 from workflows.machine.stimuli import Stimulus
 from workflows.shell_transfers import TransferRules, rules_of
@@ -124,3 +131,15 @@ def test_task_is_asked_who_the_caller_is_until_that_is_known(sid: str, asked: st
     call = replace(a_transfer(Kind.INBOUND, caller=caller, task_sid="WT1"), kind=Kind.ROUTED)
     given = order_for(ReadRoom(key="k"), call, call).given
     assert given.task_sid == asked
+
+
+@pytest.mark.parametrize("command", ["ResumeCaller", "GiveCallerBack", "HoldCaller"])
+@pytest.mark.parametrize("is_read", [True, False], ids=["room read", "nothing read"])
+def test_caller_whose_leg_was_never_found_has_gone_only_if_the_room_tells_so(
+    command: str, is_read: bool
+) -> None:
+    key = f"p-9-{command}"
+    transfer = a_transfer(caller=Leg(presence=Presence.PRESENT), pending=(key,))
+    room = RoomReading(conference_sid="CFroom", legs=(WORKER,)) if is_read else None
+    gone = CommandFailed(at=AT, command=command, key=key, failure=Failure.GONE, reading=room)
+    assert (hear(transfer, gone)[1] is Stimulus.CALLER_LEFT) is is_read

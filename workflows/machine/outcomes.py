@@ -368,8 +368,7 @@ def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
     if command in ("SecureCaller", "HoldCaller"):
         return _caller_not_held(transfer, failed)
     if command in ("ResumeCaller", "GiveCallerBack"):
-        # Of a caller whose leg was never found only the room can tell that they have gone.
-        if failure == Failure.GONE and (transfer.caller.call_sid or failed.reading is not None):
+        if failure == Failure.GONE and _is_told_of_caller(transfer, failed):
             return caller_gone(transfer)
         return transfer, Stimulus.CALLER_NOT_RESUMED
     if command == "DivertCaller":
@@ -434,13 +433,19 @@ def _doubting_hold(transfer: Transfer, failed: CommandFailed) -> Transfer:
     return transfer
 
 
+def _is_told_of_caller(transfer: Transfer, failed: CommandFailed) -> bool:
+    """Of a caller whose leg was never found only the room can tell that they have gone."""
+    return bool(transfer.caller.call_sid) or failed.reading is not None
+
+
 def _caller_not_held(transfer: Transfer, failed: CommandFailed) -> Heard:
     if failed.failure == Failure.UNMET:
         return learn_supervisors(transfer, failed.reading), Stimulus.CALL_UNMET
     if failed.failure == Failure.GONE:
         if failed.command == "SecureCaller":
             return transfer, Stimulus.ROOM_ENDED
-        return caller_gone(transfer)
+        if _is_told_of_caller(transfer, failed):
+            return caller_gone(transfer)
     if failed.command == "SecureCaller" and failed.reading is not None:
         transfer = _learn(transfer, failed.reading)
     return transfer, Stimulus.CALLER_NOT_HELD
