@@ -93,12 +93,14 @@ class DivertInput:
 
     `action_path` is asked what follows the message; `recording_path`, if given, is told of the
     recording. With `conference_sid` and `unless_with`, the call SID of somebody: only if the two do
-    not talk with each other there.
+    not talk with each other there; with `unless_with_anybody`: only if the caller is alone there,
+    or on hold.
     """
 
     call_sid: str
     conference_sid: str = ""
     unless_with: str = ""
+    unless_with_anybody: bool = False
     action_path: str = "/twilio/voice/message"
     recording_path: str = ""
 
@@ -165,8 +167,9 @@ class Calls:
     @activity.defn(name="divert_call")
     async def divert_call(self, given: DivertInput) -> None:
         """Send a call to the spoken apology and the mailbox. Takes it out of its room at once."""
-        if given.unless_with and await self._talk(given):
-            raise unmet("the two are in the room, and neither is on hold")
+        is_asked = given.unless_with or given.unless_with_anybody
+        if is_asked and await self._talks(given):
+            raise unmet("the caller is in the room with somebody, and neither is on hold")
         twiml = VoiceResponse()
         twiml.say(self._settings.handover_apology)
         when_recorded = {}
@@ -184,10 +187,16 @@ class Calls:
         )
         await ask(self._client.calls(known(given.call_sid)).update_async(twiml=str(twiml)))
 
-    async def _talk(self, given: DivertInput) -> bool:
+    async def _talks(self, given: DivertInput) -> bool:
         room = await read_legs(self._client, given.conference_sid)
-        legs = (room.find(sid) for sid in (given.call_sid, given.unless_with))
-        return all(leg and leg.status == CONNECTED and not leg.held for leg in legs)
+        free = [leg for leg in room.legs if leg.status == CONNECTED and not leg.held]
+        is_with = any(
+            leg.call_sid == given.unless_with
+            or (given.unless_with_anybody and not leg.is_supervisor)
+            for leg in free
+            if leg.call_sid != given.call_sid
+        )
+        return is_with and any(leg.call_sid == given.call_sid for leg in free)
 
     async def _find_leg(self, given: EndLegInput, clock: Clock) -> str:
         leg = await find_participant(self._client, given.conference_sid, given.label)

@@ -10,7 +10,7 @@ import pytest
 
 from activities.calls import Calls, DivertInput, EndedLeg, EndLegInput, FindLegInput
 from activities.ending import DOUBT_SECONDS_MAX
-from activities.errors import GONE, UNAVAILABLE, TwilioError
+from activities.errors import GONE, UNAVAILABLE, UNMET, TwilioError
 from activities.settings import TwilioSettings
 from tests.activities.telephony import AGENT, CALLER, TARGET, Telephony, attempt, attempts
 
@@ -197,6 +197,31 @@ async def test_a_caller_who_has_hung_up_is_gone(phones: Telephony, calls: Calls)
         with pytest.raises(TwilioError) as raised:
             await attempt(calls.divert_call, DivertInput(sid))
         assert raised.value.type == GONE
+
+
+@pytest.mark.parametrize(
+    ("other", "is_diverted"),
+    [("agent", False), ("agent on hold", True), ("supervisor", True), ("nobody", True)],
+)
+async def test_caller_who_talks_with_somebody_is_not_diverted_on_request(
+    phones: Telephony, calls: Calls, other: str, is_diverted: bool
+) -> None:
+    caller, agent = phones.people_talk(agent_flag=False)
+    if other == "agent on hold":
+        phones.change(agent, Hold="true")
+    elif other != "agent":
+        phones.hangs_up(AGENT)
+    if other == "supervisor":
+        phones.enter(TARGET, Label=f"{'0' * 16}-v1", Muted="true")
+    given = DivertInput(caller, phones.room, unless_with_anybody=True)
+    if is_diverted:
+        await attempt(calls.divert_call, given)
+        assert "calls.update" in phones.asked
+        return
+    with pytest.raises(TwilioError) as raised:
+        await attempt(calls.divert_call, given)
+    assert raised.value.type == UNMET
+    assert "calls.update" not in phones.asked
 
 
 async def test_nobody_is_diverted_whose_leg_was_never_found(

@@ -160,7 +160,11 @@ def nobody_hangs_up_on_the_caller(check: Any) -> None:
         if entry.kind != "leave" or caller is None or entry.call_sid != caller.call.sid:
             continue
         is_ours = entry.what in ("conference_ended_via_api", "participant_updated_via_api")
-        if not is_ours or caller.call.live or not caller.is_joined:
+        if not is_ours or not caller.is_joined:
+            continue
+        if caller.call.live:
+            if check.truth.caller_talks():
+                check.broken("S1", "we sent the caller elsewhere, who was talking with somebody")
             continue
         with_them = [
             leg.address

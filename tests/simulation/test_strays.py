@@ -163,6 +163,17 @@ def test_target_whose_agent_left_a_dead_transfer_is_shown_with_the_caller() -> N
     assert play(replace(picks_up(plain("warm"), 0.3), acts=acts)).violations == []
 
 
+@pytest.mark.usefixtures("_long")
+@pytest.mark.parametrize("scenario", ["warm", "held", "recorded"])
+def test_caller_whose_agent_came_unheard_in_an_outage_is_not_sent_away(scenario: str) -> None:
+    """Temporal was away as the agent picked up, and Twilio for so long that neither that agent nor
+    the next could be asked for: once it was back, the two who talked were parted."""
+    down = Fault(Request("*", 2), "twilio_down", 70.0)
+    deaf = Fault(Request("*", 2, 0.5), "server_crash", 3.0)
+    outcome = play(replace(plain(scenario), faults=(down, deaf)))
+    assert outcome.violations == []
+
+
 def test_target_that_a_rescue_has_ended_unheard_is_not_shown_on_the_call() -> None:
     """The api was away as the guardian ended the target's leg, so that no callback said so, and
     the dead transfer's last word was the newest that there was of the call."""

@@ -204,6 +204,9 @@ _RELEASING = row(
     },
 )
 
+_DIVERTING = row(DIVERTING, own={On.CALLER_WITH_AGENT: go(State.CHECKING, Read)})
+"""An agent whose phone could not be asked for, nor ended, may have come after all."""
+
 INBOUND = Table(
     kind=Kind.INBOUND,
     initial=State.AWAITING,
@@ -214,7 +217,7 @@ INBOUND = Table(
         State.TALKING: _TALKING,
         State.CHECKING: _CHECKING,
         State.ASKING: _ASKING,
-        State.DIVERTING: DIVERTING,
+        State.DIVERTING: _DIVERTING,
         State.RELEASING: _RELEASING,
     },
     deadlines={
