@@ -154,7 +154,8 @@ def leaving(check: Any) -> None:
 
 def nobody_hangs_up_on_the_caller(check: Any) -> None:
     """S1: only whoever is on a call ends it. A caller who has somebody in the room, on hold or not,
-    is not put down by us. Looks at the moment before what has happened."""
+    is not put down by us, nor sent elsewhere while they talk. Looks at the moment before what has
+    happened."""
     legs, caller = check.truth.legs, check.truth.caller
     for entry in check.stage.network.ledger.select(since=check._ledger):
         if entry.kind != "leave" or caller is None or entry.call_sid != caller.call.sid:
@@ -162,18 +163,18 @@ def nobody_hangs_up_on_the_caller(check: Any) -> None:
         is_ours = entry.what in ("conference_ended_via_api", "participant_updated_via_api")
         if not is_ours or not caller.is_joined:
             continue
-        if caller.call.live:
-            if check.truth.caller_talks():
-                check.broken("S1", "we sent the caller elsewhere, who was talking with somebody")
-            continue
-        with_them = [
-            leg.address
+        people = [
+            leg
             for leg in legs.values()
             if leg is not caller and leg.is_joined and leg.room is caller.room
             and not (leg.is_supervisor and not check.ears.is_agent(leg))
         ]  # fmt: skip
-        if with_them:
-            check.broken("S1", f"we hung up on the caller, with {with_them} in the room")
+        talking = [leg.address for leg in people if check.truth.talking_to_caller(leg)]
+        if people and not caller.call.live:
+            there = [leg.address for leg in people]
+            check.broken("S1", f"we hung up on the caller, with {there} in the room")
+        elif talking:
+            check.broken("S1", f"we sent the caller elsewhere, who talked with {talking}")
 
 
 # --- ownership ---------------------------------------------------------------------------------
