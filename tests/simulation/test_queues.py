@@ -13,6 +13,10 @@ from tests.simulation.play import play
 from tests.simulation.scenarios import plain
 from tests.simulation.simulate import be_quiet
 from tests.simulation.stage import CALLER, PEOPLE
+from workflows import task
+from workflows.machine import outcomes
+from workflows.machine.stimuli import Stimulus
+from workflows.messages import TaskPeople
 
 PICKS_UP = 2.0
 """Seconds from the first ring, in plain stories."""
@@ -176,3 +180,14 @@ def test_task_of_a_transfer_ended_by_force_is_ended_though_its_sid_was_never_hea
     assert "guardian rescues" in outcome.goals
     assert [line for line in outcome.ladder if f"ringing {TARGET}" in line]
     assert outcome.violations == []
+
+
+def test_checker_sees_that_everybody_was_put_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine as it was: who was not known was taken for gone."""
+    monkeypatch.setattr(director, "TROUBLE_SECONDS", 900.0)
+    monkeypatch.setattr(outcomes, "adopt", lambda transfer, party, sid: transfer)
+    monkeypatch.setattr(outcomes, "_room_of_unknown", lambda here: Stimulus.CALLER_LEFT)
+    monkeypatch.setattr(task, "people_in", lambda state, room=None: TaskPeople())
+    outcome = play("queue", faults=[Fault(Request("*", 1), "twilio_down", 30.0)])
+    told = [str(each) for each in outcome.violations]
+    assert any("S1" in each and "we hung up on the caller" in each for each in told), told

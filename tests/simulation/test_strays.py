@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from activities.calls import Calls
 from simulator.core.phones import Behavior
 from tests.simulation import director
 from tests.simulation.faults import Act, After, Entered, Fault, Request
@@ -172,6 +173,18 @@ def test_caller_whose_agent_came_unheard_in_an_outage_is_not_sent_away(scenario:
     deaf = Fault(Request("*", 2, 0.5), "server_crash", 3.0)
     outcome = play(replace(plain(scenario), faults=(down, deaf)))
     assert outcome.violations == []
+
+
+@pytest.mark.usefixtures("_long")
+def test_checker_sees_that_a_caller_was_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nobody(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(Calls, "_talks", nobody)
+    down = Fault(Request("*", 2), "twilio_down", 70.0)
+    deaf = Fault(Request("*", 2, 0.5), "server_crash", 3.0)
+    told = [str(each) for each in play("warm", faults=[down, deaf]).violations]
+    assert any("S1" in each and "we sent the caller elsewhere" in each for each in told), told
 
 
 def test_target_that_a_rescue_has_ended_unheard_is_not_shown_on_the_call() -> None:
