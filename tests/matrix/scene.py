@@ -342,6 +342,7 @@ class Scene(Weather, Desks):
     def _end_room(self) -> None:
         """Somebody ends the conference in Twilio's own console."""
         sid = self.checker.conference_sid()
+        self.checker.is_ended_by_hand = True
         with self.stage.runtime.act() as network:
             if not network.conferences_by_sid[sid].ended:
                 network.update_conference(sid, {"Status": "completed"})

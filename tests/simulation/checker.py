@@ -115,6 +115,8 @@ class Checker:
         self.asked: set[str] = set()
         """Requests that were made, whatever was answered."""
         self.was_terminated = False
+        self.is_ended_by_hand = False
+        """Whether somebody has ended the room in Twilio's own console."""
         self.is_healed = False
         self.room_sid = ""
         """The room of a call that another application has set up."""

@@ -161,7 +161,7 @@ def nobody_hangs_up_on_the_caller(check: Any) -> None:
         if entry.kind != "leave" or caller is None or entry.call_sid != caller.call.sid:
             continue
         is_ours = entry.what in ("conference_ended_via_api", "participant_updated_via_api")
-        if not is_ours or not caller.is_joined:
+        if not is_ours or check.is_ended_by_hand or not caller.is_joined:
             continue
         people = [
             leg
