@@ -282,7 +282,8 @@ async def test_guardian_itself_had_nothing_to_complain_of(deaf: Stack) -> None:
             assert event.event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
             assert event.activity_task_started_event_attributes.attempt <= 1
     found = await guardian_of(deaf)
-    assert (found.looks_failed, found.looks > 0) == (0, True)
+    said = {name: process.complaints() for name, process in deaf.processes.items()}
+    assert (found.looks_failed, found.looks > 0) == (0, True), said
 
 
 async def test_story_of_the_demo_ends_as_told(deaf: Stack) -> None:
