@@ -22,6 +22,7 @@ from workflows.machine.events import (
 )
 from workflows.machine.model import Kind, Leg, Presence, State, Transfer
 from workflows.machine.stimuli import Stimulus
+from workflows.shell_rules import Turn
 from workflows.shell_transfers import TransferRules, rules_of
 
 AT = 1001.0
@@ -56,6 +57,13 @@ def held(value: Transfer) -> CommandSucceeded:
     return CommandSucceeded(at=AT, command="SecureCaller", key=key, reading=reading)
 
 
+def told_of_the_hold_after(kind: Kind, call_sid: str) -> Turn[Transfer]:
+    """Somebody leaves, and then the hold's outcome comes, which still shows them."""
+    rules, value = begun(kind)
+    value = rules.step(value, LegEnded(at=AT, call_sid=call_sid)).value
+    return rules.step(value, held(value))
+
+
 def to_be_begun(value: Transfer, commands: tuple[Command, ...]) -> set[str]:
     return {command.name for command in commands if command.key not in unwanted(value)}
 
@@ -63,9 +71,7 @@ def to_be_begun(value: Transfer, commands: tuple[Command, ...]) -> set[str]:
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_caller_who_left_as_the_hold_was_answered_is_not_believed_to_be_there(kind: Kind) -> None:
     """Seed 4002563: the target's phone rang for nobody until the guardian found it."""
-    rules, value = begun(kind)
-    value = rules.step(value, LegEnded(at=AT, call_sid="CAcaller")).value
-    turn = rules.step(value, held(value))
+    turn = told_of_the_hold_after(kind, "CAcaller")
     assert turn.value.caller.presence is Presence.GONE
     assert turn.value.state is State.RELEASING
     assert "DialTarget" not in to_be_begun(turn.value, turn.commands)
@@ -74,18 +80,14 @@ def test_caller_who_left_as_the_hold_was_answered_is_not_believed_to_be_there(ki
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_agent_who_left_as_the_hold_was_answered_is_not_believed_to_be_there(kind: Kind) -> None:
-    rules, value = begun(kind)
-    value = rules.step(value, LegEnded(at=AT, call_sid="CAagent")).value
-    turn = rules.step(value, held(value))
+    turn = told_of_the_hold_after(kind, "CAagent")
     assert turn.value.agent.presence is Presence.GONE
     assert turn.value.state is State.AWAITING
     assert "DialTarget" in to_be_begun(turn.value, turn.commands)
 
 
 def test_stranger_who_left_meanwhile_is_nobody() -> None:
-    rules, value = begun(Kind.WARM)
-    value = rules.step(value, LegEnded(at=AT, call_sid="CAother")).value
-    turn = rules.step(value, held(value))
+    turn = told_of_the_hold_after(Kind.WARM, "CAother")
     assert turn.value.state is State.DIALING
     assert turn.value.caller.is_here
     assert turn.value.agent.is_here
