@@ -368,7 +368,8 @@ def _divert_caller(_command: Command, _begun: Transfer, now: Transfer) -> Order:
             conference_sid=now.conference_sid,
             # Twilio was away, and nobody could be asked whether the caller is on hold at all.
             unless_with=now.agent.call_sid if may_talk_with_agent(now) else "",
-            unless_with_anybody=now.kind is Kind.INBOUND and now.target.is_doubtful,
+            unless_with_anybody=now.kind is Kind.INBOUND
+            and (now.target.is_doubtful or len(now.attempts) > 1),
         ),
         "caller to the apology and the mailbox",
         start_to_close=3.5,

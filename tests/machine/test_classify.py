@@ -108,6 +108,23 @@ def test_agent_whose_taker_over_hung_up_at_once_is_known_by_address_again() -> N
     assert target.address
 
 
+def test_agent_who_came_unheard_is_known_by_address_though_another_was_rung_since() -> None:
+    """Seed 27761: of that leg there is but the label that it was dialled with."""
+    story = inbound(targets=2)
+    first = story.transfer.target
+    story.hear(LegEnded(at=AT, label=first.label, cause="no_answer"))
+    assert story.transfer.target.address != first.address
+    here = (
+        LegReading(call_sid=story.transfer.caller.call_sid, label="caller"),
+        LegReading(call_sid="CAunheard", label=first.label),
+    )
+    key = "p-1-ReadRoom"
+    reading = RoomReading(conference_sid="CFroom", legs=here)
+    done = CommandSucceeded(at=AT, command="ReadRoom", key=key, reading=reading)
+    target = hear(replace(story.transfer, pending=(key,)), done)[0].target
+    assert (target.call_sid, target.address) == ("CAunheard", first.address)
+
+
 def test_late_news_changes_nothing() -> None:
     answered, rang = LegAnswered(at=AT, label="p-t1"), LegRang(at=AT, label="p-t1")
     assert heard(ringing(), answered, rang) == [Stimulus.TARGET_ANSWERED, Stimulus.NOTED]

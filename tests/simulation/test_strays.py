@@ -9,7 +9,7 @@ import pytest
 from activities.calls import Calls
 from simulator.core.phones import Behavior
 from tests.simulation import director
-from tests.simulation.faults import Act, After, Entered, Fault, Request
+from tests.simulation.faults import Act, After, Entered, Fault, Request, Told
 from tests.simulation.play import Outcome, Story, play
 from tests.simulation.scenarios import plain
 from tests.simulation.simulate import be_quiet
@@ -172,6 +172,19 @@ def test_caller_whose_agent_came_unheard_in_an_outage_is_not_sent_away(scenario:
     down = Fault(Request("*", 2), "twilio_down", 70.0)
     deaf = Fault(Request("*", 2, 0.5), "server_crash", 3.0)
     outcome = play(replace(plain(scenario), faults=(down, deaf)))
+    assert outcome.violations == []
+
+
+@pytest.mark.parametrize("seconds", [40.0, 53.4, 60.0])
+def test_caller_whose_agent_came_unheard_stays_though_another_was_rung_since(
+    seconds: float,
+) -> None:
+    """Seed 27761: the second phone was rung in vain, the doubt about the first was forgotten, and
+    the caller was sent away out of the talk with its agent."""
+    plan = replace(plain("warm"), switches=(("join_event_at", "ringing"),))
+    deaf = Fault(Told("*", 4), "lose")
+    down = Fault(Told("participant-join", 1, 0.27), "twilio_down", seconds)
+    outcome = play(replace(plan, faults=(deaf, down)))
     assert outcome.violations == []
 
 

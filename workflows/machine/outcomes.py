@@ -340,7 +340,7 @@ def _with_company(transfer: Transfer, caller: LegReading, here: list[LegReading]
     others = [leg for leg in here if leg.call_sid != caller.call_sid]
     other = next((leg for leg in others if leg.call_sid == known), others[0])
     target = Leg(
-        address=other.address or _address_known(transfer, other.call_sid),
+        address=other.address or _address_known(transfer, other),
         call_sid=other.call_sid,
         label=other.label,
         presence=Presence.PRESENT,
@@ -350,10 +350,14 @@ def _with_company(transfer: Transfer, caller: LegReading, here: list[LegReading]
     return replace(transfer, target=target, caller=replace(transfer.caller, address=address))
 
 
-def _address_known(transfer: Transfer, call_sid: str) -> str:
+def _address_known(transfer: Transfer, leg: LegReading) -> str:
     """The address of somebody whom the call rang, or was told of; a room's list shows none."""
-    told = {each.call_sid: each.address for each in transfer.attempts}
-    return (told | {transfer.target.call_sid: transfer.target.address}).get(call_sid, "")
+    if leg.call_sid == transfer.target.call_sid:
+        return transfer.target.address
+    dials = transfer.attempts
+    # A leg of which nothing was heard, in an outage, is known by its label alone.
+    mine = (each for each in dials if leg.call_sid == each.call_sid or leg.label == each.label)
+    return next((each.address for each in mine), "")
 
 
 def _hear_failure(transfer: Transfer, failed: CommandFailed) -> Heard:
