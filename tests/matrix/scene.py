@@ -19,7 +19,6 @@ from urllib.parse import parse_qsl
 from temporalio import activity
 from temporalio.api.failure.v1 import Failure
 
-from activities.health import Health
 from api.engine import facts
 from api.routes import orders
 from api.webhooks import assigned, status, taskrouter, voice
@@ -104,7 +103,7 @@ class Scene(Weather, Desks):
             stage.behave(who, *behaviors)
         if self.story.guarded:
             Guardian(stage)
-            self._watch_twilio()
+            stage.watch_twilio(lambda: self.say("Twilio is found to be down"))
         stage.call_in()
         talking = await stage.until(lambda: stage.talk("caller", "agent"), 60.0)
         assert talking, "caller and agent never talked"
@@ -135,20 +134,6 @@ class Scene(Weather, Desks):
         self.checker.at_rest()
         self._look()
         await self._curtain()
-
-    def _watch_twilio(self) -> None:
-        """As `worker.py` does: an outage is found by the worker and made known to the api."""
-        throttle = self.stage.twilio.http_client.throttle
-        health = Health(self.stage.twilio, throttle)
-        self.stage.worker.learns(health.probe_twilio)
-
-        async def tell() -> None:
-            known = self.stage.server.latest(PROVIDER_WORKFLOW_ID)
-            if known is None or not known.is_running:
-                self.say("Twilio is found to be down")
-                self.stage.server.start("ProviderWorkflow", PROVIDER_WORKFLOW_ID, [], {})
-
-        self._watching = self.stage.loop.create_task(health.watch(tell))
 
     async def _begin(self) -> None:
         """The agent's desktop starts the transfer, and repeats what was not answered."""

@@ -32,6 +32,8 @@ SETUP_SECONDS = 90.0
 """How long a new call may need until somebody talks; then there is no transfer to be told of."""
 TROUBLE_SECONDS = 75.0
 """How long things may go wrong, from the start of the transfer on."""
+LASTING_SECONDS = 900.0
+"""The same where a fault lasts as long as it says (`Story.lasts`)."""
 BUTTONS = ("complete", "cancel", "swap", "join", "drop-target")
 WORDS = {"pause_recording": "pause", "resume_recording": "resume"}
 HOLDS = ("hold", "resume")
@@ -57,6 +59,8 @@ class Director:
         self._with_ladder = with_ladder
         self._is_over = False
         self._begun_at: float | None = None
+        self._trouble_until = 0.0
+        """When the last fault that has struck is over by itself."""
         self._states: dict[str, int] = defaultdict(int)
         self._steps_seen: dict[str, int] = {}
         self._rings: dict[str, int] = defaultdict(int)
@@ -82,6 +86,7 @@ class Director:
     async def perform(self) -> None:
         """The call, the trouble, the healing, the curtain."""
         stage = self.stage
+        stage.watch_twilio(lambda: self.say("Twilio is found to be down"))
         for who, behaviors in self.story.phones:
             stage.behave(who, *behaviors)
         if self.story.elsewhere is not None:
@@ -112,7 +117,7 @@ class Director:
         if self.story.talk_seconds:
             await self._talk()
         await self._start(self._key(1))
-        await self.stage.until(self._has_ended, TROUBLE_SECONDS)
+        await self.stage.until(self._is_through, self._trouble_seconds())
         await self.stage.pause(1.0)
 
     def _is_watched(self) -> bool:
@@ -122,7 +127,7 @@ class Director:
         """Nobody transfers the call; what else happens on it is looked at for a while."""
         self._begin()
         await self._talk()
-        await self.stage.until(self._no_hold_runs, TROUBLE_SECONDS)
+        await self.stage.until(self._no_hold_runs, self._trouble_seconds())
 
     async def _talk(self) -> None:
         """People talk, unless the caller hangs up."""
@@ -152,8 +157,21 @@ class Director:
         runs = self.checker.transfer_runs()
         return bool(runs) and not any(run.is_running for run in runs)
 
+    def _is_through(self) -> bool:
+        """Whether there is nothing more to wait for before all is healed."""
+        never_began = self.story.lasts and not self.checker.transfer_runs()
+        return self._has_ended() or (never_began and self._has_passed())
+
+    def _has_passed(self) -> bool:
+        return self.stage.loop.time() >= self._trouble_until
+
+    def _trouble_seconds(self) -> float:
+        return LASTING_SECONDS if self.story.lasts else TROUBLE_SECONDS
+
     async def _heal(self) -> None:
         """From here on nothing goes wrong any more, and what waits must end by itself."""
+        if self.story.lasts:
+            await self.stage.pause(max(0.0, self._trouble_until - self.stage.loop.time()))
         self._is_over = True
         self.stage.rest.is_down = self.stage.callbacks.is_cut_off = False
         await self.stage.until(self._is_all_up, 60.0)
@@ -291,6 +309,7 @@ class Director:
         stage, seconds = self.stage, fault.seconds
         self.say(f"FAULT {fault}")
         self.checker.troubled(fault)
+        self._trouble_until = max(self._trouble_until, stage.loop.time() + seconds)
         if fault.kind == "worker_crash":
             self.goals.dying()
             self.goals.struck(fault, stage.worker.crash(seconds))

@@ -19,6 +19,7 @@ import activities.creating
 import activities.participants
 import activities.patience
 import activities.tasks
+import activities.throttle
 import activities.voices
 import api.engine.starts
 import api.routes.holds
@@ -303,6 +304,7 @@ def busy_loop() -> AbstractContextManager[Any]:
         patch.object(Shell, "_pause_after_failures", no_pause),
         patch.object(activities.errors, "backoff", at_once),
         patch.object(activities.patience.Patience, "wait_after", lambda *_: 0.0),
+        patch.object(activities.throttle.Throttle, "went_down", lambda _: None),
     )()
 
 

@@ -57,6 +57,9 @@ class Story:
     """Whether the guardian's lists, too, go through Twilio's SDK (`lists.py`)."""
     weather: str = ""
     """What befalls every callback from the start of the transfer on: a word of `wire.WEATHER`."""
+    lasts: bool = False
+    """Whether a fault lasts as long as it says. Else all are over when the transfer has ended, and
+    after `director.TROUBLE_SECONDS`."""
     elsewhere: tuple[str, ...] | None = None
     """The call was set up by another application; these people end its room by leaving."""
 

@@ -352,10 +352,10 @@ def story_of(seed: int, scenario: str = "") -> Story:
     return with_a_classic(rng, story) if rng.random() < CLASSIC else story
 
 
-def plain(name: str) -> Story:
-    """A scenario on a quiet day: nobody interferes, nothing goes wrong."""
+def plain(name: str, lasts: bool = False) -> Story:
+    """A scenario on a quiet day: nobody interferes, nothing goes wrong. `lasts` is the story's."""
     story = SCENARIOS[name].make(Random(f"plain {name}"))
-    return replace(story, phones=_with_willing(story))
+    return replace(story, phones=_with_willing(story), lasts=lasts)
 
 
 def _with_willing(story: Story) -> tuple[tuple[str, tuple[Behavior, ...]], ...]:

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, Literal, get_type_hints
 
 import worker
+from activities.health import Health
 from activities.provision.routing import configuration
 from activities.provision.wanted import Wanted
 from activities.settings import TwilioSettings
@@ -32,6 +33,7 @@ from tests.simulation.clock import wake
 from tests.simulation.edge import BASE, Edge
 from tests.simulation.temporal import Server
 from tests.simulation.wire import Callbacks, Rest, twilio_client
+from workflows.messages import PROVIDER_WORKFLOW_ID
 
 ACCOUNT = "AC" + "5" * 32
 NUMBER = "+15550100000"
@@ -168,6 +170,33 @@ class Stage:
         self._waiting: list[asyncio.Future[None]] = []
         self.network.ledger.listeners.append(lambda entry: self.changed())
         self.server.listeners.append(lambda run: self.changed())
+
+    def watch_twilio(self, say: Callable[[], None]) -> None:
+        """As `worker.py` does: an outage is found by the worker, which lets Twilio alone until a
+        probe is answered, and made known to the api. `say` is called then."""
+        throttle = self.twilio.http_client.throttle
+        health = Health(self.twilio, throttle)
+        self.worker.learns(health.probe_twilio)
+
+        async def tell() -> None:
+            known = self.server.latest(PROVIDER_WORKFLOW_ID)
+            if self.server.is_up and (known is None or not known.is_running):
+                say()
+                self.server.start("ProviderWorkflow", PROVIDER_WORKFLOW_ID, [], {})
+
+        watching = self.loop.create_task(health.watch(tell))
+        epoch = self.worker.epoch
+
+        def watch_anew() -> None:
+            """A worker that has died knows of no outage."""
+            nonlocal watching, epoch
+            if self.worker.epoch != epoch:
+                epoch = self.worker.epoch
+                watching.cancel()
+                throttle.came_back()
+                watching = self.loop.create_task(health.watch(tell))
+
+        self.worker.on_up.append(watch_anew)
 
     def changed(self) -> None:
         """Something has happened."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from simulator.core.phones import Behavior
-from tests.simulation import director
 from tests.simulation.faults import Act, After, Entered, Fault, Request
 from tests.simulation.play import play
 from tests.simulation.scenarios import plain
@@ -68,14 +67,13 @@ def test_hold_that_is_ending_as_a_transfer_begins_lets_nobody_meet(seconds: floa
 @pytest.mark.parametrize("fault", ["timeout_after", "500_after"])
 @pytest.mark.parametrize("seconds", [15.0, 26.0, 40.0, 80.0, 160.0])
 def test_caller_nobody_has_named_is_given_back_after_an_outage(
-    monkeypatch: pytest.MonkeyPatch, number: int, fault: str, seconds: float
+    number: int, fault: str, seconds: float
 ) -> None:
     """On a call of another application's, a hold or the agent's exit flag had changed unheard, and
     nobody knew whose leg to give back: that nobody was there under no name was taken for the
     caller's hang-up, and everybody was put down. Found by hand."""
-    monkeypatch.setattr(director, "TROUBLE_SECONDS", 900.0)
     moment = Request("participants.update", number)
     down = Fault(replace(moment, plus=0.01), "twilio_down", seconds)
-    outcome = play("elsewhere", faults=[Fault(moment, fault), down])
+    outcome = play(plain("elsewhere", lasts=True), faults=[Fault(moment, fault), down])
     assert outcome.violations == []
     assert outcome.reason in ("cancelled_by_agent", "caller_not_held")

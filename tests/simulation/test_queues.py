@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from simulator.core.phones import Behavior
-from tests.simulation import director
 from tests.simulation.faults import Act, Entered, Fault, Request, Rings, Told
 from tests.simulation.play import play
 from tests.simulation.scenarios import plain
@@ -60,12 +59,12 @@ def test_worker_who_hangs_up_unheard_as_the_agent_goes_is_not_left_busy() -> Non
 @pytest.mark.parametrize("scenario", ["queue", "worker"])
 @pytest.mark.parametrize("seconds", [13.0, 30.0, 70.0, 150.0])
 def test_nobody_hangs_up_on_a_call_that_began_in_an_outage(
-    monkeypatch: pytest.MonkeyPatch, scenario: str, route: str, seconds: float
+    scenario: str, route: str, seconds: float
 ) -> None:
     """Seed 7006743: who is on the call had not been learnt, so that the room did not show the
     caller, who was taken for gone: the call was ended for everybody."""
-    monkeypatch.setattr(director, "TROUBLE_SECONDS", 900.0)
-    outcome = play(scenario, faults=[Fault(Request(route, 1), "twilio_down", seconds)])
+    down = Fault(Request(route, 1), "twilio_down", seconds)
+    outcome = play(plain(scenario, lasts=True), faults=[down])
     assert outcome.violations == []
 
 
@@ -85,13 +84,12 @@ def test_worker_is_free_again_though_twilio_was_away_as_the_call_ended(seconds: 
 @pytest.mark.parametrize("state", ["dialing", "leaving"])
 @pytest.mark.parametrize("seconds", [35.0, 110.0])
 def test_agent_is_free_again_though_twilio_was_away_as_the_caller_hung_up(
-    monkeypatch: pytest.MonkeyPatch, scenario: str, state: str, seconds: float
+    scenario: str, state: str, seconds: float
 ) -> None:
     """The transfer tried for 30 s to end the agent's task, which TaskRouter wrapped up then."""
-    monkeypatch.setattr(director, "TROUBLE_SECONDS", 900.0)
     moment = 0.7 if state == "dialing" else 0.01
     outcome = play(
-        scenario,
+        plain(scenario, lasts=True),
         acts=[
             Act(Entered(state, plus=moment), "caller", "hang_up"),
             Act(Entered("consulting", plus=2.0), "agent", "complete"),
@@ -162,7 +160,7 @@ def test_worker_who_is_rung_while_the_task_is_being_ended_does_not_stay_in_the_c
     outcome = play(
         "queue",
         acts=[Act(Rings("target", plus=1.5), "agent", "cancel")],
-        faults=[Fault(Rings("target"), "twilio_down", 4.92)],
+        faults=[Fault(Rings("target"), "twilio_down", 8.6)],
         with_ladder=True,
     )
     assert [line for line in outcome.ladder if f"ringing {SECOND}" in line]
@@ -184,10 +182,10 @@ def test_task_of_a_transfer_ended_by_force_is_ended_though_its_sid_was_never_hea
 
 def test_checker_sees_that_everybody_was_put_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine as it was: who was not known was taken for gone."""
-    monkeypatch.setattr(director, "TROUBLE_SECONDS", 900.0)
     monkeypatch.setattr(outcomes, "adopt", lambda transfer, party, sid: transfer)
     monkeypatch.setattr(outcomes, "_room_of_unknown", lambda here: Stimulus.CALLER_LEFT)
     monkeypatch.setattr(task, "people_in", lambda state, room=None: TaskPeople())
-    outcome = play("queue", faults=[Fault(Request("*", 1), "twilio_down", 30.0)])
+    down = Fault(Request("*", 1), "twilio_down", 30.0)
+    outcome = play(plain("queue", lasts=True), faults=[down])
     told = [str(each) for each in outcome.violations]
     assert any("S1" in each and "we hung up on the caller" in each for each in told), told

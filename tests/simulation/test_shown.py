@@ -61,7 +61,7 @@ def test_target_who_was_gone_as_they_met_need_not_be_counted(after: float) -> No
 def test_consult_is_not_shown_as_private_before_it_is_known_to_be(after: float) -> None:
     """Seed 3029640: Twilio goes away as the caller is taken off hold for all three to talk."""
     join = Act(Entered("consulting", plus=1.0), "agent", "join")
-    down = Fault(Entered("joining", plus=after), "twilio_down", 15.0)
+    down = Fault(Entered("joining", plus=after), "twilio_down", 22.0)
     outcome = play(replace(plain("warm"), acts=(join,), faults=(down,)), with_ladder=True)
     assert outcome.violations == []
     assert "+15550109001 client:bob" in outcome.talked

@@ -8,7 +8,6 @@ import pytest
 
 from activities.calls import Calls
 from simulator.core.phones import Behavior
-from tests.simulation import director
 from tests.simulation.faults import Act, After, Entered, Fault, Request, Told
 from tests.simulation.play import Outcome, Story, play
 from tests.simulation.scenarios import plain
@@ -18,12 +17,6 @@ from tests.simulation.simulate import be_quiet
 @pytest.fixture(autouse=True)
 def _quiet() -> None:
     be_quiet()
-
-
-@pytest.fixture
-def _long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is healed before the transfer has ended."""
-    monkeypatch.setattr(director, "TROUBLE_SECONDS", 900.0)
 
 
 def picks_up(story: Story, seconds: float) -> Story:
@@ -37,7 +30,6 @@ def ends_of(outcome: Outcome, who: str) -> list[float]:
     return [float(x.split()[0]) for x in outcome.ladder if f"call completed {who}" in x]
 
 
-@pytest.mark.usefixtures("_long")
 @pytest.mark.parametrize("scenario", ["warm", "elsewhere"])
 @pytest.mark.parametrize("seconds", [130.0, 150.0])
 def test_target_of_a_cancelled_transfer_goes_though_twilio_was_away_too_long(
@@ -46,7 +38,7 @@ def test_target_of_a_cancelled_transfer_goes_though_twilio_was_away_too_long(
     """Nobody tried to end the leg any more when Twilio came back, and it heard all the rest."""
     act = Act(Entered("consulting", plus=1.0), "agent", "cancel")
     down = Fault(Entered("consulting"), "twilio_down", seconds)
-    story = replace(plain(scenario), kind="warm", acts=(act,), faults=(down,))
+    story = replace(plain(scenario, lasts=True), kind="warm", acts=(act,), faults=(down,))
     outcome = play(story, with_ladder=True)
     assert (outcome.violations, outcome.state) == ([], "cancelled")
     over = next(x for x in outcome.ladder if "transfer -> cancelled" in x)
@@ -79,7 +71,6 @@ def test_phone_of_a_dead_transfer_that_was_picked_up_in_the_next_one_is_ended() 
     assert len([x for x in outcome.ladder if "join" in x and "client:bob" in x]) == 2
 
 
-@pytest.mark.usefixtures("_long")
 @pytest.mark.parametrize("seconds", [210.0, 260.0])
 @pytest.mark.parametrize("scenario", ["warm", "elsewhere"])
 def test_caller_who_talks_with_the_agent_stays_however_long_twilio_was_away(
@@ -88,7 +79,7 @@ def test_caller_who_talks_with_the_agent_stays_however_long_twilio_was_away(
     """The hold with which the transfer was to begin never took effect. Once Twilio was back the
     caller was taken out of the talk, to the apology."""
     down = Fault(Entered("holding", plus=0.05), "twilio_down", seconds)
-    outcome = play(replace(plain(scenario), acts=(), faults=(down,)), with_ladder=True)
+    outcome = play(replace(plain(scenario, lasts=True), acts=(), faults=(down,)), with_ladder=True)
     assert (outcome.state, outcome.reason) == ("failed", "provider_down")
     talks_until = [x for x in outcome.ladder if "client:alice hears +15550109001 ends" in x]
     hangs_up = next(x for x in outcome.ladder if "the caller hangs up at last" in x)
@@ -164,14 +155,13 @@ def test_target_whose_agent_left_a_dead_transfer_is_shown_with_the_caller() -> N
     assert play(replace(picks_up(plain("warm"), 0.3), acts=acts)).violations == []
 
 
-@pytest.mark.usefixtures("_long")
 @pytest.mark.parametrize("scenario", ["warm", "held", "recorded"])
 def test_caller_whose_agent_came_unheard_in_an_outage_is_not_sent_away(scenario: str) -> None:
     """Temporal was away as the agent picked up, and Twilio for so long that neither that agent nor
     the next could be asked for: once it was back, the two who talked were parted."""
     down = Fault(Request("*", 2), "twilio_down", 70.0)
     deaf = Fault(Request("*", 2, 0.5), "server_crash", 3.0)
-    outcome = play(replace(plain(scenario), faults=(down, deaf)))
+    outcome = play(replace(plain(scenario, lasts=True), faults=(down, deaf)))
     assert outcome.violations == []
 
 
@@ -188,7 +178,6 @@ def test_caller_whose_agent_came_unheard_stays_though_another_was_rung_since(
     assert outcome.violations == []
 
 
-@pytest.mark.usefixtures("_long")
 def test_checker_sees_that_a_caller_was_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nobody(*_: object) -> bool:
         return False
@@ -196,7 +185,7 @@ def test_checker_sees_that_a_caller_was_sent_away(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Calls, "_talks", nobody)
     down = Fault(Request("*", 2), "twilio_down", 70.0)
     deaf = Fault(Request("*", 2, 0.5), "server_crash", 3.0)
-    told = [str(each) for each in play("warm", faults=[down, deaf]).violations]
+    told = [str(each) for each in play(plain("warm", lasts=True), faults=[down, deaf]).violations]
     assert any("S1" in each and "we sent the caller elsewhere" in each for each in told), told
 
 

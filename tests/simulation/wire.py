@@ -21,7 +21,7 @@ from twilio.rest import Client as TwilioClient
 from yarl import URL
 
 from activities.client import HttpClient
-from activities.throttle import Throttle
+from activities.throttle import Priority, Throttle, priority_here
 from simulator.core.outbox import Fetch, Reply
 from simulator.core.text import Form
 from simulator.http.overrides import split
@@ -103,6 +103,10 @@ class Rest:
         """Whether a change has taken effect and whoever asked for it has not heard so yet."""
         return any(not each.answer.done() for each in self._effects)
 
+    def _counts(self) -> bool:
+        """A probe is no part of any story."""
+        return priority_here() is not Priority.PROBE and self.is_counted()
+
     def face(self, path: str) -> RestFace:
         return self._faces[0 if path.startswith("/2010-04-01/") else 1]
 
@@ -117,7 +121,7 @@ class Rest:
     ) -> Answer:
         """One request and its answer, or what aiohttp would raise."""
         loop = asyncio.get_running_loop()
-        self.asked += self.is_counted()
+        self.asked += self._counts()
         request = _Sent(method, url, body, headers, _run(), loop.create_future())
         if self._hops[1] * 2 >= total:
             raise ValueError("the way to Twilio takes longer than anybody of ours waits")
@@ -137,7 +141,7 @@ class Rest:
             return
         self.count += 1
         name = self.route(request.method, request.url.raw_path)
-        fault = self.on_request(name) if self.is_counted() else None
+        fault = self.on_request(name) if self._counts() else None
         if isinstance(fault, Answer):
             loop.call_later(self._latency.uniform(*self._hops), request.answered, fault)
             return
@@ -219,7 +223,7 @@ class Rest:
     def _take_effect(self, request: _Sent) -> Answer:
         """Twilio carries it out."""
         answer = self._through_the_door(request)
-        if request.method != "GET" and self.is_counted():
+        if request.method != "GET" and self._counts():
             self._effects = [each for each in self._effects if not each.answer.done()]
             self._effects.append(request)
         if request.method == "GET":
