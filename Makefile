@@ -143,6 +143,10 @@ matrix: $(READY)  ## The fault matrix, cell by cell (ARGS="--cell FM-W4-F09" sho
 races: $(READY)  ## Two people act in one moment, all pairs of acts (ARGS="--flow V --sample 500")
 	@$(BIN)/python -m tests.simulation.races $(ARGS)
 
+.PHONY: outages
+outages: $(READY)  ## Something is away for long, and somebody acts (ARGS="--flow X --sample 500")
+	@$(BIN)/python -m tests.simulation.outages $(ARGS)
+
 .PHONY: pairs
 pairs: $(READY)  ## Pairs of faults per flow, all: hours (ARGS="--flow W --sample 500 --seed 3")
 	@$(BIN)/python -m tests.simulation.pairs $(ARGS)

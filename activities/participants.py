@@ -11,13 +11,14 @@ from twilio.base import values
 from twilio.rest import Client
 
 from activities import recordings
-from activities.claiming import Memory, People, at_address, caller_beside, identify, is_here
+from activities.claiming import Memory, People, caller_beside, identify, is_here
 from activities.creating import AddedLeg, create_once
 from activities.errors import (
     GONE,
     RECORDED,
     REFUSED,
     UNAVAILABLE,
+    FailureDetails,
     TwilioError,
     ask,
     because,
@@ -146,14 +147,16 @@ class Participants:
             before = memory.room()
             if error.kind != UNAVAILABLE or before is None:
                 raise
+            activity.heartbeat(FailureDetails(room=before))
             raise retold(error, "the call was being taken over", before) from error
 
     async def _claim(self, given: HoldInput, memory: Memory) -> Room:
         room = await read_whole(self._client, given.conference_sid)
-        room, caller = await identify(self._client, room, _people_of(given))
-        flagged = memory.keep(room, caller)
+        if room.is_live and memory.caller and not is_here(room.find(memory.caller)):
+            raise gone("the caller has left the room", room)
+        room, caller = await identify(self._client, room, memory.people)
+        flagged = await memory.keep(room, caller)
         paused = await self._without_recordings(given)
-        held = room.find(caller)
         room = await self._clear_exit_flags(room, caller)
         try:
             await self._update(given.conference_sid, caller, **self._hold())
@@ -164,15 +167,15 @@ class Participants:
             left = await read_legs(self._client, given.conference_sid)
             raise gone("the caller has left the room", left) from None
         after = await read_legs(self._client, given.conference_sid)
-        told = {leg.call_sid: leg.address for leg in room.legs}
+        told = {leg.call_sid: leg.address for leg in (*room.legs, *memory.legs) if leg.address}
         after = replace(
             after,
             room_name=room.room_name,
-            was_held=held is not None and held.held,
+            was_held=memory.was_held,
             legs=tuple(replace(leg, address=told.get(leg.call_sid, "")) for leg in after.legs),
             recordings=paused,
         )
-        agent = at_address(room, given.agent_address) if not given.agent_call_sid else None
+        agent = memory.agent
         if agent is not None and after.find(agent.call_sid) is None:
             # Gone since: told all the same, or nobody would ever know whose leg to look for.
             agent = replace(agent, status=ENDED, is_in_room=False)
@@ -187,6 +190,8 @@ class Participants:
             call_sid = await caller_beside(self._client, _people_of(given))
         await self._update(given.conference_sid, call_sid, hold=False)
         room = await read_legs(self._client, given.conference_sid)
+        if not given.call_sid:
+            room = replace(room, caller_call_sid=call_sid)
         leg = room.find(call_sid)
         if leg is None:
             raise gone("the leg has left the room", room)

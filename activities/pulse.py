@@ -12,9 +12,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from contextvars import ContextVar
+from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
+from temporalio.client import AsyncActivityCancelledError
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ActivityOutboundInterceptor,
@@ -24,6 +28,8 @@ from temporalio.worker import (
 
 PULSE_SECONDS = 0.5
 """From one sign to the next, and to the first: most activities end within a tenth of it."""
+WRITE_SECONDS = 1.0
+"""How long Temporal may take to write a word down; usually some thousandths."""
 
 
 class Pulse(Interceptor):
@@ -49,6 +55,7 @@ class _Beating(ActivityInboundInterceptor):
         if info.heartbeat_timeout is None:
             return await super().execute_activity(input)
         self._told.details = tuple(info.heartbeat_details)
+        _TOLD.set(self._told)
         beating = asyncio.create_task(self._beat())
         try:
             return await _uncut(asyncio.create_task(super().execute_activity(input)))
@@ -79,8 +86,29 @@ class _Told(ActivityOutboundInterceptor):
     """Keeps what was last told to the next attempt."""
 
     details: Sequence[Any] = ()
+    has_told = False
+    """Whether a sign was given: the SDK may still hold it back, and send it at any time."""
 
     def heartbeat(self, *details: Any) -> None:
         """A sign of life, with what the next attempt is to know."""
-        self.details = details
+        self.details, self.has_told = details, True
         super().heartbeat(*details)
+
+
+_TOLD: ContextVar[_Told | None] = ContextVar("told", default=None)
+
+
+async def write_down(*details: Any) -> None:
+    """Tell the next attempt, or whoever learns that the last one was in vain, and come back when
+    Temporal has it. Raises `RPCError` where that is not known.
+
+    `activity.heartbeat` comes back at once, and its words are lost where Temporal is away.
+    """
+    told = _TOLD.get()
+    if told is not None and told.has_told:
+        told.heartbeat(*details)  # or one that is held back would wipe this out
+    elif told is not None:
+        told.details = details
+    handle = activity.client().get_async_activity_handle(task_token=activity.info().task_token)
+    with suppress(AsyncActivityCancelledError):  # it is written down all the same
+        await handle.heartbeat(*details, rpc_timeout=timedelta(seconds=WRITE_SECONDS))

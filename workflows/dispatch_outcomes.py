@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
 from workflows.dispatch_order import Heard
 from workflows.dispatch_recordings import recordings_reading
@@ -24,6 +27,8 @@ with workflow.unsafe.imports_passed_through():
         RoomReading,
     )
     from workflows.machine.model import Cause
+
+_DETAILS = frozenset(each.name for each in fields(FailureDetails))
 
 
 def outcome_of(command: Command, result: Any, at: float) -> CommandSucceeded | CommandFailed:
@@ -59,7 +64,10 @@ def failure_of(command: Command, error: ActivityError, at: float) -> CommandFail
     if isinstance(cause, ApplicationError):
         if cause.type in (Failure.GONE, Failure.REFUSED, Failure.UNMET):
             failure = cause.type
-        details = _details(cause)
+        details = _details(cause.details)
+    elif isinstance(cause, TemporalTimeoutError):
+        # What an attempt wrote down (`activities.claiming.Memory`) before nobody heard of it again.
+        details = _details(cause.last_heartbeat_details)
     return CommandFailed(
         at=at,
         command=command.name,
@@ -71,12 +79,12 @@ def failure_of(command: Command, error: ActivityError, at: float) -> CommandFail
     )
 
 
-def _details(error: ApplicationError) -> FailureDetails:
+def _details(told: Sequence[Any]) -> FailureDetails:
     """What an activity said of its failure. The converter gives details back as mappings."""
-    given = error.details[0] if error.details else None
+    given = told[0] if told else None
     if isinstance(given, FailureDetails):
         return given
-    if not isinstance(given, dict):
+    if not isinstance(given, dict) or not given.keys() <= _DETAILS:
         return FailureDetails()
     payload = workflow.payload_converter().to_payload(given)
     return workflow.payload_converter().from_payload(payload, FailureDetails)

@@ -180,7 +180,13 @@ async def attempt(
     )
     environment.info = replace(environment.info, **info)
     if isinstance(heard, list):
-        environment.on_heartbeat = lambda *details: heard.__setitem__(slice(None), details)
+        converter = environment.payload_converter
+
+        def hear(*details: Any) -> None:
+            """As the next attempt is told it."""
+            heard[:] = converter.from_payloads(converter.to_payloads(details))
+
+        environment.on_heartbeat = hear
     return await environment.run(activity, given)
 
 

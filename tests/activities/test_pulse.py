@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from temporalio import activity
+from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -19,6 +21,7 @@ from temporalio.worker import (
 
 from activities import pulse
 from activities.pulse import Pulse
+from tests.activities.believers import Believers
 
 Body = Callable[[], Awaitable[str]]
 
@@ -185,3 +188,45 @@ async def test_worker_that_shuts_down_ends_what_it_does() -> None:
     with pytest.raises(asyncio.CancelledError):
         await slow.running
     assert slow.was_cut
+
+
+async def writing(server: Server, core: Core, temporal: Believers, heard: list[Any]) -> None:
+    """One attempt whose words to Temporal itself end in `heard`."""
+    environment = ActivityEnvironment(client=cast(Client, temporal))
+    environment.on_heartbeat = lambda *details: heard.append(details)
+    await run(server, core, environment=environment)
+
+
+async def test_what_is_written_down_is_with_temporal_and_in_every_sign_that_follows() -> None:
+    server, written, found = Server(), [], {"found": 1}
+
+    async def body() -> str:
+        await pulse.write_down(found)
+        assert written == [(found,)]
+        await server.hears(2)
+        return "done"
+
+    await writing(server, Core(body), Believers(), written)
+    assert set(map(repr, server.heard)) == {repr((found,))}
+
+
+async def test_sign_that_the_sdk_holds_back_does_not_wipe_out_what_is_written_down() -> None:
+    server, written, found = Server(), [], {"found": 1}
+
+    async def body() -> str:
+        await server.hears(1)
+        await pulse.write_down(found)
+        assert server.heard[-1] == (found,)
+        return "done"
+
+    await writing(server, Core(body), Believers(), written)
+    assert written == [(found,)]
+
+
+async def test_what_cannot_be_written_down_is_an_error() -> None:
+    async def body() -> str:
+        with pytest.raises(RPCError):
+            await pulse.write_down("found")
+        return "done"
+
+    await writing(Server(), Core(body), Believers(is_reached=False), [])

@@ -145,3 +145,21 @@ def test_caller_whose_leg_was_never_found_has_gone_only_if_the_room_tells_so(
     room = RoomReading(conference_sid="CFroom", legs=(WORKER,)) if is_read else None
     gone = CommandFailed(at=AT, command=command, key=key, failure=Failure.GONE, reading=room)
     assert (hear(transfer, gone)[1] is Stimulus.CALLER_LEFT) is is_read
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_agent_who_is_not_in_the_room_with_a_caller_nobody_named_has_hung_up(
+    kind: Kind, is_alone: bool
+) -> None:
+    """Seed 58534: nobody had learnt whose leg it was that had left as the hold began."""
+    _, value = begun(kind)
+    key = "p-1-GiveCallerBack"
+    value = replace(value, pending=(key,))
+    legs = (CALLER,) if is_alone else (CALLER, WORKER)
+    reading = RoomReading(conference_sid="CFroom", legs=legs, caller_call_sid="CAcaller")
+    given = CommandSucceeded(at=AT, command="GiveCallerBack", key=key, reading=reading)
+    after, stimulus = hear(value, given)
+    assert after.caller.call_sid == "CAcaller"
+    assert after.agent.is_here is not is_alone
+    assert (stimulus is Stimulus.CALLER_RESUMED) is not is_alone

@@ -22,7 +22,14 @@ from temporalio.common import Priority, _CompositeEvent
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.patience import Patience
-from tests.simulation.driver import CONVERTER, FAILURES, NAMESPACE, TASK_QUEUE, as_payload
+from tests.simulation.driver import (
+    CONVERTER,
+    FAILURES,
+    NAMESPACE,
+    TASK_QUEUE,
+    as_payload,
+    from_payload,
+)
 from workflows.machine.copies import replace
 
 Outcome = Payload | Failure
@@ -145,7 +152,7 @@ class Order:
     def _attempt_timed_out(self, attempt: int) -> None:
         if self._is_over or attempt != self.attempt or not self.is_listening:
             return
-        failure = _timed_out(TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE, self._failure)
+        failure = self._timed_out(TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE)
         self._again(self._backoff(), failure)
 
     def died(self) -> None:
@@ -175,7 +182,15 @@ class Order:
 
     def _time_is_up(self, kind: Any) -> None:
         if not self._is_over:
-            self._fail(_timed_out(kind, self._failure), RetryState.RETRY_STATE_TIMEOUT)
+            self._fail(self._timed_out(kind), RetryState.RETRY_STATE_TIMEOUT)
+
+    def _timed_out(self, kind: Any) -> Failure:
+        """With what was written down last, as the server adds it."""
+        failure = Failure(message="activity timed out", source="server", cause=self._failure)
+        failure.timeout_failure_info.timeout_type = kind
+        told = [as_payload(each) for each in self.details]
+        failure.timeout_failure_info.last_heartbeat_details.payloads.extend(told)
+        return failure
 
     def _fail(self, cause: Failure, state: Any) -> None:
         resolution = ActivityResolution()
@@ -193,12 +208,6 @@ class Order:
     def _end(self, resolution: ActivityResolution) -> None:
         self.stop()
         self._orders.over(self.given.seq, resolution)
-
-
-def _timed_out(kind: Any, before: Failure | None) -> Failure:
-    failure = Failure(message="activity timed out", source="server", cause=before)
-    failure.timeout_failure_info.timeout_type = kind
-    return failure
 
 
 class _Plain(ActivityInboundInterceptor):
@@ -348,7 +357,7 @@ def _context(order: Order, run: Any, client: Any) -> _Context:
 
     def heartbeat(*details: Any) -> None:
         if order.is_listening and order.attempt == attempt:
-            order.details = details
+            order.details = tuple(from_payload(as_payload(each)) for each in details)
 
     return _Context(
         info=lambda: info,

@@ -6,10 +6,11 @@ The api's own code for starts, facts, records and requests runs on this unchange
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from temporalio import activity
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 from temporalio.client import (
@@ -248,3 +249,19 @@ class WorkersClient(Client):
 
     def hop(self) -> float:
         return self._latency.uniform(self._least, self._most)
+
+    def get_async_activity_handle(self, task_token: bytes) -> Attempt:
+        """The attempt that asks."""
+        return Attempt(self)
+
+
+class Attempt:
+    """An attempt of an activity, as the server knows it."""
+
+    def __init__(self, client: WorkersClient) -> None:
+        self._client = client
+
+    async def heartbeat(self, *details: Any, rpc_timeout: timedelta) -> None:
+        """Back when the server has written it down."""
+        await self._client.trip()
+        activity.heartbeat(*details)

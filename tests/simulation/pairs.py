@@ -47,7 +47,7 @@ from tests.simulation.faults import (
 )
 from tests.simulation.play import Outcome, Story, play
 from tests.simulation.scenarios import LATE_ROUTE, answers, plain
-from tests.simulation.simulate import be_quiet, say
+from tests.simulation.simulate import be_quiet, say, with_fixed_hashes
 from tests.simulation.tally import Tally, played, sampled, told
 
 MODULE = "tests.simulation.pairs"
@@ -55,10 +55,8 @@ SECONDS = {"late": 6.0, "slow": 1.5, "double": 0.3, "delay": 3.0, "worker_crash"
            "api_crash": 2.0, "server_crash": 2.0, "twilio_down": 6.0, "cut_off": 4.0}  # fmt: skip
 """How long each lasts: longer than one request may, shorter than a story."""
 PEOPLE = (("caller", "hang_up"), ("agent", "hang_up"), ("target", "hang_up"), ("agent", "cancel"))
-_REST = re.compile(r"^ +[\d.]+  REST (\S+)")
-_TOLD = re.compile(r"^ +[\d.]+  told (\S+)")
+_HAPPENED = re.compile(r"^ +(?:([\d.]+)  )?(REST|told) (\S+)")
 _STATE = re.compile(r"^ +[\d.]+  (?:transfer|hold|supervision) -> (.+)$")
-_EARLY = re.compile(r"^ +(REST|told) (\S+)")
 Point = Fault | Act
 
 
@@ -117,25 +115,24 @@ def points(flow: str) -> tuple[Point, ...]:
     return tuple(found)
 
 
-def moments(quiet: Outcome) -> list[Moment]:
-    """What happened in a quiet history from its transfer's start to its end, each counted from the
-    beginning of the history, as moments are."""
+def moments(quiet: Outcome, of_set_up: bool = False) -> list[Moment]:
+    """What happened in a quiet history from its transfer's start to its end, or, `of_set_up`, from
+    the caller's ring until then, each counted from the beginning of the history, as moments are."""
     if quiet.violations:
         raise AssertionError(f"a quiet day is not clean: {quiet.violations}")
     seen: Counter[str] = Counter()
     found: list[Moment] = []
+    is_called = not of_set_up
     for line in quiet.ladder:
         if "hangs up at last" in line:
             break
-        if early := _EARLY.match(line):
-            seen[early[2]] += 1
-        elif asked := _REST.match(line):
-            seen[asked[1]] += 1
-            found.append(Request(asked[1], seen[asked[1]]))
-        elif told := _TOLD.match(line):
-            seen[told[1]] += 1
-            found.append(Told(told[1], seen[told[1]]))
-        elif state := _STATE.match(line):
+        is_called = is_called or "told call" in line
+        if happened := _HAPPENED.match(line):
+            since, what, name = happened.groups()
+            seen[name] += 1
+            if is_called and (since is None) == of_set_up:
+                found.append((Request if what == "REST" else Told)(name, seen[name]))
+        elif (state := _STATE.match(line)) and not of_set_up:
             seen[f"-> {state[1]}"] += 1
             found.append(Entered(state[1], seen[f"-> {state[1]}"]))
     return found
@@ -233,7 +230,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        os.environ["PYTHONHASHSEED"] = "0"
-        os.execv(sys.executable, [sys.executable, "-m", MODULE, *sys.argv[1:]])  # noqa: S606
+    with_fixed_hashes(MODULE)
     sys.exit(main())

@@ -12,10 +12,7 @@ supervisor. Nothing else goes wrong. What must hold is what must hold in every h
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -23,8 +20,8 @@ from simulator.core.phones import Behavior
 from tests.simulation.faults import Act, After, Entered
 from tests.simulation.play import Story
 from tests.simulation.scenarios import answers, plain
-from tests.simulation.simulate import say
-from tests.simulation.tally import Tally, played, sampled, told
+from tests.simulation.simulate import with_fixed_hashes
+from tests.simulation.suite import Suite
 
 MODULE = "tests.simulation.races"
 APART_SECONDS = (0.0, 0.04, 0.09, 0.15, 0.22, 0.3, 0.42)
@@ -113,47 +110,13 @@ def races(flow: str) -> list[Race]:
     return [Race(flow, number, *each) for number, each in enumerate(every)]
 
 
-def chosen(flow: str, sample: int, seed: int) -> list[Race]:
-    """All races of a flow, or so many by chance, the same for the same seed."""
-    return sampled(races(flow), sample, flow, seed)
-
-
-def _run(wanted: dict[str, list[Race]], jobs: int) -> int:
-    every = [race for flow in wanted.values() for race in flow]
-    tally = Tally("race", every, {})
-    tally.go(played(every, jobs), lambda race, broken: None)
-    say("\n| flow | races | played | passed |\n|---|---|---|---|")
-    for flow in wanted:
-        passed = tally.played[flow] - tally.failed[flow]
-        say(f"| {flow}: {FLOWS[flow][0]} | {len(races(flow))} | {tally.played[flow]} "
-            f"| {passed} |")  # fmt: skip
-    return tally.sum_up()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it; answers the exit code."""
-    parser = argparse.ArgumentParser(prog="make races", description="Two people in one moment.")
-    parser.add_argument("--flow", default="".join(FLOWS), help="letters of the flows to run")
-    parser.add_argument("--sample", type=int, default=0, help="so many races per flow; 0 is all")
-    parser.add_argument("--seed", type=int, default=1, help="which of them are chosen")
-    parser.add_argument("--race", default="", help="one race, with its ladder: V-1204")
-    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
-    given = parser.parse_args(arguments)
-    flow, _, number = given.race.partition("-")
-    if unknown := (set(given.flow) | set(flow)) - set(FLOWS):
-        parser.error(f"there is no flow {', '.join(sorted(unknown))}; there are {', '.join(FLOWS)}")
-    if given.race:
-        every = races(flow)
-        if not number.isdigit() or int(number) >= len(every):
-            parser.error(
-                f"{given.race}: races of flow {flow} are {flow}-0 to {flow}-{len(every) - 1}"
-            )
-        return told(every[int(number)])
-    return _run({each: chosen(each, given.sample, given.seed) for each in given.flow}, given.jobs)
-
+SUITE = Suite(
+    "race",
+    "Two people in one moment.",
+    {letter: what for letter, (what, _, _) in FLOWS.items()},
+    races,
+)
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        os.environ["PYTHONHASHSEED"] = "0"
-        os.execv(sys.executable, [sys.executable, "-m", MODULE, *sys.argv[1:]])  # noqa: S606
-    sys.exit(main())
+    with_fixed_hashes(MODULE)
+    sys.exit(SUITE.main())

@@ -258,9 +258,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 130 if is_interrupted else 0
 
 
-if __name__ == "__main__":
+def with_fixed_hashes(module: str) -> None:
+    """Start `module` anew unless the order of sets of words is the same each time: else a story
+    would not repeat."""
     if os.environ.get("PYTHONHASHSEED") != "0":
-        # The order of sets of words must be the same each time, or a seed would not repeat.
         os.environ["PYTHONHASHSEED"] = "0"
-        os.execv(sys.executable, [sys.executable, "-m", MODULE, *sys.argv[1:]])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]])  # noqa: S606
+
+
+if __name__ == "__main__":
+    with_fixed_hashes(MODULE)
     sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -77,3 +78,33 @@ def test_caller_nobody_has_named_is_given_back_after_an_outage(
     outcome = play(plain("elsewhere", lasts=True), faults=[Fault(moment, fault), down])
     assert outcome.violations == []
     assert outcome.reason in ("cancelled_by_agent", "caller_not_held")
+
+
+@pytest.mark.parametrize("who", ["agent", "caller"])
+@pytest.mark.parametrize("flags", [("agent",), ("agent", "caller"), ()], ids=str)
+@pytest.mark.parametrize("fault", ["timeout_after", "500_after", "500"])
+@pytest.mark.parametrize("route", ["participants.update", "participants.list"])
+def test_who_hangs_up_as_an_unnamed_call_is_taken_over_strands_nobody(
+    route: str, fault: str, flags: tuple[str, ...], who: str
+) -> None:
+    """Seeds 58226 and 58534: nobody knew yet who is who on a call of another application's. The
+    caller stayed on hold, or heard nothing, for five minutes."""
+    for number, plus, cancels in product((1, 2), (0.1, 1.0, 2.6), (False, True)):
+        moment = Request(route, number)
+        acts = [Act(replace(moment, plus=plus), who, "hang_up")]
+        if cancels:
+            acts.append(Act(replace(moment, plus=plus + 0.2), "agent", "cancel"))
+        story = replace(plain("elsewhere"), elsewhere=flags, acts=tuple(acts))
+        outcome = play(replace(story, faults=(Fault(moment, fault),)))
+        assert outcome.violations == [], (number, plus, cancels)
+
+
+@pytest.mark.parametrize("seconds", [25.0, 90.0])
+@pytest.mark.parametrize("number", range(1, 6))
+def test_exit_flag_that_went_off_while_temporal_was_away_is_restored(
+    number: int, seconds: float
+) -> None:
+    """Outages X-2709 and X-3133: the hold and its memory were lost with Temporal."""
+    away = Fault(Request("*", number), "server_crash", seconds)
+    story = replace(plain("elsewhere", lasts=True), kind="warm", faults=(away,))
+    assert play(story).violations == []

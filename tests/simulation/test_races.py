@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.simulation import races
+from tests.simulation import races, suite
 from tests.simulation.play import play
-from tests.simulation.races import APART_SECONDS, DEEDS, FLOWS, Race, chosen, main
+from tests.simulation.races import APART_SECONDS, DEEDS, FLOWS, SUITE, Race
 from tests.simulation.simulate import be_quiet
 
 STATES = [(flow, state) for flow, (_, states, _) in FLOWS.items() for state in states]
@@ -24,7 +24,7 @@ def test_races_are_all_deeds_of_all_states_at_all_distances(flow: str) -> None:
     every = races.races(flow)
     assert len({each.number for each in every}) == len(every)
     assert len(every) == len(FLOWS[flow][1]) * len(DEEDS) ** 2 * len(APART_SECONDS)
-    assert chosen(flow, 9, 2) == chosen(flow, 9, 2) != chosen(flow, 9, 3)
+    assert SUITE.chosen(flow, 9, 2) == SUITE.chosen(flow, 9, 2) != SUITE.chosen(flow, 9, 3)
 
 
 @pytest.mark.parametrize(("flow", "state"), STATES)
@@ -46,7 +46,7 @@ def test_both_act_in_the_state_that_the_race_names(flow: str, state: str) -> Non
 
 @pytest.mark.parametrize("flow", FLOWS)
 def test_some_races_of_each_flow_are_clean(flow: str) -> None:
-    for race in chosen(flow, 8, 5):
+    for race in SUITE.chosen(flow, 8, 5):
         assert play(race.story).violations == [], str(race)
 
 
@@ -56,9 +56,9 @@ def test_failing_race_is_told_with_its_command(
     def played(every: Sequence[Race], jobs: int) -> Iterator[tuple[Race, str]]:
         yield from ((race, "S1: alone" if race is every[0] else "") for race in every)
 
-    monkeypatch.setattr(races, "played", played)
-    failing = chosen("H", 3, 1)[0]
-    assert main(["--flow", "H", "--sample", "3"]) == 1
+    monkeypatch.setattr(suite, "played", played)
+    failing = SUITE.chosen("H", 3, 1)[0]
+    assert SUITE.main(["--flow", "H", "--sample", "3"]) == 1
     said = capsys.readouterr().out
     assert f'FAILED make races ARGS="--race {failing}": S1: alone' in said
     assert "| 3 | 2 |" in said
@@ -77,5 +77,5 @@ def test_unknown_race_or_flow_is_refused(
     wrong: list[str], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        main(wrong)
+        SUITE.main(wrong)
     assert why in capsys.readouterr().err

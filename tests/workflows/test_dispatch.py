@@ -12,6 +12,7 @@ from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 from activities.calls import Calls, CreateCallInput, EndLegInput
 from activities.errors import FailureDetails
 from activities.participants import AddInput, Participants
+from activities.room import Room, RoomLeg
 from activities.tasks import CreateTaskInput
 from workflows.dispatch import _ORDERS, order_for, rescue_orders
 from workflows.dispatch_order import UNHURRIED, Notice
@@ -159,6 +160,24 @@ def test_final_failure_keeps_its_kind_code_and_cause(kind: str) -> None:
 def test_time_out_is_unavailable() -> None:
     cause = TemporalTimeoutError("late", type=TimeoutType.START_TO_CLOSE, last_heartbeat_details=[])
     assert failure_of(SecureCaller(key="k"), failed(cause), 5.0).failure == Failure.UNAVAILABLE
+
+
+def test_time_out_tells_what_its_last_attempt_had_written_down() -> None:
+    """Temporal was away as the hold took effect, and nobody heard of it again."""
+    legs = (RoomLeg("CAcaller", held=True), RoomLeg("CAagent", exit_flag=True))
+    told = [FailureDetails(room=Room("CFroom", legs=legs))]
+    cause = TemporalTimeoutError(
+        "late", type=TimeoutType.SCHEDULE_TO_CLOSE, last_heartbeat_details=told
+    )
+    reading = failure_of(SecureCaller(key="k"), failed(cause), 5.0).reading
+    assert reading is not None
+    assert [leg.exit_flag for leg in reading.legs] == [False, True]
+
+
+def test_words_of_another_activity_in_a_time_out_are_no_reading() -> None:
+    told = [{"known": "absent", "attempt": 3}]
+    cause = TemporalTimeoutError("late", type=TimeoutType.HEARTBEAT, last_heartbeat_details=told)
+    assert failure_of(SecureCaller(key="k"), failed(cause), 5.0).reading is None
 
 
 def test_rescue_ends_the_ringing_leg_and_gives_the_caller_back() -> None:

@@ -186,6 +186,12 @@ def _nobody_heard(transfer: Transfer, failed: CommandFailed) -> Heard:
 def _caller_changed(transfer: Transfer, done: CommandSucceeded) -> Heard:
     if done.command == "SecureCaller" and done.reading is not None:
         transfer = _learn(transfer, done.reading)
+    if not transfer.caller.call_sid and done.reading is not None:
+        transfer = adopt(transfer, Party.CALLER, done.reading.caller_call_sid)
+        if _is_alone_with_nobody(transfer, done.reading):
+            caller = replace(transfer.caller, held=False, is_hold_doubtful=False)
+            transfer = with_presence(replace(transfer, caller=caller), Party.AGENT, Presence.GONE)
+            return without_agent(transfer, done.at, Stimulus.AGENT_LEFT)
     if not transfer.caller.is_live:
         return transfer, Stimulus.NOTED
     is_held = done.command in ("SecureCaller", "HoldCaller")
@@ -202,6 +208,14 @@ def _caller_changed(transfer: Transfer, done: CommandSucceeded) -> Heard:
         is_missing = _is_missing(transfer, done.reading)
         return transfer, Stimulus.TARGET_DOUBTFUL if is_missing else Stimulus.CALLER_MET_TARGET
     return transfer, Stimulus.CALLER_RESUMED
+
+
+def _is_alone_with_nobody(transfer: Transfer, reading: RoomReading) -> bool:
+    """Whether the room shows the caller alone, and nobody has ever known their agent by a SID: they
+    have hung up, and their leg's end was not known for theirs."""
+    here = {leg.call_sid for leg in reading.legs if not is_supervisor(leg.label)}
+    is_unknown = transfer.agent.is_here and not transfer.agent.call_sid
+    return is_unknown and here == {transfer.caller.call_sid}
 
 
 def _is_missing(transfer: Transfer, reading: RoomReading | None) -> bool:
