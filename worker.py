@@ -49,6 +49,7 @@ from activities.owners import Owners
 from activities.participants import Participants
 from activities.patience import Patience
 from activities.pulse import PULSE_SECONDS, Pulse
+from activities.punctual import Punctual
 from activities.recordings import Recordings
 from activities.settings import TwilioSettings
 from activities.setup import check_setup
@@ -205,7 +206,7 @@ def build_worker(client: Client, carried_out: Sequence[Any], settings: WorkerSet
         max_concurrent_activities=ACTIVITIES_MAX,
         disable_eager_activity_execution=False,
         graceful_shutdown_timeout=timedelta(seconds=GRACE_SECONDS),
-        interceptors=[Patience(), Pulse()],
+        interceptors=[Punctual(), Patience(), Pulse()],
         max_heartbeat_throttle_interval=timedelta(seconds=PULSE_SECONDS),
         deployment_config=_deployment(settings),
     )
@@ -221,7 +222,7 @@ def build_guardian(
         workflows=[GuardianWorkflow],
         activities=[guard.guard, rescue.rescue, rescue.end_strays, rescue.tasks.end_task],
         workflow_runner=workflow_runner(settings.handover_sandbox),
-        interceptors=[Pulse()],
+        interceptors=[Punctual(), Pulse()],
         identity=client.identity,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_SECONDS),
         graceful_shutdown_timeout=timedelta(seconds=GUARDIAN_GRACE_SECONDS),

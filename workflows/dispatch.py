@@ -26,7 +26,7 @@ from workflows.dispatch_hold import (
     tell_hold,
     tell_supervision,
 )
-from workflows.dispatch_order import LOOK_FIRST, Notice, Order
+from workflows.dispatch_order import LOOK_FIRST, OUTLAST_SECONDS, Notice, Order
 from workflows.dispatch_recordings import (
     must_pause,
     pause_recordings,
@@ -340,7 +340,7 @@ def _end_room(_command: Command, _begun: Transfer, now: Transfer) -> Order:
         ),
         "end the room: the call is over",
         start_to_close=5.0,
-        schedule_to_close=30.0,
+        schedule_to_close=OUTLAST_SECONDS,
     )
 
 
@@ -361,15 +361,17 @@ def _read_room(_command: Command, _begun: Transfer, now: Transfer) -> Order:
 
 
 def _divert_caller(_command: Command, _begun: Transfer, now: Transfer) -> Order:
+    # Twilio was away, and nobody could be asked whether the caller is on hold at all.
+    may_talk = may_talk_with_agent(now)
+    # Somebody of whom nothing was heard may have come, or be there under no name.
+    is_unheard = now.kind is Kind.INBOUND and (now.target.is_doubtful or len(now.attempts) > 1)
     return Order(
         Calls.divert_call,
         DivertInput(
             call_sid=now.caller.call_sid,
             conference_sid=now.conference_sid,
-            # Twilio was away, and nobody could be asked whether the caller is on hold at all.
-            unless_with=now.agent.call_sid if may_talk_with_agent(now) else "",
-            unless_with_anybody=now.kind is Kind.INBOUND
-            and (now.target.is_doubtful or len(now.attempts) > 1),
+            unless_with=now.agent.call_sid if may_talk else "",
+            unless_with_anybody=is_unheard or (may_talk and not now.agent.call_sid),
         ),
         "caller to the apology and the mailbox",
         start_to_close=3.5,

@@ -40,6 +40,10 @@ LOOK_FIRST = RetryPolicy(
 a second between two looks, because Twilio does not say how soon a create can be read."""
 
 
+OUTLAST_SECONDS = 600.0
+"""How long it is tried to end what nobody else would end, a task or a call's room: longer than an
+outage of Twilio mostly is. The guardian takes a task that TaskRouter has begun to wrap up for one
+whose worker wanted the time, and ends nobody's talk."""
 HEARTBEAT_SECONDS = 2.0
 """How long a worker that died in the middle of an attempt is missed: four signs of life
 (`activities/pulse.py`) that did not come. Less would take a busy worker for a dead one."""

@@ -9,7 +9,14 @@ from urllib.parse import urlencode
 
 from temporalio import workflow
 
-from workflows.dispatch_order import HEARTBEAT_SECONDS, LOOK_FIRST, QUICKLY, UNHURRIED, Order
+from workflows.dispatch_order import (
+    HEARTBEAT_SECONDS,
+    LOOK_FIRST,
+    OUTLAST_SECONDS,
+    QUICKLY,
+    UNHURRIED,
+    Order,
+)
 
 with workflow.unsafe.imports_passed_through():
     from activities.conferences import Conferences, ReadRoomInput
@@ -36,10 +43,6 @@ CALL_OVER = "call ended"
 VOICE = "voice"
 """The channel of calls, as `<Enqueue>` has it: capacity is counted per channel, and on another one
 a worker who is on a call would be offered a second."""
-OUTLAST_SECONDS = 600.0
-"""How long a task is tried to be ended where nobody waits for it: longer than an outage of Twilio
-mostly is. Nobody else would do it: the guardian takes a task that TaskRouter has begun to wrap up
-for one whose worker wanted the time."""
 TASK_REASON = "transferred"
 """Why an agent's task is closed when the caller has gone to somebody else."""
 

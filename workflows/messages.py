@@ -17,11 +17,9 @@ TASK_QUEUE = "handover"
 """One queue for workflows and activities: only then are activities started eagerly."""
 
 TASK_SECONDS = 1.5
-"""A workflow task takes milliseconds; one that is lost with its worker is repeated after this. The
-price: a worker that needs longer for one has it given to another as well, and its own answer is
-refused. `make chaos ARGS=--crowd` counts how often that happens when workers have the most to do:
-with three seconds it was as often."""
-
+"""A workflow task takes milliseconds; one that is lost with its worker is repeated after this. One
+that takes longer is given to another worker as well, and its own answer is refused; `make chaos
+ARGS=--crowd` counts how often: with three seconds it was as often."""
 GUARDIAN_TASK_QUEUE = "handover-guardian"
 """The guardian's own, so that it works while the other one is blocked."""
 
@@ -303,6 +301,8 @@ class PersonView:
     """Our name for the leg, where we gave it one."""
     is_hold_doubtful: bool = False
     """The last change of `held` came back without an answer. In doubt, `hears` says yes."""
+    is_gone_doubtful: bool = False
+    """`presence` says gone because the leg could not be ended, nor asked for: it was given up."""
 
 
 @dataclass(frozen=True)

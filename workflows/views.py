@@ -196,6 +196,7 @@ def call_view_of(transfer: Transfer) -> CallView:
             presence=transfer.leg(party).presence.value,
             held=transfer.leg(party).held,
             is_hold_doubtful=transfer.leg(party).is_hold_doubtful,
+            is_gone_doubtful=_is_given_up(transfer.leg(party)),
             label=transfer.leg(party).label,
             hears=tuple(
                 (Party.AGENT if other is Party.TARGET else other).value
@@ -257,6 +258,10 @@ def seconds_to_human(transfer: Transfer) -> float | None:
     return round(max(0.0, transfer.met_at - transfer.started_at), 3)
 
 
+def _is_given_up(leg: Leg) -> bool:
+    return leg.is_doubtful and leg.presence is Presence.GONE
+
+
 def _people(transfer: Transfer) -> tuple[PersonView, ...]:
     return tuple(
         PersonView(
@@ -266,6 +271,7 @@ def _people(transfer: Transfer) -> tuple[PersonView, ...]:
             presence=leg.presence.value,
             held=leg.held,
             is_hold_doubtful=leg.is_hold_doubtful,
+            is_gone_doubtful=_is_given_up(leg),
             label=leg.label,
             hears=tuple(other.value for other in hears(transfer, party)),
         )

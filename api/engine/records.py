@@ -145,7 +145,9 @@ class CallRecord:
 
 
 def _has_gone(person: PersonView) -> bool:
-    return bool(person.call_sid) and person.presence == Presence.GONE
+    """Whether this leg is known to have ended; one that was given up may be there all the same."""
+    is_known = person.presence == Presence.GONE and not person.is_gone_doubtful
+    return bool(person.call_sid) and is_known
 
 
 def _with_names(

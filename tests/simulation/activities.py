@@ -22,6 +22,7 @@ from temporalio.common import Priority, _CompositeEvent
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.patience import Patience
+from activities.punctual import Punctual
 from tests.simulation.driver import (
     CONVERTER,
     FAILURES,
@@ -289,7 +290,8 @@ class Worker:
             _Context.set(_context(order, run, self.client))
             given = ExecuteActivityInput(function, arguments, None, {})
             patient = self._patience.intercept_activity(_Plain())
-            outcome = as_payload(await patient.execute_activity(given))
+            punctual = Punctual().intercept_activity(patient)
+            outcome = as_payload(await punctual.execute_activity(given))
         except asyncio.CancelledError:
             return
         except Exception as error:
@@ -348,6 +350,7 @@ def _context(order: Order, run: Any, client: Any) -> _Context:
         current_attempt_scheduled_time=datetime.fromtimestamp(order.attempt_scheduled_at, UTC),
         heartbeat_details=order.details,
         scheduled_time=scheduled,
+        schedule_to_close_timeout=given.schedule_to_close_timeout.ToTimedelta(),
         started_time=datetime.fromtimestamp(asyncio.get_running_loop().time(), UTC),
         workflow_id=run.id,
         workflow_run_id=run.run_id,

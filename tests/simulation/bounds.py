@@ -56,6 +56,9 @@ class Bounds:
     rescue_seconds: float = 8.0
     """S1, S3: what an operator left behind who ended a workflow by force. A look of the guardian's,
     a second of grace, and one request after the other for who is there."""
+    unowned_seconds: float = 30.0
+    """S1: on top, where every news of a call was lost since it began, so that it has no owner: it
+    may be one that is being set up, and the guardian leaves it alone for so long."""
     clean_seconds: float = 10.0
     """S2: a leg of ours that nobody needs any more."""
     overlap_seconds: float = 1.0

@@ -36,6 +36,8 @@ def nobody_stranded(check: Any) -> None:
     alone = is_live and not check.truth.is_attended()
     bounds = check.bounds
     seconds = bounds.rescue_seconds if check.was_terminated else bounds.strand_seconds
+    if not check.calls and check.has_lost_news:
+        seconds += bounds.unowned_seconds
     check.lasting("S1", "alone", alone, seconds, "the caller hears nothing")
     is_held = is_live and caller.is_held
     owners = [watch for watch in check.running() if watch.view.get("deadline_at") or watch.is_over]

@@ -214,7 +214,9 @@ class Director:
         runs = [run for each in self.stage.server.runs.values() for run in each]
         guardian = self._guardian.run if self._guardian else None
         is_busy = any(run.is_running for run in runs if run is not guardian)
-        return not self.stage.network.live_calls and not is_busy
+        spaces = self.stage.network.taskrouter.workspaces.values()
+        has_tasks = any(task.open for space in spaces for task in space.tasks.values())
+        return not self.stage.network.live_calls and not is_busy and not has_tasks
 
     # --- moments ---
 

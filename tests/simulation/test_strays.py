@@ -178,6 +178,51 @@ def test_caller_whose_agent_came_unheard_stays_though_another_was_rung_since(
     assert outcome.violations == []
 
 
+@pytest.mark.parametrize("seconds", [90.0, 160.0, 300.0])
+@pytest.mark.parametrize("scenario", ["warm", "held", "queue", "worker"])
+def test_agent_does_not_stay_on_the_phone_whose_caller_hung_up_in_an_outage(
+    scenario: str, seconds: float
+) -> None:
+    """Outages I-621, H-352 and T-2821: nobody was left to end the room once Twilio was back."""
+    hangs_up = Act(Request("*", 2, 2.5), "caller", "hang_up")
+    down = Fault(Request("*", 2), "twilio_down", seconds)
+    story = replace(plain(scenario, lasts=True), acts=(hangs_up,), faults=(down,))
+    assert play(story).violations == []
+
+
+@pytest.mark.parametrize("seconds", [25.0, 45.0, 160.0])
+@pytest.mark.parametrize("verb", ["hold", "whisper", "start"])
+def test_nothing_is_begun_that_was_given_up_while_temporal_was_away(
+    verb: str, seconds: float
+) -> None:
+    """Outages H-288, S-2817 and Q-2719: an activity was handed out and given up as Temporal came
+    back, and put the caller on hold beside what followed from that it had not."""
+    phones = (*plain("warm").phones, ("supervisor", (Behavior("answer", 0.4),)))
+    story = replace(plain("queue" if verb == "start" else "warm", lasts=True), acts=())
+    if verb == "hold":
+        story = replace(story, acts=(Act(After(0.1), "agent", "hold"),), talk_seconds=6.0)
+    if verb == "whisper":
+        joins = Act(After(0.1), "supervisor", "supervise", "monitor")
+        story = replace(story, acts=(joins,), phones=phones, talk_seconds=6.0)
+    state = {"hold": "holding", "whisper": "v1 silencing", "start": "dialing"}[verb]
+    away = Fault(Entered(state), "server_crash", seconds)
+    outcome = play(replace(story, has_transfer=verb == "start", faults=(away,)), with_ladder=True)
+    assert outcome.violations == []
+    assert any("server_crash" in line for line in outcome.ladder)
+
+
+def test_target_whom_a_dead_transfer_had_given_up_in_an_outage_may_act_on_the_call() -> None:
+    """Outage C-6551: that it was gone had never been seen, and the call knew better."""
+    leaves = (*plain("cold").policy, ("release_agent", "on_dial"))
+    met = Told("answered", 2)
+    story = replace(plain("cold", lasts=True), policy=leaves, kind="cold")
+    gone = tuple(Fault(met, kind, 90.0) for kind in ("twilio_down", "cut_off"))
+    terminates = Act(replace(met, plus=54.0), "operator", "terminate")
+    outcome = play(replace(story, acts=(terminates,), faults=gone), with_ladder=True)
+    assert outcome.violations == []
+    assert "recalling" in outcome.state
+
+
 def test_checker_sees_that_a_caller_was_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nobody(*_: object) -> bool:
         return False

@@ -7,7 +7,7 @@ reading the room, because who is on the call may have changed.
 
 from __future__ import annotations
 
-from workflows.machine.closing import CLOSING_DEADLINES, DIVERTING
+from workflows.machine.closing import DIVERTING
 from workflows.machine.commands import (
     AskOwners,
     CloseRoomTasks,
@@ -204,8 +204,19 @@ _RELEASING = row(
     },
 )
 
-_DIVERTING = row(DIVERTING, own={On.CALLER_WITH_AGENT: go(State.CHECKING, Read)})
+_DIVERTING = row(
+    DIVERTING,
+    own={
+        On.CALLER_WITH_AGENT: go(State.CHECKING, Read),
+        On.CALLER_UNREACHABLE: go(
+            State.RELEASING, CloseRoomTasks, then(EndRoom), because=Reason.CALLER_HUNG_UP
+        ),
+    },
+)
 """An agent whose phone could not be asked for, nor ended, may have come after all."""
+
+_OUTLASTS = Deadline(600.0)
+"""Nobody else looks after the people of a call: it goes on trying while Twilio cannot be had."""
 
 INBOUND = Table(
     kind=Kind.INBOUND,
@@ -226,8 +237,8 @@ INBOUND = Table(
         State.TALKING: Deadline(4 * 3600.0),
         State.CHECKING: Deadline(60.0),
         State.ASKING: Deadline(15.0),
-        State.DIVERTING: CLOSING_DEADLINES[State.DIVERTING],
-        State.RELEASING: CLOSING_DEADLINES[State.RELEASING],
+        State.DIVERTING: _OUTLASTS,
+        State.RELEASING: _OUTLASTS,
     },
 )
 """The rules of an inbound call. Four hours is Twilio's own limit for a `<Dial>`; past it the room
@@ -241,7 +252,7 @@ ROUTED = Table(
         State.CHECKING: _CHECKING,
         State.ASKING: _ASKING,
         State.TALKING: _TALKING,
-        State.DIVERTING: DIVERTING,
+        State.DIVERTING: _DIVERTING,
         State.RELEASING: _RELEASING,
     },
     deadlines={
