@@ -170,8 +170,8 @@ class Director:
 
     async def _heal(self) -> None:
         """From here on nothing goes wrong any more, and what waits must end by itself."""
-        if self.story.lasts:
-            await self.stage.pause(max(0.0, self._trouble_until - self.stage.loop.time()))
+        while self.story.lasts and not self._has_passed():
+            await self.stage.pause(self._trouble_until - self.stage.loop.time())
         self._is_over = True
         self.stage.rest.is_down = self.stage.callbacks.is_cut_off = False
         await self.stage.until(self._is_all_up, 60.0)

@@ -73,6 +73,7 @@ class Story:
             found.append(f"  {who}'s phone: {words}")
         found += [f"  {act}" for act in self.acts]
         found += [f"  FAULT {fault}" for fault in self.faults]
+        found += ["  what goes wrong lasts as long as it says"] * self.lasts
         return found
 
 

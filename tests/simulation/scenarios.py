@@ -13,6 +13,7 @@ from typing import Any
 from simulator.core.phones import Behavior
 from tests.simulation.classics import LATE_ROUTE, with_a_classic
 from tests.simulation.faults import (
+    PROCESS_FAULTS,
     REQUEST_FAULTS,
     Act,
     After,
@@ -326,6 +327,9 @@ LONG_SECONDS = 17.0
 """An outage of Twilio that would be longer lasts three times as long."""
 CLASSIC = 0.3
 """The part of histories in which one of the situations of `classics.py` is brought about."""
+LASTING = 10
+"""In every so-manieth history something is away for long besides, and all that goes wrong lasts as
+long as it says, also when the transfer is over."""
 BY_SDK = 10
 """In every so-manieth history the guardian's lists go through Twilio's SDK like all else."""
 
@@ -349,7 +353,17 @@ def story_of(seed: int, scenario: str = "") -> Story:
         switches=switches,
         lists_by_sdk=seed % BY_SDK == 0,
     )
-    return with_a_classic(rng, story) if rng.random() < CLASSIC else story
+    story = with_a_classic(rng, story) if rng.random() < CLASSIC else story
+    return story if (seed + LASTING // 2) % LASTING else _lasting(Random(f"lasting {seed}"), story)
+
+
+def _lasting(rng: Random, story: Story) -> Story:
+    count = rng.choice((1, 1, 2))
+    away = [
+        Fault(_moment(rng), rng.choice((*PROCESS_FAULTS, "twilio_down")), rng.uniform(15, 160))
+        for _ in range(count)
+    ]
+    return replace(story, lasts=True, faults=(*story.faults, *away))
 
 
 def plain(name: str, lasts: bool = False) -> Story:
